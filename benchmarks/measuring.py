@@ -1,6 +1,6 @@
 """How many answers measure an accuracy: drawn to measure, against drawn from all images alike, with coverage.
 
-    CLIPGRIP_DATA=FOLDER python -m benchmarks.measuring [--draws 1000] [--sets caltech58 ...]
+    CLIPGRIP_DATA=FOLDER python -m benchmarks.measuring [--draws 1000] [--sets caltech58 ...] [--go-on]
 
 The answers are CLIP's own, as in `benchmarks.believed`, and a logistic regression's on scikit-learn's digits. Each
 draw audits the whole pool anew in two phases: 80 answers where the accuracy is above 90 %, else 130. *Cover*: share of
@@ -8,16 +8,18 @@ draws whose 95 % interval holds the pool's accuracy; *half*: its mean half width
 interval from 200 answers drawn from all images alike, and its half width from as many answers as the measuring draw
 had; *error*: root mean square of both estimates at equal answers, which shows whether it is ever worse; *classes*:
 coverage over all answered classes that have an answer, *small*: over those below the median size. Rows of sets that
-are not named stay.
+are not named stay; with ``--go-on`` also those of as many draws and the same code.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from benchmarks import trust
 from benchmarks.promise_pools import MODELS
 from benchmarks.record import RESULTS, machine, record
 from clipgrip.metrics import wilson_interval
-from clipgrip.trust.measured import measured
+from clipgrip.trust import measured, measuring, risk
 from clipgrip.trust.measuring import first_phase, further, strata
 from clipgrip.trust.scope import Answered
 
@@ -65,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--sets", nargs="+")
+    parser.add_argument("--go-on", action="store_true", help="keep rows of as many draws")
     chosen = parser.parse_args()
     path = RESULTS / f"{NAME}.json"
     stored = json.loads(path.read_text("utf-8"))["rows"] if path.is_file() else []
@@ -73,9 +76,22 @@ def main() -> None:
     for pool in _pools():
         if chosen.sets and pool.name not in chosen.sets:
             continue
+        if chosen.go_on and _is_done(rows.get(pool.name, {}), chosen.draws):
+            continue
         rows[pool.name] = row = _row(pool, chosen.draws)
         print(_line(row), flush=True)
         record(NAME, {"rows": list(rows.values())})
+
+
+def _is_done(row: dict[str, Any], draws: int) -> bool:
+    return row.get("code") == _code() and row["draws"] >= draws
+
+
+@cache
+def _code() -> str:
+    """What the figures were measured with."""
+    parts = [Path(one.__file__ or "").read_bytes() for one in (measured, measuring, risk)]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 
 def _pools() -> Iterator[Pool]:
@@ -127,6 +143,7 @@ def _row(pool: Pool, draws: int) -> dict[str, Any]:
         "accuracy": accuracy,
         "answers": n,
         "draws": draws,
+        "code": _code(),
     }
     for key in keys:
         squared = key.endswith("error")
@@ -142,7 +159,7 @@ def _draw(pool: Pool, hashes: list[str], n: int, seed: int) -> dict[str, Any]:
     made = strata(pool.answers, hashes, seed)
     rows = first_phase(made, n)
     rows = np.concatenate([rows, further(made, rows, wrong[rows], n)])
-    found = measured(made, labels, rows, wrong[rows])
+    found = measured.measured(made, labels, rows, wrong[rows])
     assert found is not None
     accuracy, order = 1 - float(wrong.mean()), np.random.default_rng(seed).permutation(len(wrong))
     right, equal = int((~wrong[order[:UNIFORM]]).sum()), int((~wrong[order[:n]]).sum())

@@ -20,6 +20,7 @@ from clipgrip_line.files import sweep as sweep
 from clipgrip_line.files import system_sentence as system_sentence
 from clipgrip_line.files import system_words as system_words
 from clipgrip_line.files import utf8 as utf8
+from clipgrip_line.files import utf8_bytes as utf8_bytes
 from clipgrip_line.files import write_bytes_atomic as write_bytes_atomic
 from clipgrip_line.files import write_bytes_once as write_bytes_once
 from clipgrip_line.files import write_text_atomic as write_text_atomic

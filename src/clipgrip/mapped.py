@@ -41,8 +41,7 @@ LOGITS = torch.float16
 def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """A new array in a file of ``folder``, which goes with the array, and on Linux with the process however it ends.
 
-    Raises:
-        OSError: there is no room, or no permission.
+    OSError: there is no room, or no permission.
     """
     count = 1
     for size in shape:
@@ -74,11 +73,7 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
 
 
 def written(array: Tensor, folder: AnyPath) -> Tensor:
-    """The same values in a file.
-
-    Raises:
-        OSError: there is no room, or no permission.
-    """
+    """The same values in a file. OSError: there is no room, or no permission."""
     made = mapped(folder, tuple(array.shape), array.dtype)
     for start in range(0, len(array), ROWS):
         rows = slice(start, min(start + ROWS, len(array)))
@@ -95,8 +90,7 @@ def is_mapped(array: Tensor) -> bool:
 def opened(array: FileRows) -> Tensor:
     """The same rows of the same file, which is only read, as an array that `let_go` knows.
 
-    Raises:
-        DataError: they do not lie in a row in one file, or are of no floating type.
+    DataError: they do not lie in a row in one file, or are of no floating type.
     """
     root = array
     while isinstance(root.base, np.memmap):

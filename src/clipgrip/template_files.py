@@ -29,8 +29,7 @@ def expand(template: Template, encoding: str | None = None) -> str | tuple[str, 
 def read_templates(path: AnyPath, encoding: str | None = None) -> list[str]:
     """One template a line; empty lines and lines that begin with ``#`` are left out.
 
-    Raises:
-        DataError: the file cannot be read.
+    DataError: the file cannot be read.
     """
     lines = (line.strip() for line in read_text(path, encoding).splitlines())
     return [line for line in lines if line and not line.startswith("#")]

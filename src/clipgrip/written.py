@@ -30,11 +30,7 @@ TABLES = ("", ".csv", ".txt", ".tsv")
 
 
 def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
-    """`check_output`, of a CSV file.
-
-    Raises:
-        RunError: as there, or the name has an ending that is another kind of file's.
-    """
+    """`check_output`, of a CSV file. RunError: as there, or the name has an ending that is another kind of file's."""
     path = Path(path)
     if path.suffix.lower() not in TABLES:
         raise RunError(
@@ -50,9 +46,8 @@ def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
 def check_output(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
     """Whether the command ``by`` may write a file there, which is none that it ``reads``.
 
-    Raises:
-        RunError: the folder is missing or cannot be written, or what has the name is a folder, a link, a device, or a
-            file that this command did not write, or that was changed since.
+    RunError: the folder is missing or cannot be written, or what has the name is a folder, a link, a device, or a file
+    that this command did not write, or that was changed since.
     """
     path = Path(path)
     if path.is_dir() and not path.is_symlink():
@@ -127,10 +122,7 @@ def write_dated(
 ) -> Path:
     """As `write_output`, but where the file is a person's, beside it as ``NAME-2026-11-28``; where it was written.
 
-    ``note`` hears of another name than the one asked for.
-
-    Raises:
-        OSError: as `write_output`.
+    ``note`` hears of another name than the one asked for. OSError as `write_output`.
     """
     today = path.with_name(f"{path.stem}-{date.today().isoformat()}{path.suffix}")
     more = (path.with_name(f"{today.stem}-{number}{path.suffix}") for number in count(2))
@@ -173,8 +165,7 @@ def check_writable(folder: Path) -> None:
 def check_folder(folder: Path, own: str, what: str, beside: Collection[str] = ()) -> None:
     """Whether a command may fill a folder: one that is new, empty but for ``beside``, or that holds the file ``own``.
 
-    Raises:
-        RunError: it holds other things, or cannot be written.
+    RunError: it holds other things, or cannot be written.
     """
     check_writable(folder)
     if not folder.is_dir():

@@ -77,11 +77,7 @@ class Bundle:
     """An opened file whose manifest fits its members; each is compared with its digest when it is read."""
 
     def __init__(self, path: Path) -> None:
-        """Read the manifest.
-
-        Raises:
-            LineError: the file is missing, no bundle, damaged, or newer than this program.
-        """
+        """Read the manifest. LineError: the file is missing, no bundle, damaged, or newer than this program."""
         self.path = path
         with self._archive() as archive:
             manifest = self._manifest(archive)
@@ -90,11 +86,7 @@ class Bundle:
         self.version = hashlib.sha256(self._manifest_bytes).hexdigest()[:12]
 
     def read(self, name: str) -> bytes:
-        """The bytes of a member.
-
-        Raises:
-            LineError: they are not what was written.
-        """
+        """The bytes of a member. LineError: they are not what was written."""
         if name not in self.members:
             raise LineError(mark("{path} lacks its part {name}. {again}"), **self._named(name))
         with self._archive() as archive:

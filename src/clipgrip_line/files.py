@@ -112,11 +112,8 @@ def write_bytes_atomic(
 
     The bytes go to a ``.part`` file in the same folder, reach the disk, then take the name.
 
-    ``ready`` is called when the bytes are on the disk and have not taken the name yet.
-
-    Raises:
-        OSError: the folder is missing, the disk is full, or the name is not allowed; it names ``path``,
-            which is then as it was.
+    ``ready`` is called when the bytes are on the disk and have not taken the name yet. OSError: the folder is missing,
+    the disk is full, or the name is not allowed; it names ``path``, which is then as it was.
     """
     folder = os.path.dirname(os.path.abspath(os.fspath(path)))
     part = part_name(folder)
@@ -154,16 +151,20 @@ def write_bytes_once(path: AnyPath, data: bytes, ready: Callable[[], None] = lam
 
 def utf8(text: str) -> str:
     """Text that can be encoded: bytes of a name that are no UTF-8 are shown as ``\\udcff``."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return utf8_bytes(text).decode()
+
+
+def utf8_bytes(text: str) -> bytes:
+    """The same, encoded."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_text_atomic(path: AnyPath, text: str) -> None:
     """Write ``text`` as UTF-8, newlines as they are, with the promise of `write_bytes_atomic`.
 
-    Raises:
-        OSError: as `write_bytes_atomic`.
+    OSError as `write_bytes_atomic`.
     """
-    write_bytes_atomic(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes_atomic(path, utf8_bytes(text))
 
 
 @contextlib.contextmanager
@@ -180,8 +181,7 @@ def naming(path: AnyPath) -> Iterator[None]:
 def open_file(path: AnyPath) -> BinaryIO:
     """A regular file for reading, or what a link to one leads to; a pipe or device is never waited for.
 
-    Raises:
-        OSError: as `open`; also a folder, a pipe, a socket or a device, and a path that no system allows.
+    OSError: as `open`; also a folder, a pipe, a socket or a device, and a path that no system allows.
     """
     text = os.fspath(path)
     if "\0" in text:
@@ -201,11 +201,7 @@ def open_file(path: AnyPath) -> BinaryIO:
 
 
 def read_file(path: AnyPath, most: int) -> bytes:
-    """The bytes of a regular file of at most ``most`` bytes.
-
-    Raises:
-        OSError: as `open_file`; also a larger file.
-    """
+    """The bytes of a regular file of at most ``most`` bytes. OSError: as `open_file`; also a larger file."""
     with open_file(path) as file:
         data = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
         while len(data) <= most and (more := file.read(1 << 20)):  # it grew, or says no size
@@ -268,11 +264,7 @@ def _sync_folder(folder: str) -> None:
 
 
 def check_new(path: Path) -> None:
-    """LineError where something stands at a place that a file is to be written to: it stays.
-
-    Raises:
-        LineError: it does.
-    """
+    """LineError where something stands at a place that a file is to be written to: it stays. LineError: it does."""
     if os.path.lexists(openable(path)):
         raise LineError(
             "{out} is there already and stays. Give --out another name, or move it away.", out=path

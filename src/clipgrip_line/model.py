@@ -65,10 +65,8 @@ class Model:
     def open(cls, path: Path, *, check: bool = True, threads: int | None = None) -> Model:
         """Read a bundle, compare every part with its digest, and try the golden images.
 
-        ``threads`` are those of one answer; all of this machine's, or OMP_NUM_THREADS, unless it is given.
-
-        Raises:
-            LineError: damaged, foreign, newer than this program, or its golden images are answered otherwise here.
+        ``threads`` are those of one answer; all of this machine's, or OMP_NUM_THREADS, unless it is given. LineError:
+        damaged, foreign, newer than this program, or its golden images are answered otherwise here.
         """
         bundle = Bundle(path)
         read = parts.read(bundle, threads or usual_threads())
@@ -82,8 +80,7 @@ class Model:
     def pixels(self, data: bytes, check: Callable[[int, int], None] | None = None) -> Pixels:
         """Decode and prepare one image file; ``check`` may refuse its width and height before it is decoded.
 
-        Raises:
-            LineError: the bytes are no image that can be read.
+        LineError: the bytes are no image that can be read.
         """
         try:
             picture = decode(data, check=check)

@@ -57,11 +57,7 @@ class Golden:
 
 
 def read(bundle: Bundle, threads: int) -> Parts:
-    """All that answers need.
-
-    Raises:
-        LineError: a part is missing, damaged, or not what such a part may be.
-    """
+    """All that answers need. LineError: a part is missing, damaged, or not what such a part may be."""
     facts = bundle.json(MODEL)
     try:
         return _read(bundle, facts, threads)
@@ -128,11 +124,7 @@ def _scoring(bundle: Bundle, facts: Mapping[str, Any]) -> Scoring:
 
 
 def golden(bundle: Bundle) -> list[Golden]:
-    """The golden images with their answers.
-
-    Raises:
-        LineError: as `read`.
-    """
+    """The golden images with their answers. LineError as `read`."""
     content = bundle.json(GOLDEN)
     return [
         Golden(

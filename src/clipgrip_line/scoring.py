@@ -110,11 +110,7 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Calibration:
-        """What clipgrip's calibration stores.
-
-        Raises:
-            ValueError: a kind that is not known.
-        """
+        """What clipgrip's calibration stores. ValueError: a kind that is not known."""
         if stored["kind"] != "temperature":
             raise ValueError(f"calibration {stored['kind']}")
         return cls(float(stored["value"]))

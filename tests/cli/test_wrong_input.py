@@ -497,6 +497,16 @@ def test_a_path_with_nul_in_it_is_refused(refused: Refused, here: Path, where: s
     assert "nul.toml" in refused("run", "--config", "nul.toml").err
 
 
+@pytest.mark.parametrize("head", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+def test_a_sheet_in_the_place_of_a_text_says_how_to_save_it(
+    here: Path, capsys: pytest.CaptureFixture[str], head: bytes
+) -> None:
+    (here / "classes.csv").write_bytes(head + bytes(99))
+    told = command(capsys, "run", "images", "--classes", "classes.csv", "--out", "out")
+    assert told.code == 2
+    assert "classes.csv: it is a sheet of Excel" in told.err
+
+
 def test_a_table_with_nul_in_it_is_no_text(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "list.csv").write_bytes(b"path\nimages/part 00.png\nimages/a\0b.png\n")
     told = command(capsys, "run", "list.csv", "--classes", "classes.txt", "--out", "out")

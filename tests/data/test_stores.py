@@ -101,8 +101,9 @@ def test_a_table_on_a_disk_lists_objects(memory: Any, tmp_path: Path) -> None:
         "path,label\nmemory://photos/a.png,cat\nhere.png,dog\nmemory://photos/no.png,\n"
     )
     result = ingest(table, classes=CLASSES)
-    assert sorted(row.label for row in result.manifest.rows) == [0, 1]
-    assert list(reasons(result).values()) == ["unreadable"]
+    labels = {row.path: row.label for row in result.manifest.rows}
+    assert labels == {"memory://photos/a.png": 0, "here.png": 1}
+    assert reasons(result) == {"memory://photos/no.png": "unreadable"}
 
 
 def test_a_table_in_a_store_lists_what_lies_beside_it(memory: Any) -> None:

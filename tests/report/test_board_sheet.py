@@ -51,6 +51,16 @@ CASES_TO_RECKON: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def test_a_long_note_beside_a_figure_has_room_in_its_row() -> None:
+    for language in ("en", "ja"):
+        sheet = book(board_facts(), language).worksheets[0]
+        notes = [row[3] for row in sheet.iter_rows() if isinstance(row[3].value, str)]
+        for cell in notes:
+            wide = sum(2 if ord(letter) > 0x2E80 else 1 for letter in cell.value)
+            lines = 1 + wide // 66  # columns D to F hold 66 letters
+            assert lines == 1 or sheet.row_dimensions[cell.row].height >= 15 * lines, cell.value
+
+
 @pytest.mark.parametrize("name", CASES_TO_RECKON)
 def test_every_sum_is_a_formula_and_gives_what_the_page_says(name: str) -> None:
     facts = board_facts(**CASES_TO_RECKON[name])

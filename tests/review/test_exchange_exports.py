@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import io
 import json
+import mimetypes
 import os
 import re
 import tempfile
@@ -35,6 +36,7 @@ from clipgrip.review.exchange import EXPORTS, Options, exported, imported
 from clipgrip.review.exchange.archives import MISSING
 from clipgrip.review.exchange.naming import file_name
 from clipgrip.review.exchange.studio_tasks import labeling_config
+from clipgrip.review.exchange.written import UNTYPED
 from clipgrip.review.session import ReviewSession
 from clipgrip.words import Words
 
@@ -99,14 +101,17 @@ def test_sizes_are_those_that_people_see(session: ReviewSession, tmp_path: Path)
 
 
 def fiftyone_reads(folder: Path, labels: dict[str, Any]) -> dict[str, str]:
-    """Path -> label by the rules of FiftyOne's importer: keys are paths without ending, dot files are not listed."""
+    """Path -> label as FiftyOne 1.22.1 reads it: keys are paths without ending, dot files are not listed, and one file
+    whose ending is not that of an image refuses them all."""
     keys = {}
     for root, _, names in os.walk(folder):
         for name in sorted(names):
             if not name.startswith("."):
                 path = os.path.relpath(os.path.join(root, name), folder)
                 keys[os.path.splitext(path)[0]] = path
-    return {keys[key]: labels["classes"][label] for key, label in labels["labels"].items()}
+    found = {keys[key]: labels["classes"][label] for key, label in labels["labels"].items()}
+    assert all((mimetypes.guess_type(path)[0] or "").startswith("image/") for path in found)
+    return found
 
 
 def test_fiftyone_reads_every_key_and_no_label_goes_to_another_image(
@@ -130,8 +135,6 @@ def test_fiftyone_reads_every_key_and_no_label_goes_to_another_image(
     labels["labels"] = {key: value for key, value in labels["labels"].items() if key in keys}
     found = fiftyone_reads(tmp_path / "data", labels)
     assert set(found) == {
-        "photo.",
-        "no ending",
         "v1.2.final.png",
         "sub/b.png",
         "tar.gz.png",
@@ -144,7 +147,21 @@ def test_fiftyone_reads_every_key_and_no_label_goes_to_another_image(
                 int(session.snapshot.states.klass[session.snapshot.row(ours[path].sha256)])
             ]
         )
-    assert {one["path"] for one in labels["left_out"]} == {"a.png", "a.bmp", ".hidden.png"}
+    left = {one["path"]: one["why"] for one in labels["left_out"]}
+    assert set(left) == {"a.png", "a.bmp", ".hidden.png", "photo.", "no ending"}
+    assert left["photo."] == left["no ending"] == UNTYPED
+
+
+def test_what_keeps_fiftyone_from_reading_coco_is_said_and_stays_for_other_readers(
+    session: ReviewSession, tmp_path: Path
+) -> None:
+    placed(session, tmp_path / "data", "no ending", "b.PNG")
+    export = exported(session.snapshot, session.store, "coco")
+    images = json.loads(b"".join(export))["images"]
+    assert {"no ending", "b.PNG"} <= {one["file_name"] for one in images}
+    note = export.written.summary(Words("en"))["note"]
+    assert note.startswith("FiftyOne reads nothing")
+    assert ": no ending. " in note
 
 
 def test_a_twin_that_nobody_answered_takes_no_label_either(

@@ -18,6 +18,7 @@ from review_helpers import Browser, answer, decided, id_of
 from clipgrip.data.rows import Row
 from clipgrip.data.sources import BytesSource
 from clipgrip.errors import DataError
+from clipgrip.review import classes as edits
 from clipgrip.review.exchange import imported
 from clipgrip.review.exchange.finding import Finder
 from clipgrip.review.session import ReviewSession
@@ -333,6 +334,47 @@ def test_json_min_csv_and_tsv_of_label_studio_are_read(session: ReviewSession) -
         assert (told["answers"], reasons(told)) == (1, {"ticks": 1, "no-label": 1})
 
 
+def test_a_column_of_the_tasks_own_data_is_no_answer(session: ReviewSession) -> None:
+    a, b, c, *_ = paths(session)
+    given = {"annotator": 1, "annotation_id": 5, "created_at": "2026", "lead_time": None}
+    nobody = dict.fromkeys(given)
+    rows: list[dict[str, Any]] = [
+        {"image": a, "guess": "dent", "id": 1, "choice": "steel", **given},
+        {"image": b, "guess": "dent", "id": 2, **nobody},
+        {"image": c, "guess": "dent", "id": 3, **given},
+    ]
+    told = bring(session, "label-studio", rows)
+    assert decided(session) == {a: "steel"}
+    assert reasons(told) == {"no-label": 1, "other": 2}
+    lines = [
+        "annotation_id,annotator,choice,guess,id,image",
+        f'7,"1",dent,steel,1,{c}',
+        f',"","",steel,2,{b}',
+    ]
+    told = bring(session, "label-studio", "\n".join(lines).encode(), "Abe")
+    assert (decided(session)[c], b in decided(session)) == ("dent", False)
+    assert reasons(told) == {"no-label": 1, "other": 1}
+
+
+def test_data_before_the_id_of_a_line_of_json_min_are_no_answer(session: ReviewSession) -> None:
+    a, b, *_ = paths(session)
+    facts = {"annotator": 1, "annotation_id": 5, "created_at": "2026"}
+    rows = [{"image": a, "guess": "dent", "lot": "L7", "id": 1, "choice": "steel", **facts}]
+    told = bring(session, "label-studio", rows)
+    assert (decided(session), reasons(told)) == ({a: "steel"}, {"other": 2})
+    ordered = [dict(sorted({"image": b, "id": 2, "choice": "steel", **facts}.items()))]
+    assert bring(session, "label-studio", ordered)["answers"] == 1  # by a program that sorts
+
+
+def test_tasks_that_nobody_answered_bring_no_answer_whatever_their_data(
+    session: ReviewSession,
+) -> None:
+    nobody = {"annotator": None, "annotation_id": None}
+    rows = [{"image": path, "guess": "dent", **nobody} for path in paths(session)]
+    told = bring(session, "label-studio", rows)
+    assert (told["answers"], reasons(told)) == (0, {"no-label": len(rows)})
+
+
 # -- FiftyOne, COCO, Roboflow -----------------------------------------------------------------------------------------
 
 
@@ -375,6 +417,69 @@ def test_labels_of_fiftyone_with_all_that_may_stand_beside_them(
         assert (decided(session)[a], reasons(told)) == ("dent", {})
     else:
         assert (a in decided(session), reasons(told)) == (False, {label: 1})
+
+
+def classified(label: str | None, **more: Any) -> dict[str, Any]:
+    """A field as FiftyOne 1.22.1 writes it into samples.json."""
+    return {"_id": {"$oid": "6b0b"}, "_cls": "Classification", "tags": [], "label": label, **more}
+
+
+def sample(path: str, **fields: Any) -> dict[str, Any]:
+    facts = {"tags": ["lot"], "_media_type": "image", "_rand": 0.5, "created_at": {"$date": "2026"}}
+    metadata = {"_cls": "ImageMetadata", "width": 9, "height": 9}
+    return {"filepath": path, "metadata": metadata, **facts, **fields}
+
+
+def test_of_every_field_of_a_sample_the_ground_truth_is_read(session: ReviewSession) -> None:
+    a, b, c, d, e, *_ = paths(session)
+    both = [classified("dent"), classified("steel")]
+    samples = [
+        sample(a, ground_truth=classified("dent", confidence=0.9), old=classified("steel")),
+        sample(f"/data/set/{b}", predictions=classified("dent", confidence=0.4)),
+        sample(c, ground_truth={"_cls": "Classifications", "classifications": both}),
+        sample(d, boxes={"_cls": "Detections", "detections": [{"label": "dent"}]}),
+        sample(e),
+        {"tags": []},
+    ]
+    told = bring(session, "fiftyone", {"name": "parts", "samples": samples})
+    assert decided(session) == {a: "dent"}
+    wanted = {"other": 1, "model": 1, "ticks": 1, "kind": 1, "no-label": 1, "malformed": 1}
+    assert reasons(told) == wanted
+
+
+def test_without_a_ground_truth_the_only_field_like_classes_is_read(session: ReviewSession) -> None:
+    a, b, *_ = paths(session)
+    samples = [
+        sample(a, defect=classified("dent"), light=classified("dark")),
+        sample(b, defect=classified("steel")),
+    ]
+    told = bring(session, "fiftyone", {"samples": samples})
+    assert (decided(session), reasons(told)) == ({a: "dent", b: "steel"}, {"other": 1})
+    samples = [sample(a, before=classified("dent"), after=classified("steel"))]
+    told = bring(session, "fiftyone", {"samples": samples}, "Abe")
+    assert (told["answers"], reasons(told)) == (0, {"questions": 1})
+
+
+@pytest.mark.parametrize(
+    ("column", "answers"),
+    [
+        ("ground_truth.label,ground_truth.confidence", 1),
+        ("defect.label,predictions.label", 1),
+        ("defect.label,ground_truth.label", 0),
+        ("predictions.label,x", None),
+        ("defect.label,light.label", None),
+    ],
+)
+def test_a_csv_of_fiftyone_names_its_field(
+    session: ReviewSession, column: str, answers: int | None
+) -> None:
+    a, *_ = paths(session)
+    lines = f"filepath,{column}\n/data/{a},dent,\n".encode()
+    if answers is None:
+        with pytest.raises(DataError, match='no column "label"'):
+            bring(session, "csv", lines)
+    else:
+        assert bring(session, "csv", lines)["answers"] == answers
 
 
 def coco(images: list[Any], annotations: list[Any]) -> dict[str, Any]:
@@ -530,6 +635,21 @@ def test_folders_as_people_pack_them(session: ReviewSession) -> None:
         names[3]: "dent",
     }
     assert reasons(told) == {"folder": 1, "class": 1, "folders": 1, "no-picture": 1, "litter": 5}
+
+
+def test_folders_as_fiftyone_writes_them(session: ReviewSession) -> None:
+    """Images without a label stand in a folder of their own, a class with a slash is a folder in a folder."""
+    edits.edit(session, id_of(session, "dent"), "dent/deep", "a dent", "Sato")
+    data = zipped(
+        ("set/dent/deep/a.png", image_bytes(session, 0)),
+        ("set/steel/b.png", image_bytes(session, 1)),
+        ("set/_unlabeled/c.png", image_bytes(session, 2)),
+        ("set/deep/d.png", image_bytes(session, 3)),
+    )
+    told = bring(session, "folders", data)
+    names = paths(session)
+    assert decided(session) == {names[0]: "dent/deep", names[1]: "steel"}
+    assert reasons(told) == {"no-label": 1, "class": 1}
 
 
 def test_folders_are_named_like_classes_as_in_a_run(session: ReviewSession) -> None:

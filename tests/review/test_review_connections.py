@@ -93,6 +93,22 @@ def test_where_there_are_too_many_the_longest_silent_one_makes_room() -> None:
             one.close()
 
 
+def test_where_all_are_in_the_middle_of_a_body_one_that_stopped_sending_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "LOITERING", 0.0)
+    half = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf"
+    with served(most=3) as port:
+        stuck = [opened(port, b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n") for _ in range(3)]
+        for one in stuck:
+            assert one.recv(1000).startswith(b"HTTP/1.1 200")
+            one.sendall(half)
+        late = opened(port, ASK)
+        assert late.recv(100).startswith(b"HTTP/1.1 200")
+        for one in (late, *stuck):
+            one.close()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs a limit of open files")
 def test_hundreds_of_idle_connections_neither_stop_the_review_nor_fill_its_log(
     folder: Path, tmp_path: Path

@@ -88,6 +88,7 @@ def test_a_promise_that_holds_stands_and_one_that_breaks_is_withdrawn_by_itself(
     bad = day(capsys, run, line, range(2000, 2030), right=False)
     assert bad.code == 1
     assert "withdrawn on" in bad.out
+    assert "a promise was withdrawn, so its images go to people" in bad.out
     assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"model"}
     after = watch(capsys, run, line)
     assert "×" in after.out
@@ -110,7 +111,12 @@ def test_right_answers_do_not_bring_a_withdrawn_promise_back_but_a_new_audit_doe
     promise(run)  # from the answers of the same audit
     watch(capsys, run, line)
     assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"person"}
+    assert "until a new audit promises anew" in command(capsys, "watch", "status", run).out
     promise(run, "a2")
+    at_once = command(capsys, "watch", "status", run)  # before any image is looked at again
+    assert (at_once.code, "○ quiet" in at_once.out) == (0, True)
+    assert "A later audit has promised anew." in at_once.out
+    assert "until a new audit" not in at_once.out
     told = watch(capsys, run, line)
     assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"model"}
     assert told.code == 0
@@ -163,7 +169,8 @@ def test_a_draw_takes_images_since_the_last_one_and_says_so_where_there_is_none(
     first = command(capsys, "audit", "draw", run, "--daily", 5, "--out", run.parent / "1.csv")
     assert "No promise stands" in first.out
     again = command(capsys, "audit", "draw", run, "--daily", 5, "--out", run.parent / "2.csv")
-    assert (again.code, "no new image" in again.err) == (2, True)
+    assert (again.code, "no new image came since the last draw" in again.err) == (2, True)
+    assert "clipgrip watch look RUN IMAGES" in again.err
     bring(line, range(2000, 2003))
     watch(capsys, run, line)
     command(capsys, "audit", "draw", run, "--daily", 5, "--out", run.parent / "3.csv")

@@ -164,6 +164,23 @@ def test_a_small_blur_or_loss_of_light_is_found_without_learning_what_it_looks_l
     assert 0 < np.median(late) <= 20
 
 
+def test_bright_parts_that_no_longer_come_are_missed_soon() -> None:
+    """The highest fifth of a score vanishes and the rest stays, which moves neither median nor shape of the rest."""
+    late = []
+    for seed in range(12):
+        draw = np.random.default_rng(seed)
+        scores = draw.random((900, 1))
+        scores[400:] *= 0.8
+        begun = Monitors.of(counted(codes_of(draw.random((200, 1)))), np.zeros(2, dtype=np.int64))
+        course = follow(
+            begun, codes_of(scores), np.zeros(900, dtype=np.int64), draw.random((900, 3))
+        )
+        loud = course.wealth[:, 0] >= 1 / 0.0002
+        assert not loud[:400].any()
+        late.append(int(loud.argmax()) - 399)
+    assert 0 < np.median(late) <= 90
+
+
 def test_the_weights_of_the_starts_and_the_budgets_sum_to_what_there_is() -> None:
     assert waiting(0) == 1
     assert 0 < waiting(10**12) < waiting(10**6) < 0.2

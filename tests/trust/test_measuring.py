@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from clipgrip.metrics import wilson_interval
 from clipgrip.trust.measured import FEWEST, MeasuredAccuracy, measured
 from clipgrip.trust.measuring import LEAST, Strata, first_phase, further, strata
-from clipgrip.trust.risk import fitted_risk
+from clipgrip.trust.risk import CROWDED, crowding, fitted_risk
 from clipgrip.trust.scope import Answered, Whole
 
 Risk = Callable[[np.ndarray], np.ndarray]
@@ -197,3 +197,30 @@ def test_the_risk_line_rises_with_doubt_and_falls_where_the_sure_ones_are_wrong(
     wrong = np.random.default_rng(0).random(200) < 1 / (1 + np.exp(-2 * doubt))
     assert fitted_risk(doubt, wrong).slope == pytest.approx(2, abs=0.6)
     assert fitted_risk(doubt, wrong[::-1]).slope < -1
+
+
+def test_classes_that_are_answered_too_often_are_expected_to_be_wrong_once_answers_show_it() -> (
+    None
+):
+    """Six classes of equal share, of which the model answers one in the place of others."""
+    draw = np.random.default_rng(3)
+    labels = np.repeat(np.arange(6), [320, 136, 136, 136, 136, 136])
+    pool = Answered(labels, draw.beta(6, 0.5, 1000).round(6))
+    wrong = draw.random(1000) < np.where(labels == 0, 0.45, 0.02)
+    found = [audit(pool, wrong, 100, seed) for seed in range(60)]
+    halves = [one[2].overall.half_width for one in found if one[2]]
+    alike = [measured(made, np.zeros(1000, int), rows, wrong[rows]) for made, rows, _ in found]
+    accuracy = 1 - wrong.mean()
+    inside = [one[2].overall.low <= accuracy <= one[2].overall.high for one in found if one[2]]
+    assert np.mean(halves) < 0.9 * np.mean([one.overall.half_width for one in alike if one])
+    assert np.mean(inside) >= 0.87  # 95 % promised, 60 draws: three standard errors below are 0.866
+
+
+def test_how_crowded_a_class_is_has_no_unit_and_no_extremes() -> None:
+    labels = np.repeat([0, 1, 2], [900, 99, 1])
+    assert crowding(np.zeros(50, int)).tolist() == [0.0] * 50
+    assert abs(crowding(labels).mean()) < 0.1
+    assert crowding(labels).min() == -CROWDED
+    line = fitted_risk(np.zeros(1000), labels > 0, crowding(labels))
+    assert line.crowd < 0 < fitted_risk(np.zeros(1000), labels == 0, crowding(labels)).crowd
+    assert fitted_risk(np.zeros(1000), labels > 0).crowd == 0

@@ -62,8 +62,7 @@ class Addition:
 def add_model(folder: Path, name: str | None = None) -> Addition:
     """Check a model's folder, use it once, and copy what belongs to it; the copy appears whole or not at all.
 
-    Raises:
-        BackboneError: the folder holds no usable model, the name is not allowed or taken, or there is no room.
+    BackboneError: the folder holds no usable model, the name is not allowed or taken, or there is no room.
     """
     name = check_name(name or os.path.basename(os.path.realpath(folder)))
     if not folder.is_dir():

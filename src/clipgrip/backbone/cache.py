@@ -101,24 +101,26 @@ class EmbeddingCache:
         Each shard is compared with its SHA-256, each row with its digest. What is damaged is forgotten with a warning
         in the log and reported missing: it is computed again.
         """
-        rows: dict[str, list[int]] = defaultdict(list)
-        for row, sha256 in enumerate(hashes):
-            rows[sha256].append(row)
+        row_of = {sha256: row for row, sha256 in enumerate(dict.fromkeys(hashes))}
+        if len(row_of) < len(hashes):
+            once, rows = self.get(list(row_of)), [row_of[sha256] for sha256 in hashes]
+            return CachedEmbeds(once.embeds[rows], once.missing[rows])
         found = CachedEmbeds(
             np.zeros((len(hashes), self.width), np.float32), np.ones(len(hashes), np.bool_)
         )
-        for name, places in self._find(list(rows)).items():
+        for name, stored in self._find(hashes).items():
             shard = self._read(name)
             if shard is None:
                 continue
-            wrong = []
-            for sha256, place, digest in places:
-                if not 0 <= place < len(shard) or _digest(sha256, shard[place]) != digest:
-                    wrong.append(sha256)
-                    continue
-                found.embeds[rows[sha256]] = shard[place]
-                found.missing[rows[sha256]] = False
-            self._forget_rows(wrong)
+            whole: list[tuple[str, int]] = []
+            wrong: list[tuple[str, int]] = []
+            for sha256, place, digest in stored:
+                is_whole = 0 <= place < len(shard) and _digest(sha256, shard[place]) == digest
+                (whole if is_whole else wrong).append((sha256, place))
+            self._forget_rows([sha256 for sha256, _ in wrong])
+            rows, places = [row_of[sha256] for sha256, _ in whole], [place for _, place in whole]
+            found.embeds[rows] = shard[places]
+            found.missing[rows] = False
         return found
 
     def put(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:

@@ -48,6 +48,7 @@ def embed_images(
     cache: EmbeddingCache | None = None,
     batch_size: int = BATCH_SIZE,
     on_progress: Callable[[int, int], None] | None = None,
+    hashes: list[str] | None = None,
 ) -> Embedded:
     """Embed ``items``, reading from ``cache`` what it holds and storing there what it does not.
 
@@ -56,9 +57,10 @@ def embed_images(
     whole batches are stored, so no image ever meets other neighbours in its batch than it would have met. For the same
     reason the executor at work (`clipgrip.executors`) does not change them.
 
-    ``on_progress(done, total)`` counts distinct images, cached and failed ones included.
+    ``on_progress(done, total)`` counts distinct images, cached and failed ones included. ``hashes`` are those of the
+    items, where they are known without making each.
     """
-    hashes = [sha256 for sha256, _ in items]
+    hashes = [sha256 for sha256, _ in items] if hashes is None else hashes
     loaders = _Loaders(items, hashes)
     table = _Table.read(loaders.rows, cache, backbone.embed_dim)
     failures: list[tuple[str, DataError]] = []
@@ -116,6 +118,8 @@ class _Table:
 
     def missing(self, batch_size: int) -> list[list[str]]:
         """What is not known of each range of ``batch_size`` rows; ranges that are known are left out."""
+        if self.known.all():
+            return []
         hashes = list(self.rows)
         ranges = (
             range(s, min(s + batch_size, len(hashes))) for s in range(0, len(hashes), batch_size)
@@ -129,7 +133,9 @@ class _Table:
         self.known[rows] = True
 
     def embedded(self, hashes: list[str], failures: list[tuple[str, DataError]]) -> Embedded:
-        good = [sha256 for sha256 in hashes if self.known[self.rows[sha256]]]
+        good = hashes
+        if not self.known.all():
+            good = [sha256 for sha256 in hashes if self.known[self.rows[sha256]]]
         all_once = good == list(self.rows)  # then nothing is copied: a million rows are gigabytes
         rows = self.embeds if all_once else self.embeds[[self.rows[sha256] for sha256 in good]]
         unit = torch.from_numpy(rows)

@@ -63,8 +63,7 @@ def encoded(
 ) -> Generator[Encoded]:
     """Each batch encoded, by this process in order, or in any order by the executor at work once it is worth that.
 
-    Raises:
-        DataError: a worker cannot read an image that this process can.
+    DataError: a worker cannot read an image that this process can.
     """
     executor, began = current(), time.monotonic()
     left, done = sum(map(len, batches)), 0

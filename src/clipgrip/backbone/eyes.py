@@ -27,8 +27,7 @@ SHIPPED = {TEXTURE: Texture}
 def load_eye(name: str, *, precision: Precision = "auto", online: bool | None = None) -> Eye:
     """The eye called so: one that ships, or a model by name or folder; a CLIP model's image tower is an eye too.
 
-    Raises:
-        BackboneError: it is not here, or its files cannot be used; the message says what to do.
+    BackboneError: it is not here, or its files cannot be used; the message says what to do.
     """
     if name in SHIPPED:
         return SHIPPED[name]()

@@ -41,8 +41,7 @@ def clip_text(checkpoint: Checkpoint, device: torch.device) -> ClipText:
 def whole_model(checkpoint: Checkpoint, device: torch.device) -> Any:
     """The model of transformers that config.json names, in float32; both towers.
 
-    Raises:
-        BackboneError: a weight is missing, has another shape, or belongs to nothing.
+    BackboneError: a weight is missing, has another shape, or belongs to nothing.
     """
     return _frozen(_read_whole(checkpoint), device)
 

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 def exported(eye: Eye) -> tuple[ModelProto, Preprocess]:
     """The tower of a model on torch in float32, with the prompt tokens that it sees through, and what comes before it.
 
-    Raises:
-        BackboneError: there is none, or it cannot be written as one.
+    BackboneError: there is none, or it cannot be written as one.
     """
     if isinstance(eye, PromptedBackbone):
         inner = eye.backbone
@@ -54,8 +53,7 @@ def exported(eye: Eye) -> tuple[ModelProto, Preprocess]:
 def traced(tower: FullImage, steps: Preprocess, name: str) -> ModelProto:
     """The graph that one batch of two pictures leaves behind; the batch's size stays free.
 
-    Raises:
-        BackboneError: the tower does what ONNX has no node for, or is larger than the 2 GB of an ONNX file.
+    BackboneError: the tower does what ONNX has no node for, or is larger than the 2 GB of an ONNX file.
     """
     import onnx
 

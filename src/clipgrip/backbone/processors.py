@@ -48,8 +48,7 @@ INT_IS_SQUARE = ("ViTImageProcessor", "DeiTImageProcessor")
 def complete(config: Mapping[str, Any], fallback: str) -> dict[str, Any]:
     """The checkpoint's settings over its processor's own; null counts as not said, as in transformers.
 
-    Raises:
-        BackboneError: the processor is not one of those whose pixels are known here.
+    BackboneError: the processor is not one of those whose pixels are known here.
     """
     values = {name: value for name, value in config.items() if value is not None}
     name = _plain(

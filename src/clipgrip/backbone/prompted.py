@@ -82,11 +82,7 @@ def _prompted(recipe: EyeRecipe, tokens: Float[np.ndarray, "K P E"]) -> Prompted
 
 
 def image_prompts(backbone: Backbone) -> ImagePrompts:
-    """The image side for prompt tokens.
-
-    Raises:
-        BackboneError: the model's tower takes none.
-    """
+    """The image side for prompt tokens. BackboneError: the model's tower takes none."""
     tower = backbone.image_prompts
     if tower is None:
         raise BackboneError(

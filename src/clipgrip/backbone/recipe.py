@@ -27,8 +27,7 @@ class EyeRecipe:
     def eye(self) -> Eye:
         """The eye, made when it is first asked for in this process.
 
-        Raises:
-            BackboneError: the files are not here, or are another model's.
+        BackboneError: the files are not here, or are another model's.
         """
         if self.key not in _eyes:
             _eyes[self.key] = self.make(*self.args)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.data.tables import csv_bytes
-from clipgrip.files import naming, write_text_atomic
+from clipgrip.files import naming, utf8_bytes, write_text_atomic
 from clipgrip.sealed import DIGEST, is_whole, sealed
 from clipgrip.written import write_dated
 
@@ -86,7 +86,7 @@ def write_results(folder: Path, facts: dict[str, Any], rows: Sequence[dict[str, 
     cells = ([_cell(row[column]) for column in columns] for row in rows)
     write_dated(folder / "results.csv", csv_bytes(columns, cells), "bench")
     text = json.dumps({**facts, "rows": list(rows)}, indent=1, ensure_ascii=False) + "\n"
-    write_dated(folder / "results.json", text.encode("utf-8", "backslashreplace"), "bench")
+    write_dated(folder / "results.json", utf8_bytes(text), "bench")
 
 
 def _cell(value: Any) -> Any:

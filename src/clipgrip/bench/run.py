@@ -50,11 +50,7 @@ class GridSettings:
     smoke: bool = False
 
     def checked(self) -> GridSettings:
-        """The settings themselves.
-
-        Raises:
-            ConfigError: one is not allowed; the message says what is.
-        """
+        """The settings themselves. ConfigError: one is not allowed; the message says what is."""
         self._check_names()
         self._check_numbers()
         if self.template is not None:
@@ -122,10 +118,8 @@ def run_grid(
 ) -> GridResult:
     """Run what is not finished; results.csv and results.json are up to date after each cell.
 
-    ``on_result`` hears of each state that was written.
-
-    Raises:
-        ClipgripError: the settings or the data cannot be used, or another process is at work in the same folder.
+    ``on_result`` hears of each state that was written. ClipgripError: the settings or the data cannot be used, or
+    another process is at work in the same folder.
     """
     listener, settings = listener or Listener(), settings.checked()
     if settings.known is None:

@@ -55,10 +55,8 @@ def from_folders(
 ) -> Source:
     """Class folders: each folder is a class, each image in it is of that class.
 
-    Where the folders are splits, the test folder, else the validation folder, is what is measured on.
-
-    Raises:
-        DataError: fewer than two class folders, or a class with fewer than two images.
+    Where the folders are splits, the test folder, else the validation folder, is what is measured on. DataError: fewer
+    than two class folders, or a class with fewer than two images.
     """
     if splits := split_folders(folder):
         return _from_splits(folder, splits, per_class, on_progress)
@@ -85,11 +83,7 @@ def _from_splits(
 
 
 def folder_classes(folder: Path) -> list[str]:
-    """The names of the classes, which are those of the folders.
-
-    Raises:
-        DataError: no such folder, or fewer than two in it.
-    """
+    """The names of the classes, which are those of the folders. DataError: no such folder, or fewer than two in it."""
     if not folder.is_dir():
         raise DataError(
             "{folder}: no such folder. Give a folder that holds one folder of images for each "
@@ -122,9 +116,7 @@ def from_known(
     """A published set; its official test split where it has one, else a share held out by content.
 
     An image of the test is in no training list: not by path, and not by content, since equal contents are one row.
-
-    Raises:
-        DataError: the folder is not that set.
+    DataError: the folder is not that set.
     """
     listing = known.listing(folder, work / "images")
     tables = {}

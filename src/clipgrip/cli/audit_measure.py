@@ -21,6 +21,7 @@ CLASSES_SHOWN = 12
 TOO_FEW = mark(
     "the sheet has {n} answers, --count {planned} would leave some out. Give a larger one."
 )
+TOO_FEW_YET = mark("nothing can be said yet: that takes {fewest} answers")
 FOR_A_PROMISE = mark(
     "{name} was drawn for a promise, from all images alike. Draw a sheet of its own to measure: leave out --answers."
 )
@@ -99,6 +100,7 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
     from clipgrip.cli.automate import keep_answers
     from clipgrip.cli.reviewed import outcome_at_work
     from clipgrip.runs.measuring import MeasuringAudit
+    from clipgrip.trust.measured import FEWEST
 
     outcome = outcome_at_work(run, ui.screen)
     asked = MeasuringAudit.of_sheet(outcome, sheet)
@@ -114,17 +116,11 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
             n_sheet=len(sheet),
         )
     ]
-    lines += _lines(found, asked) if found else [_too_few()]
+    lines += _lines(found, asked) if found else [Sentence(TOO_FEW_YET, fewest=FEWEST)]
     if sheet.planned and len(rows) < sheet.planned and len(rows) == len(sheet):
         lines.append(_what_next(run, Path(sheet.table.name), sheet.planned, len(rows)))
     facts: dict[str, Any] = {"audit": asked.id, "sheet": len(sheet), "answered": len(rows)}
     return Result(lines, {**facts, "kept": is_stored, "measured": _facts(found, asked)})
-
-
-def _too_few() -> str:
-    from clipgrip.trust.measured import FEWEST
-
-    return Sentence("nothing can be said yet: that takes {fewest} answers", fewest=FEWEST)
 
 
 def _lines(found: MeasuredAccuracy, asked: MeasuringAudit) -> list[str]:

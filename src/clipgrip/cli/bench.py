@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -11,10 +11,8 @@ from clipgrip.cli.arguments import option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.config import Preset, Prompt, Strategy
+from clipgrip.files import utf8_bytes
 from clipgrip.sentences import Sentence
-
-if TYPE_CHECKING:
-    from clipgrip.cli.screen import Screen
 
 Known = Literal["flowers102", "resisc45", "fgvc-aircraft", "mnist", "eurosat", "dtd"]
 Paradigm = Literal["UL", "SSL", "TRZSL"]
@@ -63,6 +61,7 @@ def grid(
     """
     from clipgrip.bench.run import GridResult, GridSettings, run_grid
     from clipgrip.report.grid import build_grid, text_table
+    from clipgrip.written import write_dated
 
     folder = out or Path("clipgrip-bench") / (known or data.resolve().name)
     settings = GridSettings(
@@ -83,7 +82,8 @@ def grid(
     screen, page = ui.screen, folder / "results.html"
 
     def show(result: GridResult) -> None:
-        _write_page(page, build_grid(result.facts, result.rows, ui.language), screen)
+        html = utf8_bytes(build_grid(result.facts, result.rows, ui.language))
+        write_dated(page, html, "bench", screen.note)
 
     with screen.live():
         result = run_grid(settings, screen, show)
@@ -93,9 +93,3 @@ def grid(
         Sentence("figures      {folder}", folder=folder / "results.csv"),
     ]
     return Result(lines, {**result.facts, "rows": list(result.rows)})
-
-
-def _write_page(page: Path, html: str, screen: Screen) -> None:
-    from clipgrip.written import write_dated
-
-    write_dated(page, html.encode("utf-8", "backslashreplace"), "bench", screen.note)

@@ -95,8 +95,7 @@ def compare(
 def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> list[Project]:
     """The project of a file with each of the backbones and prompts, each way into a folder of its own.
 
-    Raises:
-        ConfigError: the file or a value is not allowed, or two ways are one.
+    ConfigError: the file or a value is not allowed, or two ways are one.
     """
     from clipgrip.config import project
     from clipgrip.errors import ConfigError

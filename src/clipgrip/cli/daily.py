@@ -100,7 +100,7 @@ def read_daily(
     from clipgrip.runs.watch.status import status_of
     from clipgrip.runs.watch.store import LOCK, open_watch
     from clipgrip.runs.watch.upholding import classes_of, run_scopes, withdraw_broken
-    from clipgrip_line.trust.watch_words import LIGHTS, audited_words
+    from clipgrip_line.trust.watch_words import audited_words
 
     sheet = DailySheet.read(answers, encoding)
     if sheet is None:
@@ -114,7 +114,7 @@ def read_daily(
     _name_other(ui, found.other)
     say = ui.say
     lines = [
-        f"{status.symbol} {say(LIGHTS[status.light][1])}",
+        f"{status.symbol} {status.words(say)}",
         say.count(found.new, "{n} new answer counted", "{n} new answers counted"),
         *(
             [say.count(found.corrected, "{n} answer corrected", "{n} answers corrected")]

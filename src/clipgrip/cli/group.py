@@ -105,11 +105,7 @@ class Tree(TyperGroup):
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that is called.
-
-        Raises:
-            ConfigError: there is none of that name.
-        """
+        """The command that is called. ConfigError: there is none of that name."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             known = self.list_commands(ctx)

@@ -28,8 +28,7 @@ SECRET = "--token"
 def begin(file: Path | None, *, verbose: bool, words: Sequence[str]) -> None:
     """Write down what is called from now on, to a file that grows, to standard error, to both or to none.
 
-    Raises:
-        ConfigError: the file cannot be written, or is none of these logs.
+    ConfigError: the file cannot be written, or is none of these logs.
     """
     end()
     if verbose:

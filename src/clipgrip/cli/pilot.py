@@ -15,6 +15,7 @@ from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
 from clipgrip.errors import ConfigError
+from clipgrip.files import utf8_bytes
 from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
@@ -119,7 +120,7 @@ def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui)
     def draw(version: Version) -> None:
         html = build_pilot(version, worked, ui.language)
         target = out.with_name(version.file).with_suffix(".html")
-        data = html.encode("utf-8", "backslashreplace")
+        data = utf8_bytes(html)
         pages.append(write_dated(target, data, "pilot", ui.screen.note))
 
     made = now()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipgrip.files import utf8_bytes
 from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of
 from clipgrip.runs.eyes import eye_sentences
@@ -48,7 +49,7 @@ def write_report(
     from clipgrip.report.from_run import facts
 
     html = build_report(facts(outcome, groups, audited, encoding, history), language)
-    return _written(page or outcome.folder / "report.html", _bytes(html), note)
+    return _written(page or outcome.folder / "report.html", utf8_bytes(html), note)
 
 
 def write_board(
@@ -62,7 +63,7 @@ def write_board(
     facts = board_facts(folder, asked, listener)
     html, sheet = build_board(facts, language), build_sheet(facts, language)
     at = _written(page.with_suffix(".xlsx"), sheet, listener.note)
-    return _written(page, _bytes(html), listener.note), at
+    return _written(page, utf8_bytes(html), listener.note), at
 
 
 def _written(path: Path, data: bytes, note: Callable[[str], None]) -> Path:
@@ -70,10 +71,6 @@ def _written(path: Path, data: bytes, note: Callable[[str], None]) -> Path:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_dated(path, data, "report", note)
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")
 
 
 def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Language = "en") -> str:

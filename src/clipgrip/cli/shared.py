@@ -59,11 +59,7 @@ class Shared:
         return Shared(**{name: value or getattr(outer, name) for name, value in mine.items()})
 
     def ui(self) -> Ui:
-        """What they mean; the log begins.
-
-        Raises:
-            ConfigError: the log cannot be written, or both -q and -v are given.
-        """
+        """What they mean; the log begins. ConfigError: the log cannot be written, or both -q and -v are given."""
         if self.quiet and self.verbose:
             raise ConfigError(mark("--quiet and --verbose were both given. Give one of them."))
         asked = self.lang or usual_language()
@@ -73,11 +69,7 @@ class Shared:
 
 
 def usual_language() -> Language | None:
-    """That of the environment, if there is one.
-
-    Raises:
-        ConfigError: there are no texts in it.
-    """
+    """That of the environment, if there is one. ConfigError: there are no texts in it."""
     named = os.environ.get(LANG)
     if not named:
         return None

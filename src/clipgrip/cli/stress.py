@@ -11,6 +11,7 @@ from clipgrip.cli.arguments import Encoding, option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError, nearest
+from clipgrip.files import utf8_bytes
 from clipgrip.sentences import Sentence, combined
 
 DEMOS = {"demo": "digits", "digits": "digits", "surfaces": "surfaces"}
@@ -57,7 +58,7 @@ def stress(
     wanted = _input(data, out, given, backbone=backbone, template=template, encoding=encoding)
     with screen.live():
         results = run_stress(wanted, out, repeats, screen)
-    html = build_stress(results, ui.language).encode("utf-8", "backslashreplace")
+    html = utf8_bytes(build_stress(results, ui.language))
     page = write_dated(out / "stress.html", html, STRESS, screen.note)
     lines = [
         summary(results),
@@ -111,7 +112,10 @@ def summary(results: dict[str, Any]) -> str:
     """Accuracy without noise and at the highest noise, of each rule and loss, best first."""
     from clipgrip.report.stress import standing
 
-    lines: list[str] = ["", Sentence("rule             loss            no noise  most noise")]
+    lines: list[str] = [
+        "",
+        Sentence("rule, loss, accuracy without noise, accuracy with the most noise:"),
+    ]
     lines += [
         f"{rule:<16} {loss:<14} {100 * least:>8.1f}% {100 * most:>10.1f}%"
         for rule, loss, least, most in standing(results)

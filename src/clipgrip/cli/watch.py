@@ -159,11 +159,10 @@ def answer(
 def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> list[str]:
     """The light with words, and what rings with what to do."""
     from clipgrip.runs.watch.alarm_text import alarm_text
-    from clipgrip_line.trust.watch_words import LIGHTS
 
     say, alarm = ui.say, status.open_alarm
     lines = [
-        f"{status.symbol} {say(LIGHTS[status.light][1])}",
+        f"{status.symbol} {status.words(say)}",
         say(
             "{n} new images since {date}; alarms: {alarms}",
             n=say.number(status.images),

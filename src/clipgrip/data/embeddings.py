@@ -206,8 +206,7 @@ def read_class_embeds(
 ) -> tuple[NDArray[np.float32], tuple[str, ...], float | None]:
     """Class embeddings (C, D) that stand in a file of their own, their names and the scale where it says them.
 
-    Raises:
-        DataError: as `read_embeddings`, or they are as wide as none of the banks ``beside`` them.
+    DataError: as `read_embeddings`, or they are as wide as none of the banks ``beside`` them.
     """
     where, arrays = os.path.basename(os.fspath(path)), read_arrays(path)
     matrices = [name for name, array in arrays.items() if array.ndim == 2]

@@ -97,8 +97,7 @@ def closed(array: NDArray[Any]) -> NDArray[Any]:
 def filled(parts: Iterable[NDArray[Any]], shape: tuple[int, int]) -> NDArray[np.float32]:
     """(N, D) parts one behind the other, in a file that goes with the array.
 
-    Raises:
-        OSError: there is no room in the folder for what is temporary.
+    OSError: there is no room in the folder for what is temporary.
     """
     import torch
 

@@ -80,8 +80,7 @@ SCALE = mark("{path}: logit_scale = {value} is not allowed. Give one number abov
 def one_each_in(arrays: Arrays, where: str) -> dict[str, tuple[str, NDArray[Any]]]:
     """By the names of `ONE_EACH`: what an array or column is called, and its values.
 
-    Raises:
-        DataError: it has other than one dimension.
+    DataError: it has other than one dimension.
     """
     table, called = is_table(where), dict[str, str]()
     for name, array in arrays.items():

@@ -63,11 +63,7 @@ def _holds_embeddings(names: list[str]) -> bool:
 
 
 def state_of(files: list[str]) -> State:
-    """Size and time of each, or what a store calls its version.
-
-    Raises:
-        DataError: one is not there.
-    """
+    """Size and time of each, or what a store calls its version. DataError: one is not there."""
     return tuple(_state(path) for path in files)
 
 

@@ -29,8 +29,7 @@ TWO_CLASSES = mark(
 def read_several(files: Sequence[str]) -> Arrays:
     """The arrays of all of them; what is said of the classes may stand in any.
 
-    Raises:
-        DataError: they differ in their banks or columns, or in what they say of the classes.
+    DataError: they differ in their banks or columns, or in what they say of the classes.
     """
     if len(files) == 1:
         return read_arrays(files[0], 1)

@@ -82,10 +82,7 @@ def columns_of(path: AnyPath, least: int) -> Arrays:
 def table_arrays(table: Any, path: AnyPath, least: int) -> Arrays:
     """The columns of a ``pyarrow.Table``: embeddings as one matrix each, all else as values.
 
-    Other lists of numbers, and pictures, are left out.
-
-    Raises:
-        DataError: vectors of several lengths, or rows without one.
+    Other lists of numbers, and pictures, are left out. DataError: vectors of several lengths, or rows without one.
     """
     banks, others = _kinds(table.schema, table)
     return {

@@ -24,11 +24,7 @@ def label_of(value: Any, names: tuple[str, ...]) -> str:
 
 
 def rows_of_test(values: Iterable[Any], where: str) -> tuple[bool, ...]:
-    """Which rows are there to measure on.
-
-    Raises:
-        DataError: a value says neither that nor the contrary.
-    """
+    """Which rows are there to measure on. DataError: a value says neither that nor the contrary."""
     texts = [text_of(value).casefold() for value in values]
     for row, text in enumerate(texts):
         if text not in (*TEST, *POOL):

@@ -47,7 +47,7 @@ def folder_labels(
     names, of_each = _folders(entries)
     asked = _asked(entries, of_each, len(names), apart)
     known = folders_like(classes)
-    said: dict[int, Statement] = {}
+    stated: dict[int, Statement] = {}
     issues = Issues()
     near: dict[str, tuple[int, int]] = {}
     measured_in: dict[str, int] = defaultdict(int)
@@ -59,7 +59,7 @@ def folder_labels(
             measured_in[measured] += asked[number]
         else:
             place, label = named[-1]
-            said[number] = Statement(label, Sentence("folder {place}", place=place))
+            stated[number] = Statement(label, Sentence("folder {place}", place=place))
             outer = [classes.display[c] for _, c in named]
             if len(set(outer)) > 1:
                 inside = picked(entries, np.flatnonzero(of_each == number))
@@ -70,9 +70,9 @@ def folder_labels(
         if count
     )
     issues.extend(_held_issue(folder, count) for folder, count in measured_in.items() if count)
-    labeled = np.flatnonzero(np.isin(of_each, list(said)))
+    labeled = np.flatnonzero(np.isin(of_each, list(stated)))
     statements = Statements.of(
-        Keyed(keys_of(entries)), labeled, lambda place: said[int(of_each[labeled[place]])]
+        Keyed(keys_of(entries)), labeled, lambda place: stated[int(of_each[labeled[place]])]
     )
     return FolderLabels(statements if len(labeled) else Statements(), issues)
 

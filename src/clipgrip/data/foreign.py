@@ -32,6 +32,7 @@ TOOLS: Sequence[tuple[str, Sentence, Sentence]] = (
     (r"\"completions\"|\"from_name\"|\"annotations\"", Sentence("Label Studio's JSON"), BY_PAGE),
     (r"(?s)\"tags\".*\"objects\"|\"objects\".*\"tags\"", Sentence("Supervisely's JSON"), BY_EXPORT),
     (r"(?s)\"classes\".*\"labels\"", Sentence("FiftyOne's labels.json"), BY_PAGE),
+    (r"(?s)\"samples\".*\"filepath\"", Sentence("FiftyOne's samples.json"), BY_PAGE),
     (r"\"source-ref\"", Sentence("SageMaker's manifest"), BY_EXPORT),
     (r"(?s)\A\s*\{[^\n]*\}\s*\n\s*\{", Sentence("JSON lines"), BY_EXPORT),
     (r"\A\s*[\[{]", Sentence("JSON"), BY_EXPORT),

@@ -183,9 +183,9 @@ def _matched(
     shown = [entry.path for entry in entries[:SHOWN]]
     own = match(found, index, (found.root,), names, shown)
     given = match(labeled, index, (found.root, labeled.root), names, shown)
-    said = given.statements.and_(own.statements)
+    statements = given.statements.and_(own.statements)
     return (
-        Matched(said, Issues(own.issues, given.issues)),
+        Matched(statements, Issues(own.issues, given.issues)),
         match(tests, index, (found.root, tests.root), names, shown),
     )
 
@@ -226,11 +226,12 @@ class _Contents:
         order = np.argsort(self.hashes, kind="stable")
         order = order[self.hashes[order] != b""]
         ordered = self.hashes[order]
-        cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-        ends = [*cuts, len(ordered)] if len(ordered) else []
-        for start, end in zip([0, *cuts], ends, strict=False):
+        begins = np.concatenate([[True], ordered[1:] != ordered[:-1], [True]])
+        start = 0
+        for end in map(int, np.flatnonzero(begins)[1:] if len(ordered) else ()):
             alike = [self._entry(number) for number in order[start:end].tolist()]
             yield ordered[start].decode("ascii"), alike
+            start = end
 
     def _entry(self, number: int) -> Entry:
         entry, source = self.entries[number], self.sources.get(number)

@@ -33,13 +33,14 @@ class Keyed:
         self._numbers = np.array(numbers, np.int64)[order]
 
     def numbers(self, form: str) -> list[int]:
-        """Of the keys that have this form, in their order."""
+        """Of the keys that have this form, in their order; as often as they have it."""
         wanted = hash(form)
         first = int(self._hashes.searchsorted(wanted))
         if first == len(self._hashes) or self._hashes[first] != wanted:
             return []
         found = self._numbers[first : self._hashes.searchsorted(wanted, "right")].tolist()
-        return [number for number in found if form in self._forms(self._keys[number])]
+        met = {number: self._forms(self._keys[number]).count(form) for number in found}
+        return [number for number, count in met.items() for _ in range(count)]
 
     def number(self, form: str) -> int | None:
         """Of the last key that has this form; None where none has it."""
@@ -57,9 +58,10 @@ def first_places(keys: Sequence[str]) -> Ints:
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(keys)]
     found = np.empty_like(order)
     found[order] = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
+    others: dict[str, int] = {}
     for place in np.flatnonzero(found != np.arange(len(keys))).tolist():
-        if keys[place] != keys[int(found[place])]:  # two texts of one hash
-            found[place] = place
+        if (key := keys[place]) != keys[int(found[place])]:  # two texts of one hash
+            found[place] = others.setdefault(key, place)
     return found
 
 

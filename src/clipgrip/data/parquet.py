@@ -22,8 +22,7 @@ from clipgrip.sentences import Sentence, mark
 
 MOST_ROWS = 10_000_000
 MOST_CELLS = 40_000_000
-PIECE = 8192
-"""Rows that are objects at a time."""
+PIECE = 8192  # rows that are objects at a time
 NO_SUCH_ROW = mark("{path}: the file changed and has no such row any more")
 _BINARY = ("binary", "large_binary", "binary_view")
 _PLAIN = (
@@ -39,11 +38,9 @@ _GROUPS = GroupCache()
 def read_parquet_table(path: AnyPath) -> Table:
     """All columns that hold text, numbers, truth values, dates, or lists of one of these, as text.
 
-    Lists of several are left out, as of no image there is more than one path or label.
-
-    Whole numbers are written without a point, truth values as in Python and pandas, dates as ISO 8601 does.
-
-    Class numbers that a Hugging Face data set explains become class names.
+    Lists of several are left out, as of no image there is more than one path or label. Whole numbers are written
+    without a point, truth values as in Python and pandas, dates as ISO 8601 does. Class numbers that a Hugging Face
+    data set explains become class names.
 
     Raises:
         DataError: not a Parquet file.
@@ -64,36 +61,31 @@ def read_parquet_table(path: AnyPath) -> Table:
 
 def _holds_several(table: Any, field: Any) -> bool:
     """Whether a column that holds no paths or labels has lists of several."""
-    if field.name.casefold() in TEXT_COLUMNS or "list" not in str(field.type):
-        return False
-    pieces = (piece.to_pylist() for piece in _pieces(table[field.name]))
-    return any(cell is not None and len(cell) > 1 for piece in pieces for cell in piece)
+    may = field.name.casefold() not in TEXT_COLUMNS and "list" in str(field.type)
+    return may and any(cell is not None and len(cell) > 1 for cell in _values(table[field.name]))
 
 
 def _rows_in(table: Any, class_names: dict[str, list[str]], name: str) -> Cells:
     """The rows of a table of Arrow as text."""
     rows, names = Cells(table.num_columns), table.column_names
-    number = 0
-    for batch in table.to_batches(PIECE):
-        for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            number += 1
-            rows.append(
-                _text(value, class_names.get(column), f"{name} row {number} column {column}")
-                for column, value in zip(names, cells, strict=True)
-            )
+    for number, cells in enumerate(zip(*map(_values, table.columns), strict=True), 1):
+        rows.append(
+            _text(value, class_names.get(column), f"{name} row {number} column {column}")
+            for column, value in zip(names, cells, strict=True)
+        )
     return rows
 
 
-def _pieces(column: Any) -> Iterator[Any]:
-    """A column of Arrow in pieces, as each value is an object in Python."""
-    return (column[start : start + PIECE] for start in range(0, len(column), PIECE))
+def _values(column: Any) -> Iterator[Any]:
+    """Those of a column of Arrow, few of them objects at a time."""
+    for start in range(0, len(column), PIECE):
+        yield from column[start : start + PIECE].to_pylist()
 
 
 def _text_of(file: Any, columns: list[str], name: str) -> Any:
     """The columns as a table, read in pieces: a few kilobytes may stand for gigabytes of the same value.
 
-    Raises:
-        DataError: more columns or cells than any table of images has, or more text.
+    DataError: more columns or cells than any table of images has, or more text.
     """
     import pyarrow as pa
 
@@ -162,8 +154,7 @@ def inner_paths(file: Any, column: str) -> Texts:
     if not hasattr(kind, "get_field_index") or kind.get_field_index("path") < 0:
         return Texts("" for _ in range(file.metadata.num_rows))
     table = _text_of(file, [f"{column}.path"], "the table")
-    pieces = (piece.to_pylist() for piece in _pieces(table[column]))
-    return Texts(_text((cell or {}).get("path"), None, column) for p in pieces for cell in p)
+    return Texts(_text((cell or {}).get("path"), None, column) for cell in _values(table[column]))
 
 
 def lacking_bytes(file: Any, column: str) -> set[int]:
@@ -192,9 +183,7 @@ def named_rows(
     """Row group, row in it, path, and whether the image's cell is empty, of each row in order; few are in memory.
 
     The path stands beside the image in ``column``, or without such a column in the first called by one of ``paths``.
-
-    Raises:
-        DataError: there is neither.
+    DataError: there is neither.
     """
     file = open_parquet(path)
     wanted = _name_column(file, column, paths, os.path.basename(path))
@@ -231,12 +220,7 @@ def _null_count(group: Any, path: str) -> int | None:
 
 
 def read_cell(path: str, group: int, row: int, column: str) -> bytes:
-    """The bytes of one image; empty for an empty cell.
-
-    Raises:
-        OSError: the file is gone or damaged.
-        MissingPackage: pyarrow is not installed.
-    """
+    """The bytes of one image; empty for an empty cell. OSError: it is gone or damaged; MissingPackage as `arrow`."""
     stat = os.stat(openable(path)) if url_of(path) is None else None
     state = (stat.st_mtime_ns, stat.st_size) if stat is not None else ()
     key = (path, *state, group, column)

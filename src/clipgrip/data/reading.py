@@ -17,11 +17,7 @@ from clipgrip.sentences import Sentence
 
 
 def read_image(source: ImageSource, sha256: str) -> bytes:
-    """The bytes with this content hash.
-
-    Raises:
-        UndecodableImage: they cannot be read, or are others by now.
-    """
+    """The bytes with this content hash. UndecodableImage: they cannot be read, or are others by now."""
     sha256 = picture_hash(source, sha256)
     data = read_new(source)
     if hashlib.sha256(data).hexdigest() != sha256:
@@ -38,8 +34,7 @@ def read_image(source: ImageSource, sha256: str) -> bytes:
 def picture_hash(source: ImageSource, sha256: str) -> str:
     """The SHA-256 of an image's picture: its content hash, and of an embedding that of the picture that shows it.
 
-    Raises:
-        UndecodableImage: the image is an embedding without a picture.
+    UndecodableImage: the image is an embedding without a picture.
     """
     if not isinstance(source, EmbeddingSource):
         return sha256
@@ -64,11 +59,7 @@ def open_row(row: Row, *, at_least: int | None = None) -> Image.Image:
 
 
 def read_new(source: ImageSource) -> bytes:
-    """The bytes of an image whose hash is not known yet.
-
-    Raises:
-        UndecodableImage: they cannot be read.
-    """
+    """The bytes of an image whose hash is not known yet. UndecodableImage: they cannot be read."""
     try:
         return source.read()
     except OSError as error:

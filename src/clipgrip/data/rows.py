@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip.data.columns import Columns
-from clipgrip.data.sources import ImageSource, source_of, source_text
+from clipgrip.data.sources import EmbeddingSource, ImageSource, source_of, source_text
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
 from clipgrip.sentences import mark
@@ -24,6 +24,8 @@ Hashes = NDArray[np.bytes_]
 DIGITS = 64
 PART = 65_536
 """Hashes that are made to text together."""
+EMBEDDED = f"\n{source_text(EmbeddingSource('', 0)).partition(',')[0]}".encode()
+"""How the source of an embedding begins, behind the paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,11 @@ class Rows(Columns[Row]):
         for at in self._at.tolist():
             text = self._texts[at].split("\n")[1]
             yield source_of(text) if text else self._in_memory[at]
+
+    def of_embeddings(self) -> NDArray[np.bool_]:
+        """(N,) whether a row is one of a file of embeddings."""
+        found = (self._texts.has(at, EMBEDDED) for at in self._at.tolist())
+        return np.fromiter(found, np.bool_, len(self))
 
     def cells(self) -> Iterator[Cells]:
         """As a database keeps them; the source is empty where an image lies in memory alone."""

@@ -43,8 +43,7 @@ class FileSource:
     def read(self) -> bytes:
         """The bytes of the file.
 
-        Raises:
-            OSError: the file is gone, may not be read, is no regular file, or is larger than `MAX_BYTES`.
+        OSError: the file is gone, may not be read, is no regular file, or is larger than `MAX_BYTES`.
         """
         return read_file(self.path, MAX_BYTES)
 
@@ -59,11 +58,8 @@ class BytesSource:
     def of(cls, image: Image.Image | NDArray[Any]) -> BytesSource:
         """Encode a Pillow image or an array ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` as PNG.
 
-        No pixel changes, except that modes PNG lacks (CMYK, HSV, floats) become RGB. An orientation
-        noted in the image is kept.
-
-        Raises:
-            DataError: the array has another shape or type than uint8 (or uint16 for greyscale).
+        No pixel changes, except that modes PNG lacks (CMYK, HSV, floats) become RGB. An orientation noted in the image
+        is kept. DataError: the array has another shape or type than uint8 (or uint16 for greyscale).
         """
         picture = image if isinstance(image, Image.Image) else _picture(image)
         if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I"):
@@ -111,11 +107,7 @@ class EmbeddingSource:
     """Of the picture as it was first read."""
 
     def read(self) -> bytes:
-        """The bytes of the picture.
-
-        Raises:
-            OSError: there is none, or as `FileSource.read`.
-        """
+        """The bytes of the picture. OSError: there is none, or as `FileSource.read`."""
         if not self.picture:
             raise OSError(Sentence("an embedding without a picture"))
         return (read_object if url_of(self.picture) else read_file)(self.picture, MAX_BYTES)

@@ -33,10 +33,7 @@ def hold_out(manifest: Manifest, share: float) -> Manifest:
     """A share of the labeled pool rows of each class as test images, those with the lowest content hashes.
 
     A hash is as good as a random number and the same on every machine. One image at least stays, and one at least is
-    held out.
-
-    Raises:
-        DataError: a class has fewer than two images.
+    held out. DataError: a class has fewer than two images.
     """
     rows, test = list(manifest.rows), set()
     for c, name in enumerate(manifest.classes.display):

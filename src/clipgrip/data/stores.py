@@ -93,8 +93,7 @@ def file_system(url: str) -> Any:
 def objects_below(url: str) -> list[tuple[str, int]]:
     """The objects at or below a URL, sorted, each with its size.
 
-    Raises:
-        DataError: nothing is there, or it cannot be reached.
+    DataError: nothing is there, or it cannot be reached.
     """
     system, scheme = file_system(url), url.partition("://")[0]
     with _reached(url):
@@ -115,8 +114,7 @@ def objects_below(url: str) -> list[tuple[str, int]]:
 def objects_in(url: str) -> list[str]:
     """The objects that lie in a folder itself, sorted; none where folders lie in it, or it is none.
 
-    Raises:
-        DataError: the store cannot be reached.
+    DataError: the store cannot be reached.
     """
     scheme = url.partition("://")[0]
     with _reached(url):
@@ -140,8 +138,7 @@ def forget(url: str) -> None:
 def version_of(url: str) -> list[str] | None:
     """Size and what the store calls an object's version, such as an ETag; None where it is not there.
 
-    Raises:
-        DataError: the store cannot be reached.
+    DataError: the store cannot be reached.
     """
     with _reached(url):
         try:

@@ -9,9 +9,9 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import eq
 from typing import overload
 
+from clipgrip.data.columns import Columns
 from clipgrip.data.text import MAX_BYTES, read_text
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
-class Cells(Sequence[tuple[str, ...]]):
+class Cells(Columns[tuple[str, ...]]):
     """The rows of a table, all cells in one piece of memory: a row is made when it is asked for."""
 
     def __init__(self, width: int) -> None:
@@ -68,16 +68,6 @@ class Cells(Sequence[tuple[str, ...]]):
         if isinstance(found, range):
             return [self[row] for row in found]
         return tuple(self._texts[found * self._width : (found + 1) * self._width])
-
-    def __iter__(self) -> Iterator[tuple[str, ...]]:
-        return (self[row] for row in range(len(self)))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(map(eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,12 @@ NUL = mark(
     "{name}: NUL characters stand in it, so it is no text, or UTF-16 without its mark. Save it as UTF-8 "
     '(in Excel: "CSV UTF-8").'
 )
+SHEET = mark(
+    "{name}: it is a sheet of Excel or LibreOffice, or a ZIP, and no text. Save it there as CSV in UTF-8 (in Excel: "
+    '"CSV UTF-8") and give that file.'
+)
+_PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+"""How XLSX, ODS and ZIP begin, and XLS."""
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b\ufeff]")
 _TO_JAPANESE = re.compile(r"\x1b(?:\$\(?[@BD]|\([IJ])")
@@ -27,8 +33,7 @@ _TO_JAPANESE = re.compile(r"\x1b(?:\$\(?[@BD]|\([IJ])")
 def read_text(path: AnyPath, encoding: str | None = None) -> str:
     """The text of a file, as `decoded`.
 
-    Raises:
-        DataError: the file is missing, unreadable, no regular file, very large, or in another encoding.
+    DataError: the file is missing, unreadable, no regular file, very large, or in another encoding.
     """
     return decoded(_bytes(path), os.path.basename(os.fspath(path)), encoding)
 
@@ -36,8 +41,7 @@ def read_text(path: AnyPath, encoding: str | None = None) -> str:
 def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     """Text by its byte order mark, else in ``encoding``, else as UTF-8, else as cp932 where that is Japanese.
 
-    Raises:
-        DataError: another encoding, or text that no people write.
+    DataError: another encoding, or text that no people write.
     """
     text, _ = _taken(data, name, encoding)
     # marks that were written twice, and where files of DOS end
@@ -56,6 +60,8 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
 def _taken(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
     """The text as it stands, and the name of its encoding; DataError as in `decoded`."""
     marked = [code for bom, code in _BOMS if data.startswith(bom)]
+    if data.startswith(_PACKED):
+        raise DataError(SHEET, name=name)
     if b"\0" in data and not marked and not encoding:
         raise DataError(NUL, name=name)
     tried = marked or ([encoding] if encoding else ["utf-8", "cp932"])
@@ -82,8 +88,7 @@ def _taken(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
 def encoding_remark(path: AnyPath, encoding: str | None = None) -> Sentence | None:
     """What people should know about how a text file was read; None where it is UTF-8 or has a mark.
 
-    Raises:
-        DataError: as `read_text`.
+    DataError as `read_text`.
     """
     data = _bytes(path)
     _, taken = _taken(data, os.path.basename(os.fspath(path)), encoding)
@@ -99,8 +104,7 @@ def encoding_remark(path: AnyPath, encoding: str | None = None) -> Sentence | No
 def in_utf8(data: bytes, encoding: str | None) -> bytes:
     """A file that is brought in, its text in UTF-8; as it is where it is UTF-8 or has a mark, or is no text (a ZIP).
 
-    Raises:
-        DataError: its text is not in ``encoding``.
+    DataError: its text is not in ``encoding``.
     """
     if encoding is None or data.startswith((b"PK", *(bom for bom, _ in _BOMS))):
         return data

@@ -45,6 +45,10 @@ class Texts(Sequence[str]):
     def _bytes(self, place: int) -> bytearray:
         return self._content[self._ends[place] : self._ends[place + 1]]
 
+    def has(self, place: int, part: bytes) -> bool:
+        """Whether a text holds a part, of UTF-8."""
+        return self._content.find(part, self._ends[place], self._ends[place + 1]) >= 0
+
     def __len__(self) -> int:
         return len(self._ends) - 1
 

@@ -108,10 +108,12 @@ def is_litter(path: str, folder: str) -> bool:
 
 
 def relative(path: str, root: str) -> str:
-    """The path as shown: relative to ``root`` with ``/``; absolute when on another drive."""
+    """The path as shown: relative to ``root`` with ``/``; absolute on another drive, and a URL where root is none."""
     prefix = root.rstrip(os.sep) + os.sep
     if path.startswith(prefix):
         return path[len(prefix) :].replace(os.sep, "/")
+    if "://" in path and "://" not in root and not os.path.isabs(path):
+        return path
     try:
         return os.path.relpath(path, root).replace(os.sep, "/")
     except ValueError:

@@ -51,10 +51,8 @@ def banks_of_x(X: Any) -> list[Any]:
 def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[Tensor]:
     """The banks of X, each (N, ...) of unit vectors; of one array, tensor or DataFrame it is one.
 
-    ``reset`` where it is a fit's: the first bank tells ``n_features_in_``.
-
-    Raises:
-        DataError: in scikit-learn's words where X is no such array, or of another width than in fit.
+    ``reset`` where it is a fit's: the first bank tells ``n_features_in_``. DataError: in scikit-learn's words where X
+    is no such array, or of another width than in fit.
     """
     first, *others = banks_of_x(X)
     found = [_embeds(estimator, first, reset=reset)]
@@ -67,8 +65,7 @@ def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[Tensor]:
 def joined_embeds(estimator: Any, X: Any, banks: BankMap | None) -> WideEmbeds:
     """(N, W) new images as ``banks``, of a fit on several, makes one matrix of them.
 
-    Raises:
-        DataError: as `embeds_of`, or X has other banks than fit had.
+    DataError: as `embeds_of`, or X has other banks than fit had.
     """
     found = embeds_of(estimator, X, reset=False)
     wanted = 1 if banks is None else len(banks.weights)
@@ -98,8 +95,7 @@ def _embeds(estimator: Any, X: Any, *, reset: bool) -> ImageEmbeds:
 def class_vectors(class_embeds: Any, n_classes: int | None, width: int) -> ClassEmbeds:
     """(C, D) unit vectors.
 
-    Raises:
-        DataError: another shape than the class names and X ask for, or values that are no numbers.
+    DataError: another shape than the class names and X ask for, or values that are no numbers.
     """
     if callable(getattr(class_embeds, "detach", None)):
         class_embeds = class_embeds.detach().cpu().float().numpy()

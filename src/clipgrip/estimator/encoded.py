@@ -31,8 +31,7 @@ _COLUMNS = ("predict_proba", "predict_log_proba", "decision_function")
 def values_behind(numbers: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[Any] | None:
     """The sorted values that ``numbers`` (-1 left out) count, where scikit-learn numbered them; None: a person did.
 
-    Raises:
-        DataError: scikit-learn may have numbered them, and that may mean other classes than ``names`` by position.
+    DataError: scikit-learn may have numbered them, and that may mean other classes than ``names`` by position.
     """
     values: NDArray[Any] | None = None
     for encoder in (

@@ -70,8 +70,7 @@ def fit_images(
 ) -> Fitted:
     """Embed the images, pseudolabel, tune, repeat.
 
-    Raises:
-        DataError: y does not fit the images, nobody names the classes, or no image can be used.
+    DataError: y does not fit the images, nobody names the classes, or no image can be used.
     """
     settings = with_named_eyes(settings)
     names, target = _target_of_images(images, y, names)

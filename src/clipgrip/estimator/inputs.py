@@ -28,8 +28,7 @@ ALLOWED = (
 def images_of(X: Any) -> Images:
     """A folder as it is, all else as a list with one item for each image.
 
-    Raises:
-        DataError: X is a single image, holds embeddings or missing paths, or is nothing of all that.
+    DataError: X is a single image, holds embeddings or missing paths, or is nothing of all that.
     """
     if isinstance(X, str | os.PathLike):
         if not os.fspath(X):
@@ -111,11 +110,7 @@ class Named:
         return cls([name for name, _ in pairs], [source for _, source in pairs])
 
     def items(self) -> list[Item]:
-        """What is embedded.
-
-        Raises:
-            DataError: a file is gone or may not be read.
-        """
+        """What is embedded. DataError: a file is gone or may not be read."""
         items = []
         for name, source in zip(self.names, self.sources, strict=True):
             try:

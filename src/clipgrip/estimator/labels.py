@@ -77,8 +77,7 @@ class Vocabulary:
     def positions(self, y: Any) -> NDArray[np.int64]:
         """Position in ``names`` of each label; -1 is unlabeled, and C a class that y alone would have brought.
 
-        Raises:
-            DataError: a label is no class.
+        DataError: a label is no class.
         """
         values = read(y)
         return np.array([self._position(n, value) for n, value in enumerate(values)], np.int64)
@@ -114,8 +113,7 @@ def unlabeled(n_images: int, vocabulary: Vocabulary) -> Target:
 def read_target(y: Any, names: ClassNames | None, n_images: int) -> Target:
     """Read the y of a fit. Without ``names`` the classes are the values of y.
 
-    Raises:
-        DataError: y is not one label for each image, a label is no class, or names and numbers are mixed.
+    DataError: y is not one label for each image, a label is no class, or names and numbers are mixed.
     """
     values = read(y)
     if len(values) != n_images:
@@ -136,8 +134,7 @@ def read_target(y: Any, names: ClassNames | None, n_images: int) -> Target:
 def read(y: Any) -> list[Value]:
     """The labels of a list, an array, a tensor, or a pandas Series or Categorical, one by one.
 
-    Raises:
-        DataError: y is one value or a table, or a label is neither a name, a whole number nor missing.
+    DataError: y is one value or a table, or a label is neither a name, a whole number nor missing.
     """
     if callable(getattr(y, "detach", None)):
         y = y.detach().cpu().numpy()
@@ -205,8 +202,7 @@ def _from_y(values: list[Value]) -> Target:
 def class_names_of(given: Any, encoding: str | None = None) -> ClassNames | None:
     """The parameter ``class_names``: None as it is, a list, array, Series or file of names, or a `ClassNames`.
 
-    Raises:
-        DataError: a name is no text; or as `ClassNames`.
+    DataError: a name is no text; or as `ClassNames`.
     """
     if given is None or isinstance(given, ClassNames | str | os.PathLike):
         return None if given is None else ClassNames.of(given, encoding)

@@ -26,8 +26,7 @@ def frame(
 ) -> Any:
     """A pandas DataFrame with a row for each of ``probs`` (N, C), whose columns are in display order.
 
-    Raises:
-        MissingPackage: pandas is not installed.
+    MissingPackage: pandas is not installed.
     """
     try:
         import pandas as pd

@@ -77,10 +77,8 @@ def from_images(
     """What to label before anything is learned.
 
     With class names the images that zero-shot, refined by the pool, doubts; without them the representative ones.
-    Images in folders named like ``classes`` are labeled already, unless ``ignore_folders``.
-
-    Raises:
-        DataError: the images, the labels or a sheet cannot be used.
+    Images in folders named like ``classes`` are labeled already, unless ``ignore_folders``. DataError: the images, the
+    labels or a sheet cannot be used.
     """
     listener = listener or Listener()
     found = ingest(

@@ -75,8 +75,7 @@ class Criterion:
     def of(cls, name: str, text: str, max_error: float | None = None) -> Criterion:
         """``LIMIT`` or ``LIMIT:EDGE``; the default edge is 5 points less, or half as much again.
 
-        Raises:
-            ConfigError: not numbers, or as the class.
+        ConfigError: not numbers, or as the class.
         """
         limit, colon, edge = text.partition(":")
         value = _number(name, limit, text)

@@ -134,8 +134,7 @@ class Plan:
 def plan(pilot: Pilot) -> Plan:
     """The power calculation.
 
-    Raises:
-        ConfigError: a precision or a criterion that the expected images cannot give, with what they can give.
+    ConfigError: a precision or a criterion that the expected images cannot give, with what they can give.
     """
     needs = (*_precisions(pilot), *_powers(pilot), *_promise(pilot))
     _check_reach(pilot, needs)

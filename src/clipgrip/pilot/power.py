@@ -46,8 +46,7 @@ class Chance:
 def chance(criterion: Criterion, rule: Rule, answers: int, truth: float) -> Chance:
     """The chances of a criterion that a sample decides; exact, by the binomial distribution.
 
-    Raises:
-        ConfigError: a truth that is no share.
+    ConfigError: a truth that is no share.
     """
     if not 0 <= truth <= 1:
         raise ConfigError(
@@ -117,8 +116,7 @@ class Precision:
 def answers_for_precision(half_width: float, expected: float) -> Precision:
     """Answers until the share is known ± ``half_width``, if it comes out as ``expected``.
 
-    Raises:
-        ConfigError: a half width that is not above 0 and below one half.
+    ConfigError: a half width that is not above 0 and below one half.
     """
     if not 0 < half_width < 0.5:
         raise ConfigError(

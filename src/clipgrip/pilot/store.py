@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.errors import ClipgripError, ConfigError, DataError
-from clipgrip.files import read_file, sweep, system_words, write_bytes_once
+from clipgrip.files import read_file, sweep, system_words, utf8_bytes, write_bytes_once
 from clipgrip.pilot.criteria import Criterion
 from clipgrip.pilot.plan import Pilot, Plan
 from clipgrip.sealed import is_whole, sealed
@@ -83,7 +83,7 @@ def write_version(
         "plan": {"images_to_answer": worked.images, **_plain(worked)},
     }
     text = json.dumps(sealed(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    data = text.encode("utf-8", "backslashreplace")
+    data = utf8_bytes(text)
     version = _parsed(data, target, number, replaces)
     try:
         sweep(target.parent)
@@ -98,8 +98,7 @@ def write_version(
 def read_versions(place: Path) -> tuple[Version, ...]:
     """The version at ``place`` and those beside it that replace it, oldest first.
 
-    Raises:
-        DataError: not a pilot, or one that was changed after a later version named it.
+    DataError: not a pilot, or one that was changed after a later version named it.
     """
     versions = [_read(place, 1, None)]
     while (following := _numbered(place, len(versions) + 1)).exists():
@@ -114,11 +113,7 @@ def in_force(versions: tuple[Version, ...], since: str | None) -> Version | None
 
 
 def moment(iso: str) -> datetime:
-    """An ISO time to compare; without a zone it is UTC.
-
-    Raises:
-        ValueError: not an ISO time.
-    """
+    """An ISO time to compare; without a zone it is UTC. ValueError: not an ISO time."""
     when = datetime.fromisoformat(iso)
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 

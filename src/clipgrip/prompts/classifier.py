@@ -44,10 +44,7 @@ def zero_shot(
     """(C, D) class embeddings of the filled template: CLIP as it comes, nothing learned.
 
     Of several templates, the mean of their unit vectors, brought to length one again (Radford et al., ICML 2021, arXiv
-    2103.00020, section 3.1.4).
-
-    Raises:
-        PromptError: two classes are the same text to the model, or a text is too long for it.
+    2103.00020, section 3.1.4). PromptError: two classes are the same text to the model, or a text is too long for it.
     """
     check_distinct(backbone, class_prompts)
     each = [backbone.text.encode_texts(fill(one, class_prompts)) for one in as_templates(template)]

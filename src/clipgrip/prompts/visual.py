@@ -49,10 +49,8 @@ class VisualPrompt:
     ) -> VisualPrompt:
         """Start from `class_tokens`, or from the paper's `random_tokens`.
 
-        The tower knows its class token, so that the untuned prompt answers nearly as zero-shot does.
-
-        Raises:
-            BackboneError: the model's image tower takes no prompt tokens.
+        The tower knows its class token, so that the untuned prompt answers nearly as zero-shot does. BackboneError: the
+        model's image tower takes no prompt tokens.
         """
         image = image_prompts(backbone)
         tokens = tokens_of(image, n_tokens, generator, layers=image.depth if deep else 1)

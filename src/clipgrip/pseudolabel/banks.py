@@ -68,8 +68,7 @@ class BankMap:
     def joined(self, banks: Sequence[Tensor]) -> WideEmbeds:
         """(N, W) from as many banks as the map knows, each (N, ...); the first itself where no other counts.
 
-        Raises:
-            DataError: other banks than those that the map was found on.
+        DataError: other banks than those that the map was found on.
         """
         check_banks(banks, [self.width, *(len(one.mean) for one in self.columns)])
         beside = [one.of(bank) for one, bank in zip(self.columns, banks[1:], strict=True)]

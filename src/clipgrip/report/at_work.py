@@ -17,7 +17,7 @@ from clipgrip.runs.watch.status import Status
 from clipgrip.runs.watch.store import Alarm
 from clipgrip.words import Language, Words
 from clipgrip.written import write_dated
-from clipgrip_line.trust.watch_words import LIGHTS, audited_words
+from clipgrip_line.trust.watch_words import audited_words
 
 PAGE = "at-work.html"
 WATCH = "watch"
@@ -72,7 +72,7 @@ def at_work(status: Status, names: Sequence[str], say: Words) -> AtWork:
     alarms = [alarm_words(one, names, say, pictured=n < PICTURED) for n, one in enumerate(newest)]
     promises = [one.words(say) for one in status.promises]
     right = audited_words(status.audited, say)
-    return AtWork(status, say(LIGHTS[status.light][1]), alarms, promises, right, now())
+    return AtWork(status, status.words(say), alarms, promises, right, now())
 
 
 def alarm_words(

@@ -24,8 +24,7 @@ from clipgrip.words import Language, Words
 def build_report(facts: RunFacts, language: Language = "en") -> str:
     """The page of a finished run; all text from outside is shown as text.
 
-    Raises:
-        ConfigError: there is no catalogue for the language.
+    ConfigError: there is no catalogue for the language.
     """
     say, run = Words(language), Reading(facts)
     classes = class_rows(run)

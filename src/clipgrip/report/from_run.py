@@ -29,10 +29,8 @@ def facts(
 ) -> RunFacts:
     """Everything a report says; pictures are opened only when they are shown.
 
-    ``groups`` is a table with a column of paths and a column for each way to group the images.
-
-    Raises:
-        DataError: the table of groups cannot be used.
+    ``groups`` is a table with a column of paths and a column for each way to group the images. DataError: the table of
+    groups cannot be used.
     """
     embeds = outcome.embeds
     # where no text answers there is nothing that tuning could have moved

@@ -30,8 +30,7 @@ def read_groups(
 ) -> dict[str, list[str]]:
     """Column name -> the group of each image of ``paths``, "" where the file does not name it.
 
-    Raises:
-        DataError: no column "path", no other column, no path known, or a column with over 50 values.
+    DataError: no column "path", no other column, no path known, or a column with over 50 values.
     """
     table = read_table(file, encoding)
     place = table.need(("path", "file", "image", "filename"))

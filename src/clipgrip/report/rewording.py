@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
+
+from rich.cells import cell_len
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.runs.rewording import Moved
@@ -99,7 +100,7 @@ def values(found: Rewording) -> dict[str, Any]:
 
 def _names(found: Rewording, say: Words) -> list[str]:
     names = found.classes.display
-    width = min(30, max(map(_columns, names)))
+    width = min(30, max(map(cell_len, names)))
     shown = [
         f"{'' if one.fit is None else f'{one.fit:.2f}':>4}  {_padded(names[one.position], width)}  "
         f"{say(MARKS[one.verdict])}"
@@ -187,10 +188,5 @@ def _values(found: Rewording, one: Tried) -> dict[str, Any]:
     }
 
 
-def _columns(text: str) -> int:
-    """Columns of a terminal: wide letters take two."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
 def _padded(text: str, width: int) -> str:
-    return text + " " * max(0, width - _columns(text))
+    return text + " " * max(0, width - cell_len(text))

@@ -28,11 +28,7 @@ class ClassTable:
 
     @cached_property
     def class_names(self) -> ClassNames:
-        """Names and prompts of the active classes.
-
-        Raises:
-            DataError: they do not go together.
-        """
+        """Names and prompts of the active classes. DataError: they do not go together."""
         return ClassNames(
             tuple(one.name for one in self.active), tuple(one.prompt for one in self.active)
         )

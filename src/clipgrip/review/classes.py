@@ -22,8 +22,7 @@ MOST_SHOWN = 24
 def add(session: ReviewSession, name: str, prompt: str, person: str) -> None:
     """A new class; ``prompt`` is the text for the model, empty: made from the name.
 
-    Raises:
-        DataError: the name or the text is taken, or empty.
+    DataError: the name or the text is taken, or empty.
     """
     with session.lock:
         fresh = _fresh(session.snapshot, [(name, prompt)])
@@ -33,8 +32,7 @@ def add(session: ReviewSession, name: str, prompt: str, person: str) -> None:
 def edit(session: ReviewSession, id_: int, name: str, prompt: str, person: str) -> None:
     """Another name, other words for the model, or both; answers stay with the class.
 
-    Raises:
-        DataError: as `add`, or there is no such class.
+    DataError: as `add`, or there is no such class.
     """
     with session.lock:
         one = _active(session.snapshot, id_)
@@ -46,8 +44,7 @@ def edit(session: ReviewSession, id_: int, name: str, prompt: str, person: str) 
 def merge(session: ReviewSession, id_: int, into: int, person: str) -> None:
     """From now on answers with the first class count as answers with the second.
 
-    Raises:
-        DataError: there is no such class, both are the same, or fewer than two would be left.
+    DataError: there is no such class, both are the same, or fewer than two would be left.
     """
     with session.lock:
         one, other = _active(session.snapshot, id_), _active(session.snapshot, into)
@@ -60,8 +57,7 @@ def merge(session: ReviewSession, id_: int, into: int, person: str) -> None:
 def split(session: ReviewSession, id_: int, names: Sequence[str], person: str) -> None:
     """New classes in the place of one; its answers no longer count, so those images are asked again.
 
-    Raises:
-        DataError: there is no such class, fewer than two names, or a name that is taken.
+    DataError: there is no such class, fewer than two names, or a name that is taken.
     """
     with session.lock:
         one = _active(session.snapshot, id_)
@@ -78,8 +74,7 @@ def split(session: ReviewSession, id_: int, names: Sequence[str], person: str) -
 def remove(session: ReviewSession, id_: int, person: str) -> None:
     """Take a class away; its answers no longer count, so those images are asked again.
 
-    Raises:
-        DataError: there is no such class, or fewer than two would be left.
+    DataError: there is no such class, or fewer than two would be left.
     """
     with session.lock:
         one = _active(session.snapshot, id_)

@@ -97,8 +97,7 @@ def _no_number(text: str) -> float:
 def start(folder: Path, person: str, language: Language = "en") -> None:
     """Begin the next round in a process of its own, which outlives this one; its tables are in the person's language.
 
-    Raises:
-        RunError: one is running, or the folder cannot be written.
+    RunError: one is running, or the folder cannot be written.
     """
     with _starting:
         if progress(folder).state == "running":
@@ -130,10 +129,8 @@ def _begun(
 def stop(folder: Path) -> None:
     """Interrupt the round; what it has done is kept, and it goes on from there when it is started again.
 
-    It looks for its token in a file: a number of a process may be another one's by now.
-
-    Raises:
-        RunError: the folder cannot be written.
+    It looks for its token in a file: a number of a process may be another one's by now. RunError: the folder cannot be
+    written.
     """
     current = progress(folder)
     if current.state == "running":
@@ -231,11 +228,7 @@ def _alive(folder: Path) -> bool:
 
 @contextmanager
 def _living(folder: Path) -> Iterator[None]:
-    """Hold the lock of rounds; who only looks at it holds it for a moment, too.
-
-    Raises:
-        RunError: another round runs.
-    """
+    """Hold the lock of rounds; who only looks at it holds it for a moment, too. RunError: another round runs."""
     until = time.monotonic() + PATIENCE
     while True:
         with suppress(RunError):

@@ -11,7 +11,7 @@ import numpy as np
 
 from clipgrip.clock import precisely
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.rows import Places, Rows
+from clipgrip.data.rows import NO_ROWS, Hashes, Places, Rows
 from clipgrip.review.states import Ints
 from clipgrip.review.store import ReviewRound
 from clipgrip.review.view import RoundClassifier
@@ -83,12 +83,13 @@ def load_round(folder: Path, rounds: Sequence[ReviewRound]) -> LoadedRound:
         RunError: it is not there, or damaged.
     """
     outcome = _seldom_reading(reopen(folder / rounds[-1].folder))
-    began_with, first = folder / rounds[0].folder, rounds[0].run
-    with open_store(began_with) as runs:
-        images, labels = runs.pool(first)
-        classifier = RoundClassifier.of(outcome, images)
-        gone = images[classifier.row_by_hash.of(images) < 0]
-        missing = runs.rows(first, gone.astype(str).tolist())
+    images, labels = _under_review(folder, rounds, outcome)
+    classifier = RoundClassifier.of(outcome, images)
+    gone = images[classifier.row_by_hash.of(images) < 0]
+    missing = NO_ROWS
+    if len(gone):
+        with open_store(folder / rounds[0].folder) as runs:
+            missing = runs.rows(rounds[0].run, gone.astype(str).tolist())
     audit = Audit.of(outcome, AUDIT_SEED) if len(outcome.task.unlabeled) else None
     return LoadedRound(
         folder=folder,
@@ -100,6 +101,17 @@ def load_round(folder: Path, rounds: Sequence[ReviewRound]) -> LoadedRound:
         missing=missing,
         draw=AuditDraw.of(audit, classifier.row_by_hash),
     )
+
+
+def _under_review(
+    folder: Path, rounds: Sequence[ReviewRound], outcome: Outcome
+) -> tuple[Hashes, Ints]:
+    """Content hashes and labels of the first run's pool; of the only round, all of whose images are here, its own."""
+    manifest = outcome.manifest
+    if len(rounds) == 1 and len(manifest.pool) == outcome.run.facts["data"]["pool"]:
+        return manifest.rows.hashes[manifest.pool], manifest.rows.labels[manifest.pool]
+    with open_store(folder / rounds[0].folder) as runs:
+        return runs.pool(rounds[0].run)
 
 
 def first_round(folder: Path) -> tuple[ClassNames, ReviewRound]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -17,23 +18,27 @@ class Order:
     """Rows of all images in one order, and those of each class of the model's answers in the same."""
 
     rows: Ints = field(repr=False)
-    _by_class: Ints = field(repr=False)
-    _classes: Ints = field(repr=False)
-    """The class of each of ``_by_class``, ascending."""
+    _labels: Ints = field(repr=False)
+    """(N,) the class of each row."""
 
     @classmethod
     def of(cls, keys: np.ndarray, labels: Ints) -> Order:
         """By ascending keys (N,), equal ones by their row; ``labels`` (N,) are class ids."""
-        rows = np.argsort(keys, kind="stable")
-        by_class = rows[np.argsort(labels[rows], kind="stable")]
-        return cls(rows, by_class, labels[by_class])
+        return cls(np.argsort(keys, kind="stable"), labels)
+
+    @cached_property
+    def _by_class(self) -> tuple[Ints, Ints]:
+        """The rows class by class, and the class of each, ascending: sorted when a class is asked for."""
+        by_class = self.rows[np.argsort(self._labels[self.rows], kind="stable")]
+        return by_class, self._labels[by_class]
 
     def among(self, klass: int | None) -> Ints:
         """All rows, or those that the model takes for a class."""
         if klass is None:
             return self.rows
-        first, end = np.searchsorted(self._classes, [klass, klass + 1])
-        return self._by_class[first:end]
+        rows, classes = self._by_class
+        first, end = np.searchsorted(classes, [klass, klass + 1])
+        return rows[first:end]
 
     def first(self, wanted: Mask, n: int, klass: int | None = None) -> Ints:
         """The first ``n`` of these that are ``wanted`` (N,): no more rows are looked at than that takes."""

@@ -167,11 +167,7 @@ def _since_held_back(snapshot: ReviewSnapshot) -> int:
 
 
 def terms_of(max_error: float, confidence: float) -> Terms:
-    """Terms of a promise about these images.
-
-    Raises:
-        ConfigError: a share out of range.
-    """
+    """Terms of a promise about these images. ConfigError: a share out of range."""
     if not 0 < max_error < 0.5:
         raise ConfigError(
             Sentence("the largest share of errors has to lie between 0 and 50%, as in 2%.")

@@ -32,10 +32,8 @@ def keep_promise(
 ) -> dict[str, Any]:
     """Read the audit, keep what it proves, and write automation.csv beside the round.
 
-    Where groups are drawn apart the promise is one for each; ``ok`` parts a draw from all images alike.
-
-    Raises:
-        RunError: the classes were changed since the round, or people labeled everything.
+    Where groups are drawn apart the promise is one for each; ``ok`` parts a draw from all images alike. RunError: the
+    classes were changed since the round, or people labeled everything.
     """
     with session.lock:
         snapshot = session.snapshot

@@ -120,8 +120,7 @@ def _hold_back(store: ReviewStore, done: ReviewRound, before: ReviewRound, perso
 def go_back(folder: Path, number: int, person: str = "") -> ReviewRound:
     """Work on with the model of an earlier round; nothing is deleted, and the answers stay.
 
-    Raises:
-        RunError: there is no such round, or it is the present one.
+    RunError: there is no such round, or it is the present one.
     """
     check_run(folder)
     with locked(folder), open_review(folder) as store:

@@ -38,11 +38,8 @@ class ReviewSession:
     ) -> None:
         """Begin or go on with the review in a run's folder.
 
-        ``later`` does what is given to it, in its order: a million answers take tens of seconds to be written anew,
-        and no page waits for them.
-
-        Raises:
-            RunError: the run is not finished, or the newest round is damaged.
+        ``later`` does what is given to it, in its order: a million answers take tens of seconds to be written anew, and
+        no page waits for them. RunError: the run is not finished, or the newest round is damaged.
         """
         self.folder, self.store = folder, store
         self.lock, self._later = threading.RLock(), later
@@ -67,8 +64,7 @@ class ReviewSession:
     def answer(self, answers: Sequence[Answer]) -> int:
         """Keep answers; on the disk when this returns. How many were new.
 
-        Raises:
-            DataError: an image or a class is not known, or an audited image is answered for another purpose.
+        DataError: an image or a class is not known, or an audited image is answered for another purpose.
         """
         with self.lock:
             before = self._snapshot
@@ -110,8 +106,7 @@ class ReviewSession:
     ) -> None:
         """Keep changed classes and answer anew with them.
 
-        Raises:
-            PromptError: a text is too long for the model; nothing is kept.
+        PromptError: a text is too long for the model; nothing is kept.
         """
         with self.lock:
             before = self._snapshot
@@ -137,8 +132,7 @@ def _begin(folder: Path, store: ReviewStore) -> None:
 def check_answer(snapshot: ReviewSnapshot, answer: Answer) -> None:
     """Whether an answer may be kept.
 
-    Raises:
-        DataError: an image or a class is not known, or an audited image is answered for another purpose.
+    DataError: an image or a class is not known, or an audited image is answered for another purpose.
     """
     row, states = snapshot.row(answer.image), snapshot.states
     if (answer.verdict == "class") != (answer.klass is not None):

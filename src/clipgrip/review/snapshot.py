@@ -57,11 +57,7 @@ class ReviewSnapshot:
         return self.view.classes
 
     def row(self, image: str) -> int:
-        """Row of an image.
-
-        Raises:
-            DataError: no image of this review has that content hash.
-        """
+        """Row of an image. DataError: no image of this review has that content hash."""
         row = self.view.row_by_hash.get(image)
         if row is None:
             raise DataError(
@@ -103,8 +99,7 @@ class ReviewSnapshot:
 def read_snapshot(folder: Path, store: ReviewStore) -> ReviewSnapshot:
     """A review as it is stored now. Nothing is written, and nothing is held: for reports.
 
-    Raises:
-        RunError: its newest round is not there, or damaged.
+    RunError: its newest round is not there, or damaged.
     """
     rounds, classes = store.rounds(), store.classes()
     if not rounds:  # it never came to its first page

@@ -224,8 +224,7 @@ class ReviewStore:
 def open_review(folder: Path, *, create: bool = False) -> Iterator[ReviewStore]:
     """The review that lies in the folder of the run it began with.
 
-    Raises:
-        RunError: no run or, without ``create``, no review is there; or the file is damaged or cannot be written.
+    RunError: no run or, without ``create``, no review is there; or the file is damaged or cannot be written.
     """
     check_run(folder)
     path, outer = folder / NAME, folder.resolve().parent
@@ -267,20 +266,13 @@ def check_run(folder: Path) -> None:
 def newest_round(folder: Path) -> Path:
     """The folder of the model that a run's review works with now; the folder itself where nobody has reviewed it.
 
-    The folder may be one that cannot be written.
-
-    Raises:
-        RunError: the review is damaged.
+    The folder may be one that cannot be written. RunError: the review is damaged.
     """
     return round_folders(folder)[-1]
 
 
 def round_folders(folder: Path) -> list[Path]:
-    """The folder of a run and those of its review's rounds, in their order.
-
-    Raises:
-        RunError: the review is damaged.
-    """
+    """The folder of a run and those of its review's rounds, in their order. RunError: the review is damaged."""
     if not has_review(folder):
         return [folder]
     with opened(folder / NAME, MIGRATIONS, SEALED) as (db, seals):

@@ -82,8 +82,10 @@ class View:
     @cached_property
     def learned(self) -> Mask:
         """(N,) whether the round learned from a label of the image."""
-        rows = self.outcome.manifest.rows
-        return np.isin(self.rows.hashes, rows.hashes[(rows.labels >= 0) & ~rows.tests])
+        rows, found = self.outcome.manifest.rows, np.zeros(len(self.rows), np.bool_)
+        places = self.row_by_hash.of(rows.hashes[(rows.labels >= 0) & ~rows.tests])
+        found[places[places >= 0]] = True
+        return found
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -31,6 +32,10 @@ NO_SHEET = mark(
 OF_ANOTHER = mark(
     "{name}: its images were not drawn for the answers that this run gives now (audit {audit}, here {now}). It belongs "
     "to another run, or the predictions changed since. Draw a new sheet with clipgrip audit draw."
+)
+ALL_OK = mark("every class is an --ok-class, so nothing could be missed. Leave one out.")
+NO_IMAGE = mark(
+    '{where}: "{path}" is not an unlabeled image of this run.{nearest} Keep the sheet\'s paths as they were drawn.'
 )
 AUDIT = "audit"
 AUTOMATE = "automate"
@@ -58,11 +63,7 @@ class Audit:
 
     @classmethod
     def of(cls, outcome: Outcome, seed: int = 0, apart: str = "") -> Audit:
-        """The audit of a finished run.
-
-        Raises:
-            RunError: no image is left for the model to decide.
-        """
+        """The audit of a finished run. RunError: no image is left for the model to decide."""
         rows = outcome.task.unlabeled
         if not len(rows):
             raise RunError(
@@ -109,8 +110,7 @@ class Audit:
 def apart_of(classes: ClassNames, per_class: bool, ok: Iterable[str]) -> str:
     """Word for what is promised apart: each class, or the classes that mean OK and the others; empty for neither.
 
-    Raises:
-        ConfigError: both ways, a name that is no class, or classes that all mean OK.
+    ConfigError: both ways, a name that is no class, or classes that all mean OK.
     """
     names = list(ok)
     if per_class and names:
@@ -121,9 +121,7 @@ def apart_of(classes: ClassNames, per_class: bool, ok: Iterable[str]) -> str:
         return BY_CLASS
     good = sorted({classes.index(name) for name in names})
     if good and len(good) == len(classes):
-        raise ConfigError(
-            mark("every class is an --ok-class, so nothing could be missed. Leave one out.")
-        )
+        raise ConfigError(ALL_OK)
     return BY_OK + "_".join(map(str, good)) if good else ""
 
 
@@ -190,11 +188,7 @@ class Sheet:
 
     @classmethod
     def read(cls, place: AnyPath, encoding: str | None = None) -> Sheet:
-        """Read a sheet.
-
-        Raises:
-            DataError: not a table, or without the mark of one audit in every row.
-        """
+        """Read a sheet. DataError: not a table, or without the mark of one audit in every row."""
         table = read_table(place, encoding)
         column = table.find(("audit",))
         marks = set() if column is None else {row[column].strip() for row in table.rows}
@@ -223,8 +217,7 @@ class Sheet:
     def answers(self, audit: Audit) -> tuple[Whole, Whole]:
         """Rows (n,) in the order of the draw, and the class (n,) that a person gave to each.
 
-        Raises:
-            DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
+        DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
         """
         if self.mark.partition("-")[2].startswith(MEASURE):
             raise DataError(
@@ -261,28 +254,35 @@ class Sheet:
 
     def given(self, audit: Audit) -> dict[int, int]:
         """Row of the pool -> class that a person gave, in the sheet's order; DataError where it is of neither."""
-        paths, answers = self.table.need(PATH_COLUMNS), self.table.need(ANSWER_COLUMNS)
-        places = {
-            canonical(p): row for row, several in enumerate(audit.images.paths()) for p in several
-        }
-        answer_of: dict[int, int] = {}
-        for number, cells in enumerate(self.table.rows):
-            where, path = self.table.where(number), canonical(cells[paths])
-            if path not in places:
-                raise DataError(
-                    '{where}: "{cells}" is not an unlabeled image of this run.{nearest} Keep the sheet\'s '
-                    "paths as they were drawn.",
-                    where=where,
-                    cells=cells[paths],
-                    nearest=nearest(path, places),
-                )
-            if canonical(cells[answers]) in UNLABELED_MARKS:
-                continue
-            label = position(Claim(path, cells[answers], where), audit.classes)
-            if answer_of.setdefault(places[path], label) != label:
-                raise DataError(
-                    '{where}: "{path}" has two different answers. Keep one of them.',
-                    where=where,
-                    path=path,
-                )
-        return answer_of
+        rows = {p: row for row, several in enumerate(audit.images.paths()) for p in several}
+        return answers_in(self.table, rows, audit.classes, NO_IMAGE)
+
+
+Key = TypeVar("Key")
+
+
+def answers_in(
+    table: Table, images: Mapping[str, Key], classes: ClassNames, no_image: str
+) -> dict[Key, int]:
+    """Of ``images`` (path -> what stands for it) the answered ones, with their classes, in the order of a sheet.
+
+    DataError: a path is none of them (``no_image`` says so), a label is no class, or an image has two answers.
+    """
+    paths, answers = table.need(PATH_COLUMNS), table.need(ANSWER_COLUMNS)
+    known = {canonical(path): key for path, key in images.items()}
+    found: dict[Key, int] = {}
+    for number, cells in enumerate(table.rows):
+        where, path = table.where(number), canonical(cells[paths])
+        if path not in known:
+            near = nearest(path, known)
+            raise DataError(no_image, where=where, path=cells[paths], nearest=near)
+        if canonical(cells[answers]) in UNLABELED_MARKS:
+            continue
+        label = position(Claim(path, cells[answers], where), classes)
+        if found.setdefault(known[path], label) != label:
+            raise DataError(
+                '{where}: "{path}" has two different answers. Keep one of them.',
+                where=where,
+                path=cells[paths],
+            )
+    return found

@@ -40,8 +40,7 @@ def add_answers(
 ) -> int:
     """Keep answers (content hash, class); how many were new. An answer given before stays as it is.
 
-    Raises:
-        DataError: an image is answered otherwise than before.
+    DataError: an image is answered otherwise than before.
     """
     known = dict(stored_answers(store, run, audit))
     fresh = []

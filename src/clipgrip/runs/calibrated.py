@@ -46,8 +46,7 @@ class AuditedCalibration:
 def write_calibration(folder: Path, found: AuditedCalibration | None) -> None:
     """Keep it beside the prompt it belongs to; None takes an earlier one away.
 
-    Raises:
-        OSError: the folder may not be written.
+    OSError: the folder may not be written.
     """
     path = folder / NAME
     if found is None:
@@ -65,8 +64,7 @@ def write_calibration(folder: Path, found: AuditedCalibration | None) -> None:
 def read_calibration(folder: Path) -> AuditedCalibration | None:
     """What is kept beside the prompt of a folder; None where there is none, or it belongs to another prompt.
 
-    Raises:
-        PromptError: the file is not what was written.
+    PromptError: the file is not what was written.
     """
     path = folder / NAME
     if not path.is_file() or not (folder / checkpoint.NAME).is_file():

@@ -103,8 +103,7 @@ def save_folder(
 ) -> None:
     """The same into a folder that a person named, where only what was saved so and not changed since is replaced.
 
-    Raises:
-        RunError: the folder is a file, or a file in it is somebody's; nothing was written then.
+    RunError: the folder is a file, or a file in it is somebody's; nothing was written then.
     """
     if folder.exists() and not folder.is_dir():
         raise RunError("{folder} is a file. Give save the name of a folder.", folder=folder)
@@ -180,8 +179,7 @@ def head_digest(joint: Joint | None) -> str:
 def read_head(folder: Path, facts: PromptFacts) -> Joint | None:
     """What labels taught beside the prompt of a folder; None where none taught.
 
-    Raises:
-        PromptError: the file is missing, or is not the one that was written.
+    PromptError: the file is missing, or is not the one that was written.
     """
     content = _named_by_prompt(folder / HEAD, facts.head)
     return None if content is None else Joint.from_tensors(load(content))
@@ -190,8 +188,7 @@ def read_head(folder: Path, facts: PromptFacts) -> Joint | None:
 def read_eyes(folder: Path, facts: PromptFacts) -> Beside | None:
     """What saw the images beside the model; None where nothing did.
 
-    Raises:
-        PromptError: the file is missing, or is not the one that was written.
+    PromptError: the file is missing, or is not the one that was written.
     """
     content = _named_by_prompt(folder / EYES, facts.eyes)
     return None if content is None else Beside.unpack(content)

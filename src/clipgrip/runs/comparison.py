@@ -126,8 +126,7 @@ CONSENSUS: dict[str, Callable[[Comparison], Probs]] = {
 def compare(outcomes: Sequence[Outcome]) -> Comparison:
     """Line up finished runs by their images' content.
 
-    Raises:
-        RunError: fewer than two runs, other classes, or no image in common.
+    RunError: fewer than two runs, other classes, or no image in common.
     """
     need_two(len(outcomes))
     _check_classes(outcomes)

@@ -58,10 +58,8 @@ def opened(
 ) -> Iterator[tuple[sqlite3.Connection, Seals]]:
     """A connection to ``path``, made where it is missing, and its seals; with ``threads`` several may use it in turn.
 
-    Where the file or its folder may not be written, it is a copy that can only be read.
-
-    Raises:
-        RunError: written by a newer clipgrip, damaged, or it cannot be written or read.
+    Where the file or its folder may not be written, it is a copy that can only be read. RunError: written by a newer
+    clipgrip, damaged, or it cannot be written or read.
     """
     with ExitStack() as stack:
         stack.enter_context(plain_errors(path))
@@ -100,8 +98,7 @@ def _copied(path: Path) -> Iterator[Path]:
 def plain_errors(path: Path) -> Iterator[None]:
     """SQLite's errors as sentences; of a damaged schema it cannot even tell them in UTF-8.
 
-    Raises:
-        RunError: in the place of any of them.
+    RunError: in the place of any of them.
     """
     try:
         yield
@@ -137,11 +134,7 @@ def _is_full(path: Path) -> bool:
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[str], name: str) -> None:
-    """Bring the schema to the newest version, all steps or none.
-
-    Raises:
-        RunError: the file was written by a newer clipgrip.
-    """
+    """Bring the schema to the newest version, all steps or none. RunError: the file was written by a newer clipgrip."""
     if _version(db) == len(migrations):
         return
     db.execute("BEGIN IMMEDIATE")  # one process does it, another one waits and finds it done

@@ -167,7 +167,13 @@ def _seen(
     given = isinstance(backbone, GivenModel | GivenBank)
     check_kind(rows, EMBEDDINGS if given else backbone.name)
     if not isinstance(backbone, GivenModel | GivenBank):
-        return embed_images(backbone, items_of(rows), cache=cache, on_progress=on_progress)
+        return embed_images(
+            backbone,
+            items_of(rows),
+            cache=cache,
+            on_progress=on_progress,
+            hashes=list(Rows.of(rows).sha256s()),
+        )
     return vectors_of(rows, backbone.banks[0] if isinstance(backbone, GivenModel) else backbone)
 
 

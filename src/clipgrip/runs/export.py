@@ -50,10 +50,7 @@ def export(
 ) -> Exported:
     """The embeddings of a manifest's images; with a ``template`` those of the class names too.
 
-    ``place`` is where the file will lie: paths of pictures begin there.
-
-    Raises:
-        DataError: no image can be read.
+    ``place`` is where the file will lie: paths of pictures begin there. DataError: no image can be read.
     """
     found = embedded(backbone, manifest, listener)
     rows = (*found.embeds.pool_rows, *found.embeds.test_rows)

@@ -224,11 +224,12 @@ def is_given(settings: Settings) -> bool:
 
 def check_kind(rows: Sequence[Row], model: str) -> None:
     """DataError where images are given to what knows embeddings, or the other way round."""
-    for number, source in enumerate(Rows.of(rows).sources()):
-        if isinstance(source, EmbeddingSource) != (model == EMBEDDINGS):
-            if model == EMBEDDINGS:
-                raise DataError(NOT_EMBEDDINGS, path=rows[number].path)
-            raise DataError(NOT_IMAGES, path=rows[number].path, model=model)
+    others = np.flatnonzero(Rows.of(rows).of_embeddings() != (model == EMBEDDINGS))
+    if len(others):
+        path = rows[int(others[0])].path
+        if model == EMBEDDINGS:
+            raise DataError(NOT_EMBEDDINGS, path=path)
+        raise DataError(NOT_IMAGES, path=path, model=model)
 
 
 def vectors_of(

@@ -54,8 +54,7 @@ def embeds_through(
 ) -> Embeds:
     """The embeddings as the prompt sees the images; each is encoded once and cached, like any other.
 
-    Raises:
-        DataError: an image that was there has gone or changed.
+    DataError: an image that was there has gone or changed.
     """
     seen = prompt.on(backbone)
     if seen.image_key == backbone.image_key:

@@ -53,11 +53,6 @@ def judged(probs: Probs, labels: Labels, names: tuple[str, ...]) -> Judged | Non
     return Judged(right, common, int(known.sum()), names[position])
 
 
-def to_facts(found: tuple[Finding, ...]) -> list[dict[str, Any]]:
-    """Plain values for metrics.json."""
-    return [{"kind": one.kind, **one.values} for one in found]
-
-
 def doubts(metrics: Mapping[str, Any]) -> tuple[Finding, ...]:
     """What speaks against a run's answers; nothing where a test or held-out labels show that they are better.
 

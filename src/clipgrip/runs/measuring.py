@@ -36,11 +36,7 @@ class MeasuringAudit:
 
     @classmethod
     def of(cls, outcome: Outcome, seed: int = 0) -> MeasuringAudit:
-        """The measuring audit of a finished run.
-
-        Raises:
-            RunError: no image is left for the model to decide.
-        """
+        """The measuring audit of a finished run. RunError: no image is left for the model to decide."""
         return cls(Audit.of(outcome, seed))
 
     @classmethod
@@ -85,8 +81,7 @@ class MeasuringAudit:
     def answers(self, sheet: Sheet) -> tuple[Whole, Whole]:
         """Rows (n,) in the order of the sheet, and the class (n,) that a person gave to each.
 
-        Raises:
-            DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
+        DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
         """
         if sheet.mark != self.mark:
             raise DataError(

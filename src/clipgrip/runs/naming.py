@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from clipgrip.runs.prepare import Prepared
-from clipgrip.trust.doubted import ToldName
 from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.trust.naming import naming
 
@@ -50,8 +49,3 @@ def doubted_names(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     classes = (metrics.get("names") or {}).get("classes", ())
     found = [one for one in classes if one["verdict"] in ("nothing", "other")]
     return sorted(found, key=lambda one: float(one["fit"]))
-
-
-def told_name(one: Mapping[str, Any]) -> ToldName:
-    """A class's facts, to be said."""
-    return ToldName(one["name"], one["verdict"], one["group"], one["labeled"])

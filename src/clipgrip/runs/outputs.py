@@ -104,10 +104,7 @@ def recalibrate(
     """Calibrate a finished run by the audited classes (N,) of its pool, -1 for the others, and write its answers anew.
 
     calibration.json keeps the temperature for `predict`. None below `AUDITED` known ones, or where a temperature brings
-    nothing; an earlier one then goes.
-
-    Raises:
-        OSError: the folder may not be written.
+    nothing; an earlier one then goes. OSError: the folder may not be written.
     """
     found = honesty(outcome.answers.pool, truth, least=AUDITED)
     calibrated = AuditedCalibration.of(found) if found is not None and found.gains else None

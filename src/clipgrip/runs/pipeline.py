@@ -37,7 +37,7 @@ from clipgrip.runs.given import (
 )
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
-from clipgrip.runs.knowledge import knowledge, to_facts
+from clipgrip.runs.knowledge import knowledge
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.lock import locked
 from clipgrip.runs.naming import name_facts
@@ -78,8 +78,7 @@ SAY = Words("en")
 def run(project: Project, listener: Listener | None = None) -> Outcome:
     """Run a project, or go on with it, or only open it, as far as it is done; then write its files.
 
-    Raises:
-        ClipgripError: the input cannot be used; the message says what to do.
+    ClipgripError: the input cannot be used; the message says what to do.
     """
     listener, began = listener or Listener(), time.monotonic()
     wanted = wanted_folder(project.out, project.images)
@@ -161,9 +160,7 @@ def carry_out(
     ``seen`` are the classes whose images are all labeled, where somebody says so.
 
     ``folders`` is what the folders of the images were taken for. ``model`` is the settings' where it is known already.
-
-    Raises:
-        ClipgripError: as `run`.
+    ClipgripError as `run`.
     """
     began = time.monotonic()
     settings = as_begun(with_named_eyes(settings), wanted)
@@ -264,7 +261,7 @@ class Job:
             "paradigm": paradigm(ready.task),
             "method": ready.method.facts(),
             "method_id": ready.method.fingerprint(),
-            "knowledge": to_facts(self.found),
+            "knowledge": [{"kind": one.kind, **one.values} for one in self.found],
             "names": name_facts(ready, self.found),
             "labels": label_facts(learning.teacher, learning.embeds, ready.ks),
             "estimate": self._estimate(),

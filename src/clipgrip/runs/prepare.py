@@ -188,11 +188,9 @@ def prepare(
     ``model`` is the settings' where it is loaded already; of embeddings it has to be given. What comes back has the
     engine of the model in the place of ``auto``.
 
-    What can be said against the task is said before any image is encoded, and again where images that cannot be
-    decoded change it. ``seen`` are the classes whose images are all labeled, where somebody says so.
-
-    Raises:
-        ClipgripError: no image is left, or the task, the model, the texts or the images cannot be used.
+    What can be said against the task is said before any image is encoded, and again where images that cannot be decoded
+    change it. ``seen`` are the classes whose images are all labeled, where somebody says so. ClipgripError: no image is
+    left, or the task, the model, the texts or the images cannot be used.
     """
     backbone, classes = model or model_of(settings), manifest.classes
     if isinstance(backbone, ClipBackbone) and backbone.has_choice and (advice := said_once()):
@@ -224,8 +222,7 @@ def prepare_stored(
 ) -> PreparedImages:
     """From a run as its database knows it; ``beside`` is how it joined what its eyes see.
 
-    Raises:
-        BackboneError: the model is not here, or is another one than the run's.
+    BackboneError: the model is not here, or is another one than the run's.
     """
     settings, manifest = settings_of(run), store.manifest(run.id)
     counting = [EyeFacts(**_own(one)) for one in run.facts.get("eyes", ()) if one["weight"]]

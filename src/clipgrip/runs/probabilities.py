@@ -50,10 +50,7 @@ def write_probabilities(
 
     ``parts`` are rows with their probabilities (N, C). CSV and Parquet have the columns ``path`` and the class names (a
     class called ``path`` becomes ``path (class)``); NPZ has the arrays ``paths`` (N,), ``classes`` (C,) and
-    ``probabilities`` (N, C) as float32.
-
-    Raises:
-        OSError: the file cannot be written; what was there before is as it was.
+    ``probabilities`` (N, C) as float32. OSError: the file cannot be written; what was there before is as it was.
     """
     lines = sorted(
         (shown, part, n)

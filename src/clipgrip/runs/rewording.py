@@ -60,11 +60,7 @@ class TextTrial:
 
     @classmethod
     def of(cls, outcome: Outcome) -> TextTrial:
-        """Of a run and its model.
-
-        Raises:
-            RunError: labels alone say what the classes of its embeddings are.
-        """
+        """Of a run and its model. RunError: labels alone say what the classes of its embeddings are."""
         if not outcome.start.has_texts:
             raise RunError(NO_WORDS, folder=outcome.folder)
         labels = outcome.task.labels

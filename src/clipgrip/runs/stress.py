@@ -57,10 +57,8 @@ class StressInput:
 def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[str, Any]]:
     """The bench, and what determines its results.
 
-    Without test images, three in ten of the labeled are kept for measuring, the same ones each time.
-
-    Raises:
-        ClipgripError: the input cannot be used; DataError where too few images are labeled.
+    Without test images, three in ten of the labeled are kept for measuring, the same ones each time. ClipgripError: the
+    input cannot be used; DataError where too few images are labeled.
     """
     ingested = ingest(
         given.images,
@@ -98,8 +96,7 @@ def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[s
 def stress(given: StressInput, out: Path, seeds: int, listener: Listener) -> dict[str, Any]:
     """Try everything that ``out`` does not hold yet, keep each block of trials, and return all results.
 
-    Raises:
-        RunError: ``out`` holds something else, or is in use.
+    RunError: ``out`` holds something else, or is in use.
     """
     check_place(out)
     bench, facts = prepared(given, listener)

@@ -59,11 +59,7 @@ def stored_task(labels: Labels, classes: ClassNames, seen: Sequence[str]) -> Tas
 def read_seen(
     path: Path, labels: Labels, classes: ClassNames, encoding: str | None = None
 ) -> list[int]:
-    """Class positions from a file with one name a line.
-
-    Raises:
-        DataError: no image has a label, or a line names no class.
-    """
+    """Class positions from a file with one name a line. DataError: no image has a label, or a line names no class."""
     lines = [canonical(line) for line in read_text(path, encoding).splitlines()]
     seen = sorted({classes.index(name) for name in lines if name})
     if not (labels >= 0).any():

@@ -47,8 +47,7 @@ def predict_files(
 ) -> FileAnswers:
     """Label what lies under a place; ``item_of`` opens the picture of a row that was not embedded yet.
 
-    Raises:
-        DataError: the place does not exist or holds no image.
+    DataError: the place does not exist or holds no image.
     """
     found = ingest(
         images,

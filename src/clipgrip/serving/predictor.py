@@ -123,8 +123,7 @@ class Predictor:
     ) -> Embedded:
         """`embed` of a manifest's rows, images or embeddings; ``item_of`` opens an image that is not embedded yet.
 
-        Raises:
-            DataError: rows of embeddings for a model of images, or the other way round.
+        DataError: rows of embeddings for a model of images, or the other way round.
         """
         check_kind(rows, self.facts.settings["backbone"])
         if self.given is None:

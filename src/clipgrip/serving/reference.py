@@ -71,11 +71,9 @@ def begin(
 ) -> None:
     """Keep the reference in the run's folder; ``place`` is a folder of others than the run's own images.
 
-    How sure the model is of images that it learned from says nothing of new ones, so confidence and class shares
-    begin with images that taught nothing: all of another folder, the test images of a run, or none.
-
-    Raises:
-        RunError: too few images can still be read.
+    How sure the model is of images that it learned from says nothing of new ones, so confidence and class shares begin
+    with images that taught nothing: all of another folder, the test images of a run, or none. RunError: too few images
+    can still be read.
     """
     sample = sample_of(run, predictor, place, on_progress)
     monitors = monitors_of(
@@ -96,8 +94,7 @@ def begin(
 def sample_of(run: Path, predictor: Predictor, place: Path | None, on_progress: Progress) -> Sample:
     """The images of a run, or of a place, as new ones will be compared with them.
 
-    Raises:
-        RunError: too few of them can still be read.
+    RunError: too few of them can still be read.
     """
     glances = Glances()
     found = (

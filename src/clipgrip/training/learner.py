@@ -15,7 +15,7 @@ from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.training.loop import Recipe, tune
 from clipgrip.training.loss import Weights, label_shift, mixing_weights, paper_weights
-from clipgrip.training.memory import passes, picked
+from clipgrip.training.memory import Picked, passes
 from clipgrip.training.state import TrainingState
 from clipgrip.types import ImageEmbeds, Probs
 
@@ -38,14 +38,13 @@ class PromptLearner:
         inputs, prompt = self.inputs if inputs is None else inputs, self.prompt
         with torch.no_grad():
             class_embeds = prompt.class_embeds()
-            return torch.cat(
-                [
-                    wide_logits(prompt.image_embeds(part), class_embeds, prompt.logit_scale)
-                    .softmax(1)
-                    .cpu()
-                    for part in passes(inputs)
-                ]
-            )
+            parts = [
+                wide_logits(prompt.image_embeds(part), class_embeds, prompt.logit_scale)
+                .softmax(1)
+                .cpu()
+                for part in passes(inputs)
+            ]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
 
     def image_embeds(self) -> ImageEmbeds:
         """(N, D) of the pool, as the prompt sees it, and what eyes see beside it."""
@@ -70,8 +69,8 @@ class PromptLearner:
         rows = torch.cat([task.labeled, pseudolabels.rows])
         tuned = tune(
             self.prompt,
-            picked(self.inputs, rows),
-            torch.cat([truth, pseudolabels.targets]),
+            Picked(self.inputs, rows),
+            torch.cat([truth, pseudolabels.targets]) if len(truth) else pseudolabels.targets,
             torch.arange(len(rows)) < len(task.labeled),
             weights=self._weights(task, len(pseudolabels.rows)),
             recipe=self.recipe,

@@ -24,7 +24,7 @@ class InputRows(Protocol):
 
 
 class Picked:
-    """Some rows of a large tensor, copied only when they are asked for."""
+    """Some rows of a large tensor, copied only when they are asked for: of a million vectors all are 2 GB."""
 
     def __init__(self, inputs: Tensor, rows: Tensor) -> None:
         self._inputs, self._rows = inputs, rows
@@ -34,11 +34,6 @@ class Picked:
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         return self._inputs[self._rows[rows]]
-
-
-def picked(inputs: Tensor, rows: Tensor) -> InputRows:
-    """Vectors are gathered once; images stay where they are, perhaps on the disk."""
-    return inputs[rows] if inputs.ndim == 2 else Picked(inputs, rows)
 
 
 def rows_at_once(prompt: Prompt, inputs: InputRows, *, budget: int = BUDGET) -> int:

@@ -28,10 +28,7 @@ def audit_size(precision: float, *, error: float = 0.0, size: int | None = None)
     """Answers needed for the error rate ± ``precision``, if it is ``error``.
 
     By the normal approximation at 95%, with the correction for a finite pool of ``size``. What earns a promise is
-    `planning.plan_size`.
-
-    Raises:
-        ConfigError: a share out of range.
+    `planning.plan_size`. ConfigError: a share out of range.
     """
     if not 0 <= error < 1 or not 0 < precision < 1:
         raise ConfigError(

@@ -40,8 +40,7 @@ class Temperature:
     def from_dict(cls, stored: Mapping[str, Any]) -> Temperature:
         """What `to_dict` gave, as a temperature again.
 
-        Raises:
-            ConfigError: it is another kind of calibration, or its value is missing.
+        ConfigError: it is another kind of calibration, or its value is missing.
         """
         kind = str(stored.get("kind"))
         if kind != KIND:

@@ -90,10 +90,8 @@ def dawid_skene(
 
     Source: Dawid & Skene, Applied Statistics 1979, eqs. 2.3 to 2.5, started from the shares of votes. ``weights``
     temper a model's likelihood, the largest to exponent 1: two models of one family with half a vote count as one.
-    ``smoothing`` is added to each cell of a confusion matrix, so that one odd vote cannot rule a class out.
-
-    Raises:
-        DataError: an image has no vote.
+    ``smoothing`` is added to each cell of a confusion matrix, so that one odd vote cannot rule a class out. DataError:
+    an image has no vote.
     """
     onehot = torch.nn.functional.one_hot(votes.clamp_min(0), classes).double()
     onehot = onehot * (votes >= 0)[..., None]

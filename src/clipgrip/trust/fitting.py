@@ -30,10 +30,8 @@ FOLDS = 5
 def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
     """The temperature of least log loss with a prior ``log T ~ N(0, SPREAD²)``; labels of -1 count nowhere.
 
-    Source: Guo et al., ICML 2017; the prior shrinks to no change where labels are few.
-
-    Raises:
-        DataError: fewer than `LEAST` labels.
+    Source: Guo et al., ICML 2017; the prior shrinks to no change where labels are few. DataError: fewer than `LEAST`
+    labels.
     """
     known = labels >= 0
     if (count := int(known.sum())) < LEAST:
@@ -76,8 +74,7 @@ def cross_fitted(
 ) -> Float[Tensor, "n C"]:
     """Probabilities of the labeled rows, each from a calibration fitted without it; rows in their order.
 
-    Raises:
-        DataError: a fold leaves too few labels to fit.
+    DataError: a fold leaves too few labels to fit.
     """
     known = (labels >= 0).nonzero().flatten()
     logits, labels = logits[known], labels[known]

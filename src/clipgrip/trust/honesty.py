@@ -69,8 +69,7 @@ def honesty(probs: Probs, labels: Labels, *, least: int = ENOUGH) -> Honesty | N
 def calibrated(probs: Probs, labels: Labels) -> Probs:
     """(N, C) at the temperature of their labels; labeled rows at that of the other folds, so that they judge fairly.
 
-    Raises:
-        DataError: fewer labels than `ENOUGH`.
+    DataError: fewer labels than `ENOUGH`.
     """
     known = labels >= 0
     logits = logits_of(probs)

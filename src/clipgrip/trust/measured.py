@@ -1,11 +1,11 @@
 """Accuracy with its interval from a measuring draw: what the answers say, helped by what confidence predicts.
 
-A line of risk is fitted to the answers and moved up and down until the weighted wrong answers no longer fit it: a score
-interval (Wilson, JASA 1927; for strata, Yan and Su 2010), centred at the difference estimator, which is the
-prediction-powered one (Angelopoulos et al., Science 2023). Only the images that nobody answered are uncertain. The
-line's own variance and that of the answers around it both count, so a line of the wrong shape is noticed. Where most
-answers share one confidence, and none of a few wrong ones was drawn, the line is too sure: they vary at least as their
-own count says with one right and one wrong answer more (Laplace's rule).
+A line of risk, by doubt and by how often a class is answered, is fitted to the answers and moved up and down until the
+weighted wrong answers no longer fit it: a score interval (Wilson, JASA 1927; for strata, Yan and Su 2010), centred at
+the difference estimator, which is the prediction-powered one (Angelopoulos et al., Science 2023). Only the images that
+nobody answered are uncertain. The line's own variance and that of the answers around it both count, so a line of the
+wrong shape is noticed. Where most answers share one confidence, and none of a few wrong ones was drawn, the line is too
+sure: they vary at least as their own count says with one right and one wrong answer more (Laplace's rule).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from clipgrip.trust.measuring import Strata
-from clipgrip.trust.risk import fitted_risk
+from clipgrip.trust.risk import crowding, fitted_risk
 from clipgrip.trust.scope import Numbers, Whole
 
 FEWEST = 20
@@ -67,7 +67,7 @@ def measured(
     """
     if len(rows) < min(FEWEST, len(made.of)):
         return None
-    moved = _Moved.of(made, rows, wrong.astype(float), sure)
+    moved = _Moved.of(made, labels, rows, wrong.astype(float), sure)
     everything = np.ones(len(made.of), dtype=bool)
     overall = moved.figure(everything, seen=SEEN, step=0.0)
     classes = {
@@ -78,22 +78,24 @@ def measured(
 
 @dataclass(frozen=True)
 class _Moved:
-    """Log odds (N,) of the fitted line, and of each answer (n,) its row, whether wrong, and images it stands for."""
+    """Log odds (N,) of the fitted line; of each answer (n,) its row, doubt, whether wrong, and images it stands for."""
 
     logit: Numbers
     rows: Whole
+    doubt: Numbers
     wrong: Numbers
     weight: Numbers
     bound: float
 
     @classmethod
-    def of(cls, made: Strata, rows: Whole, wrong: Numbers, sure: float) -> _Moved:
+    def of(cls, made: Strata, labels: Whole, rows: Whole, wrong: Numbers, sure: float) -> _Moved:
         of = _joined(made, rows)[made.of]
         answered = np.bincount(of[rows], minlength=len(made.order))
         weight = (np.bincount(of, minlength=len(made.order)) / np.maximum(1, answered))[of[rows]]
-        line = fitted_risk(made.score[rows], wrong > 0)
+        doubt, crowded = made.score[rows], crowding(labels)
+        line = fitted_risk(doubt, wrong > 0, crowded[rows])
         bound = float(stats.norm.ppf((1 + sure) / 2))
-        return cls(line.logit(made.score), rows, wrong, weight, bound)
+        return cls(line.logit(made.score, crowded), rows, doubt, wrong, weight, bound)
 
     def figure(self, members: NDArray[np.bool_], *, seen: float, step: float) -> MeasuredShare:
         """Share right among ``members`` (N,); what is unanswered there is predicted by the moved line."""
@@ -115,7 +117,7 @@ class _Moved:
     ) -> tuple[float, float, float]:
         """Shifts of the line that the answers just allow, below and above the one that they say."""
         logit, wrong = self.logit[self.rows[inside]], self.wrong[inside]
-        weight, least = self.weight[inside], _least_variance(logit, wrong)
+        weight, least = self.weight[inside], _least_variance(self.doubt[inside], wrong)
 
         def excess(shift: float) -> float:
             return float((weight * (wrong - expit(logit + shift))).sum())
@@ -135,10 +137,10 @@ class _Moved:
         return low, middle, high
 
 
-def _least_variance(logit: Numbers, wrong: Numbers) -> Numbers:
+def _least_variance(doubt: Numbers, wrong: Numbers) -> Numbers:
     """(n,) variance that answers of one confidence show by themselves, where they are most of all; 0 elsewhere."""
-    _, group, many = np.unique(logit, return_inverse=True, return_counts=True)
-    most = (many >= TIED) & (2 * many > len(logit))
+    _, group, many = np.unique(doubt, return_inverse=True, return_counts=True)
+    most = (many >= TIED) & (2 * many > len(doubt))
     share = (np.bincount(group, wrong) + 1) / (many + 2)
     found: Numbers = np.where(most, share * (1 - share), 0.0)[group]
     return found

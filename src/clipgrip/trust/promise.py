@@ -99,8 +99,9 @@ def promise(
                     "not asked. Give the draw."
                 )
             )
-        others = np.setdiff1d(np.arange(len(pool)), rows)
-        draw = Draw(np.concatenate([rows, others]).astype(np.int64))
+        others = np.ones(len(pool), bool)
+        others[rows] = False
+        draw = Draw(np.concatenate([rows, np.flatnonzero(others)]).astype(np.int64))
     draw.check(pool, rows, groups)
     seen = AuditSeen(pool, rows, truth, terms, draw, len(groups) <= FEW)
     ends = [len(rows)]

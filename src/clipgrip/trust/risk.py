@@ -1,4 +1,8 @@
-"""How likely an answer is wrong by how doubtful it is: a logistic line that a few audited answers move."""
+"""How likely an answer is wrong: a logistic line that a few audited answers move.
+
+It rises with doubt and, where the answers say so, with how often the same class is answered: in a pool that has all
+classes alike, a class that is answered too often is wrong more often than it is doubtful.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +12,43 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from clipgrip.trust.scope import Numbers
+from clipgrip.trust.scope import Numbers, Whole
 
 BEFORE = (-1.0, 0.75)
 """Height and slope that are expected before an answer: flatter than most models, for many are too sure."""
-PRIOR_MEAN, PRIOR_SPREAD = np.array([-1.0, 1.5]), np.array([2.0, 1.5])
-"""Normal prior of height and slope: so wide that fifty answers decide, and a slope of either sign is possible."""
+PRIOR_MEAN, PRIOR_SPREAD = np.array([-1.0, 1.5, 0.0]), np.array([2.0, 1.5, 0.7])
+"""Normal prior of height, slope and crowd: so wide that fifty answers decide, and either sign is possible."""
 STEPS, FAR = 50, 2.0
+CROWDED = 3.0
+"""Standard deviations of the sizes of classes beyond which one counts as no larger or smaller."""
 
 
 @dataclass(frozen=True)
 class RiskCurve:
-    """Probability of a wrong answer at a standardised doubt: ``expit(height + slope * doubt)``."""
+    """Probability of a wrong answer by standardised doubt and crowding: expit of their weighted sum."""
 
     height: float
     slope: float
+    crowd: float = 0.0
 
     def __call__(self, doubt: Numbers) -> Numbers:
-        """(N,) probabilities."""
+        """(N,) probabilities, in a class of middle size."""
         found: Numbers = expit(self.logit(doubt))
         return found
 
-    def logit(self, doubt: Numbers) -> Numbers:
+    def logit(self, doubt: Numbers, crowding: Numbers | float = 0.0) -> Numbers:
         """(N,) their log odds."""
-        return self.height + self.slope * doubt
+        return self.height + self.slope * doubt + self.crowd * crowding
+
+
+def crowding(labels: Whole) -> Numbers:
+    """(N,) log of how often each answer is given, in standard deviations of the pool; 0 where all are alike."""
+    size = np.log(np.bincount(labels)[labels])
+    spread = size.std()
+    if spread < 1e-9:
+        return np.zeros(len(labels))
+    found: Numbers = np.clip((size - size.mean()) / spread, -CROWDED, CROWDED)
+    return found
 
 
 def expected_risk(doubt: Numbers) -> Numbers:
@@ -39,9 +56,15 @@ def expected_risk(doubt: Numbers) -> Numbers:
     return RiskCurve(*BEFORE)(doubt)
 
 
-def fitted_risk(doubt: Numbers, wrong: NDArray[np.bool_]) -> RiskCurve:
-    """The likeliest line with its prior, by damped Newton steps: the sum is concave, so there is one."""
-    columns, values = np.stack([np.ones(len(doubt)), doubt], 1), PRIOR_MEAN.copy()
+def fitted_risk(
+    doubt: Numbers, wrong: NDArray[np.bool_], crowded: Numbers | None = None
+) -> RiskCurve:
+    """The likeliest line with its prior, by damped Newton steps: the sum is concave, so there is one.
+
+    ``crowded``: the `crowding` (n,) of the answers; without it the line is one of doubt alone.
+    """
+    third = np.zeros(len(doubt)) if crowded is None else crowded
+    columns, values = np.stack([np.ones(len(doubt)), doubt, third], 1), PRIOR_MEAN.copy()
     precision = PRIOR_SPREAD**-2.0
     for _ in range(STEPS):
         chance = expit(columns @ values)
@@ -51,4 +74,4 @@ def fitted_risk(doubt: Numbers, wrong: NDArray[np.bool_]) -> RiskCurve:
         values = values + step * min(1.0, FAR / max(float(np.abs(step).max()), 1e-12))
         if np.abs(step).max() < 1e-9:
             break
-    return RiskCurve(float(values[0]), float(values[1]))
+    return RiskCurve(*values.tolist())

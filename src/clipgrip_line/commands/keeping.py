@@ -9,6 +9,9 @@ from clipgrip_line.parsing import number_within, refused
 from clipgrip_line.sentences import mark
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
+TOO_SMALL = mark('"{text}" is less than 1 MB. Give a size with its unit, like 500MB or 2GB, or 0.')
+LEAST = 1 << 20
+"""Bytes; no picture of a camera fits into less."""
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -35,7 +38,10 @@ def size_of(text: str) -> int:
     found = SIZE.fullmatch(text.strip())
     if found is None:
         raise refused(mark('"{text}" is no size. Give one like 500MB, 2GB or 0.'), text=text)
-    return int(float(found[1]) * UNITS[found[2].lower()])
+    size = int(float(found[1]) * UNITS[found[2].lower()])
+    if 0 < size < LEAST:  # 500 is 500 bytes, and nothing would ever be kept
+        raise refused(TOO_SMALL, text=text)
+    return size
 
 
 def share(text: str) -> float:

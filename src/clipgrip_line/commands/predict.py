@@ -73,8 +73,7 @@ def run(args: argparse.Namespace) -> int:
 def image_files(places: Sequence[Path]) -> Iterator[Path]:
     """The files themselves, and those in folders that begin as an image or are called like one, by name.
 
-    Raises:
-        LineError: a place is not there, or a folder holds no image.
+    LineError: a place is not there, or a folder holds no image.
     """
     from clipgrip_line.errors import LineError
     from clipgrip_line.pictures.formats import is_called_image

@@ -178,11 +178,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) -> Settings:
-    """From the options.
-
-    Raises:
-        LineError: one is out of its range.
-    """
+    """From the options. LineError: one is out of its range."""
     from clipgrip_line.cli import asked_language
     from clipgrip_line.errors import LineError
     from clipgrip_line.folder.mqtt import Broker
@@ -258,8 +254,7 @@ def _limits(args: argparse.Namespace) -> Limits:
 def tokens_of(path: Path | None) -> tuple[str, ...]:
     """The tokens of a file, one a line, # begins a remark; else the one of the environment.
 
-    Raises:
-        LineError: the file holds none, so whoever asks for tokens would have a service without.
+    LineError: the file holds none, so whoever asks for tokens would have a service without.
     """
     from clipgrip_line.errors import LineError
 

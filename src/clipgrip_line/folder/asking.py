@@ -26,6 +26,9 @@ from clipgrip_line.folder.samples import NAME as STORE
 from clipgrip_line.folder.samples import Samples
 from clipgrip_line.sentences import mark
 
+OF_SERVICE = mark(
+    "{folder} belongs to clipgrip-line serve: alarms and pictures are answered on its page."
+)
 SHEET = "ask.csv"
 COLUMNS = ("path", "sha256", "label")
 AUDIT, OTHER = "audit", "promise"
@@ -203,22 +206,11 @@ def _text(table: Path) -> str:
 
 
 def opened(out: Path) -> Journal:
-    """The journal of a watched folder, also while it is watched.
-
-    Raises:
-        LineError: there is none, or it is damaged.
-    """
-    from clipgrip_line.service.alone import check_one_owner
+    """The journal of a watched folder, also while it is watched. LineError: there is none, or it is damaged."""
+    from clipgrip_line.service.alone import check_owner
     from clipgrip_line.service.ledger import NAME as SERVED
 
-    if (out / SERVED).is_file():
-        check_one_owner(out)
-        raise LineError(
-            mark(
-                "{out} belongs to clipgrip-line serve: alarms and pictures are answered on its page."
-            ),
-            out=out,
-        )
+    check_owner(out, SERVED, OF_SERVICE)
     if not (out / NAME).is_file():
         raise LineError(
             mark("{out} holds no {name}. Give the folder that clipgrip-line watch got as --out."),

@@ -42,6 +42,8 @@ from clipgrip_line.folder.watch import Watch
 from clipgrip_line.folder.webhook import Webhook
 from clipgrip_line.sentences import mark
 
+OF_SERVICE = mark("{folder} is the folder of clipgrip-line serve. Give --out a folder of its own.")
+
 if TYPE_CHECKING:
     from clipgrip_line.monitoring.seeing import Answering
     from clipgrip_line.trust.reference import Reference
@@ -103,24 +105,17 @@ def watching(
 ) -> Iterator[Watch]:
     """A watch with its outlets, alone on its output folder. ``reference``: what its new images are compared with.
 
-    Raises:
-        LineError: the folders cannot be used so, or another process has --out.
-        OSError, sqlite3.Error: the system refused.
+    LineError: the folders cannot be used so, or another process has --out. OSError, sqlite3.Error: the system refused.
     """
     check_places(settings.folder, settings.out)
     settings.out.mkdir(parents=True, exist_ok=True)
     from clipgrip_line.folder.monitor import Monitor
-    from clipgrip_line.service.alone import check_one_owner
+    from clipgrip_line.service.alone import check_owner
     from clipgrip_line.service.ledger import NAME as SERVED
 
     with ExitStack() as stack:
         stack.enter_context(locked(settings.out))
-        check_one_owner(settings.out)
-        if (settings.out / SERVED).exists():
-            raise LineError(
-                mark("{out} is the folder of clipgrip-line serve. Give --out a folder of its own."),
-                out=settings.out,
-            )
+        check_owner(settings.out, SERVED, OF_SERVICE)
         journal = Journal(settings.out / JOURNAL)
         stack.callback(journal.close)
         journal.begin(os.path.abspath(settings.folder))

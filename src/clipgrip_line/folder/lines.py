@@ -65,8 +65,7 @@ class Lines:
     def add(self, rows: Sequence[tuple[int, Sequence[Cell]]]) -> None:
         """Append the rows whose numbers are not there yet, and bring them to the disk.
 
-        Raises:
-            OSError: the system refused; the file is as it was.
+        OSError: the system refused; the file is as it was.
         """
         new = [(number, cells) for number, cells in rows if number not in self.numbers]
         if not new:

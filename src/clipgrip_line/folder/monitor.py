@@ -39,11 +39,7 @@ class Monitor:
         drawn: float,
         people_at_alarm: bool,
     ) -> None:
-        """``drawn``: the share of contents that people may be asked about.
-
-        Raises:
-            NotKept: the disk refused.
-        """
+        """``drawn``: the share of contents that people may be asked about. NotKept: the disk refused."""
         self._journal, self._model, self._notes, self._drawn = journal, model, notes, drawn
         self.gallery = Gallery(newest=FEWEST)
         self._watching = Watching(journal, alpha, self.gallery, people_at_alarm=people_at_alarm)

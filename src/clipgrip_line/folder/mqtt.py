@@ -56,8 +56,7 @@ def client_of(
 ) -> Any:
     """paho's client, not connected yet, whose last will says "offline" at the topic ``state``.
 
-    Raises:
-        LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
+    LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
     """
     try:
         from paho.mqtt import client
@@ -98,8 +97,7 @@ class Mqtt:
     ) -> None:
         """``station`` is the client's name at the broker, the same after a restart.
 
-        Raises:
-            LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
+        LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
         """
         self.broker, self._connected = broker, threading.Event()
         self._refusal = ""

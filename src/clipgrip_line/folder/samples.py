@@ -83,8 +83,7 @@ class Samples:
     def __init__(self, folder: Path, budget: int, rate: float = 0.05, share: float = 0.5) -> None:
         """``budget`` bytes, of which ``share`` is for the random ones; ``rate`` of all are taken as each kind.
 
-        Raises:
-            OSError, LineError: the folder cannot be used.
+        OSError, LineError: the folder cannot be used.
         """
         self.folder, self.rate = folder, rate
         self.budgets: dict[Why, float] = {

@@ -43,8 +43,7 @@ class Listing:
 def scan(folder: Path, apart: Path) -> Listing:
     """All files that may be pictures; what lies below ``apart`` is not looked at, nor what links to folders.
 
-    Raises:
-        OSError: the folder itself is not there, or cannot be read.
+    OSError: the folder itself is not there, or cannot be read.
     """
     entries: list[Entry] = []
     unread: list[tuple[str, OSError]] = []

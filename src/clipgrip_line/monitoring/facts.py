@@ -7,17 +7,16 @@ from typing import Any
 
 from clipgrip_line.monitoring.watching import Status
 from clipgrip_line.trust.line import Alarm
-from clipgrip_line.trust.watch_words import LIGHTS, advised, changed, since_when
+from clipgrip_line.trust.watch_words import LIGHTS, advised, changed, light_text, since_when
 from clipgrip_line.words import Words
 
 
 def watch_facts(status: Status, classes: Sequence[str], say: Words) -> dict[str, Any]:
     """The light, and what it means."""
-    symbol, sentence = LIGHTS[status.light]
     return {
         "light": status.light,
-        "symbol": symbol,
-        "sentence": say(sentence),
+        "symbol": LIGHTS[status.light][0],
+        "sentence": light_text(status.light, say, rings=status.alarm is not None),
         "images": status.images,
         "reference": status.reference,
         "level": round(min(status.level, 1e9), 4),

@@ -36,8 +36,7 @@ _FORMATS = {
 def png_essentials(data: bytes) -> bytes:
     """A PNG without the chunks that change no pixel (text, colour profile, size in metres, further frames).
 
-    Raises:
-        UndecodableImage: very many chunks.
+    UndecodableImage: very many chunks.
     """
     parts, position = [data[:8]], 8
     for _ in range(MAX_CHUNKS):

@@ -53,8 +53,7 @@ def depth_of(image: ImageFile.ImageFile) -> Depth:
 def deepened(image: Image.Image, depth: Depth, data: bytes, again: Again) -> Image.Image:
     """``image`` as it is, or made anew from all bits where its colour lies in 12 of 16, or one colour is transparent.
 
-    Raises:
-        UndecodableImage: such a picture of a kind whose other bits cannot be had.
+    UndecodableImage: such a picture of a kind whose other bits cannot be had.
     """
     if image.mode not in ("RGB", "RGBA", "CMYK") or not _is_deep(depth, data):
         return image

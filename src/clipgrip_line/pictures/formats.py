@@ -67,8 +67,7 @@ _ALLOWED = Sentence("JPEG, PNG, BMP, TIFF, WebP, GIF, PPM, JPEG 2000, AVIF and, 
 def reader_of(head: bytes) -> Reader:
     """What reads a file that begins with ``head``.
 
-    Raises:
-        UndecodableImage: empty, no image format that is read here, or one whose package is not installed.
+    UndecodableImage: empty, no image format that is read here, or one whose package is not installed.
     """
     if not head:
         raise UndecodableImage("empty-file", Sentence("the file has no content"))

@@ -64,9 +64,7 @@ def decode(
     Of an animation or a document with pages, the first. The size is checked in the header first. With ``at_least`` a
     JPEG may come smaller, its longer side not under that many pixels: several times faster, for people's eyes only.
     ``check`` is asked for width and height by the header, before pixels are decoded; its own error is what is raised.
-
-    Raises:
-        UndecodableImage: the bytes are no image, damaged, cut off, or too large.
+    UndecodableImage: the bytes are no image, damaged, cut off, or too large.
     """
     try:
         image = _open(data)
@@ -108,8 +106,7 @@ def _load(image: Any, at_least: int | None) -> Image.Image:
 def quick_check(data: bytes) -> tuple[int, int]:
     """Width and height by the header, before orientation; the pixels are not decoded.
 
-    Raises:
-        UndecodableImage: the bytes are no image, the header is damaged, or the image is too large.
+    UndecodableImage: the bytes are no image, the header is damaged, or the image is too large.
     """
     return _checked(data).size
 
@@ -117,8 +114,7 @@ def quick_check(data: bytes) -> tuple[int, int]:
 def shown_of(data: bytes) -> str | None:
     """What is said of a file with pages or frames, of which the first is shown; None of a single picture.
 
-    Raises:
-        UndecodableImage: as `quick_check`.
+    UndecodableImage as `quick_check`.
     """
     image = _checked(data)
     with contextlib.suppress(Exception):  # whatever is wrong with a second page, the first counts
@@ -142,8 +138,7 @@ def _has_pages(image: Any) -> bool:
 def upright_size(data: bytes) -> tuple[int, int]:
     """Width and height by the header, turned as EXIF says; the pixels are not decoded, and may be cut off.
 
-    Raises:
-        UndecodableImage: as `quick_check`.
+    UndecodableImage as `quick_check`.
     """
     try:
         image = _open(data)
@@ -160,8 +155,7 @@ def upright_size(data: bytes) -> tuple[int, int]:
 def check_signature(head: bytes) -> None:
     """Whether a file that begins with ``head`` can be an image at all.
 
-    Raises:
-        UndecodableImage: empty, or no image format that is read here.
+    UndecodableImage: empty, or no image format that is read here.
     """
     reader_of(head)
 

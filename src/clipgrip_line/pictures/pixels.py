@@ -28,8 +28,7 @@ _TURNS = {
 def to_rgb(image: Image.Image) -> Image.Image:
     """RGB from any mode: transparency lies on white, more than 8 bits are scaled, never clipped.
 
-    Raises:
-        ValueError: a colour mode that has no way to RGB.
+    ValueError: a colour mode that has no way to RGB.
     """
     if image.mode in _WIDE_MODES:
         return _wide(image)

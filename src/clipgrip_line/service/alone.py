@@ -16,10 +16,14 @@ from clipgrip_line.sentences import mark
 from clipgrip_line.service.ledger import NAME as SERVED
 
 LOCK = ".serve.lock"
+WATCHED = mark("{folder} is the folder of clipgrip-line watch. Give --state a folder of its own.")
 
 
-def check_one_owner(folder: Path) -> None:
-    """LineError where a service and a watch have kept what they know there, which earlier versions let them."""
+def check_owner(folder: Path, other: str, is_another: str) -> None:
+    """LineError, as ``is_another`` says, where ``other`` lies there: what a watch or a service keeps in its folder.
+
+    Where both kept what they know there, which earlier versions let them, it says how to part them.
+    """
     if (folder / SERVED).is_file() and (folder / JOURNAL).is_file():
         raise LineError(
             "{folder} was used by clipgrip-line serve and by watch, and now belongs to serve alone. Stop both, move "
@@ -28,6 +32,8 @@ def check_one_owner(folder: Path) -> None:
             folder=folder,
             journal=JOURNAL,
         )
+    if (folder / other).exists():
+        raise LineError(is_another, folder=folder)
 
 
 @contextmanager
@@ -35,9 +41,7 @@ def alone(state: Path) -> Iterator[threading.Event]:
     """One service for a folder: two would both count the same shift.
 
     Whoever serves sets the event once it answers. A folder that was made for a service that never did is taken away.
-
-    Raises:
-        LineError: another process serves it.
+    LineError: another process serves it.
     """
     made, begun = not state.exists(), threading.Event()
     state.mkdir(parents=True, exist_ok=True)
@@ -52,14 +56,7 @@ def alone(state: Path) -> Iterator[threading.Event]:
                     ),
                     state=state,
                 ) from None
-            check_one_owner(state)
-            if (state / JOURNAL).exists():
-                raise LineError(
-                    mark(
-                        "{state} is the folder of clipgrip-line watch. Give --state a folder of its own."
-                    ),
-                    state=state,
-                )
+            check_owner(state, JOURNAL, WATCHED)
             yield begun
     finally:
         if made and not begun.is_set():

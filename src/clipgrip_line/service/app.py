@@ -33,6 +33,8 @@ STATIC = ("clipgrip_line.service", "clipgrip_line.web")
 FULL = mark("The queue is full. Come again in {n} s.")
 NOT_KEPT = mark("The answer could not be kept ({why}), so it is not given. Make room on the disk.")
 
+NOT_KEPT_NOW = mark("The answer could not be kept ({why}), so it is not given. Ask again later.")
+
 
 def create_app(service: Service) -> Starlette:
     """Routes, errors and the guard before them."""
@@ -61,8 +63,7 @@ def create_app(service: Service) -> Starlette:
 def _stations(service: Service) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     """Stations over MQTT, where a broker is given, as long as the application runs.
 
-    Raises:
-        LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
+    LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
     """
     settings, lines = service.settings, None
     if settings.broker is not None:
@@ -104,7 +105,8 @@ async def _full(request: Request, error: Exception) -> Response:
 
 
 async def _not_kept(request: Request, error: Exception) -> Response:
-    why = Sentence(NOT_KEPT, why=Sentence(str(error)))
+    is_full = "full" in str(error)
+    why = Sentence(NOT_KEPT if is_full else NOT_KEPT_NOW, why=Sentence(str(error)))
     text = words_of(request).translated(why)
     return refusal(503, text, "not_kept", 5)
 
@@ -118,7 +120,9 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     text = SENTENCES.get(error.status_code, error.detail)
     shown = words_of(request).translated(text)
-    return refusal(error.status_code, shown, "http")
+    refused = refusal(error.status_code, shown, "http")
+    refused.headers.update(error.headers or {})  # which methods an address has
+    return refused
 
 
 _HANDLERS = {

@@ -9,12 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import mark
+from clipgrip_line.service.forms import files_and_texts
 from clipgrip_line.service.guard import TOO_LARGE, kind_of
 from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.predicting import Passed, Picture
@@ -40,8 +39,7 @@ class TooLarge(LineError):
 async def pictures_of(request: Request, limits: Limits) -> tuple[list[Picture], Passed]:
     """The images of a request and what is passed through to their answers.
 
-    Raises:
-        LineError: there is none, or too many, or the body is not what its type says.
+    LineError: there is none, or too many, or the body is not what its type says.
     """
     kind = kind_of(request.headers)
     if kind == "multipart/form-data":
@@ -82,33 +80,13 @@ def passed_of(texts: Mapping[str, Any]) -> Passed:
 
 
 async def _form(request: Request, limits: Limits) -> tuple[list[Picture], dict[str, Any]]:
-    pictures: list[Picture] = []
-    texts: dict[str, Any] = {}
-    try:
-        form = await request.form(
-            max_files=limits.images + 1, max_fields=32, max_part_size=limits.body
-        )
-    except (MultiPartException, HTTPException) as error:
-        if isinstance(error, HTTPException) and error.status_code == 413:
-            raise
-        raise LineError(
-            "the form of the request cannot be read: {error}", error=str(error)
-        ) from error
-    for name, value in form.multi_items():
-        if not isinstance(value, str):
-            pictures.append(Picture(await value.read(), _text("name", value.filename or "")))
-        elif name in TEXTS:
-            texts[name] = value
-    await form.close()
-    return pictures, texts
+    files, texts = await files_and_texts(request, limits.images + 1, limits.body)
+    pictures = [Picture(data, _text("name", name)) for data, name in files]
+    return pictures, {name: texts[name] for name in TEXTS if name in texts}
 
 
 def from_json(data: bytes) -> tuple[list[Picture], dict[str, Any]]:
-    """Images of a JSON document, and its texts.
-
-    Raises:
-        LineError: it is no JSON, or an image of it is no Base64 text.
-    """
+    """Images of a JSON document, and its texts. LineError: it is no JSON, or an image of it is no Base64 text."""
     try:
         body: Any = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -122,6 +100,8 @@ def from_json(data: bytes) -> tuple[list[Picture], dict[str, Any]]:
             raise LineError("image {place} of the request has no data (Base64 text).", place=place)
         text = one["data"]
         text = text.partition(",")[2] if text.startswith("data:") else text
+        if " " in text or "\n" in text:  # the tool base64 writes lines
+            text = "".join(text.split())
         try:
             content = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:

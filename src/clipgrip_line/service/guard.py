@@ -34,6 +34,9 @@ COOKIE = "clipgrip_line_"
 SLACK = 64 << 10
 """Bytes around the images of a form or of JSON."""
 TOO_LARGE = mark("More than {n} MB at once is not taken (--max-body).")
+PACKED = mark(
+    "A packed body ({encoding}) is not taken. Send it as it is, without the header Content-Encoding."
+)
 
 
 class Guard:
@@ -63,6 +66,9 @@ class Guard:
         incoming = Incoming(receive, headers, most_of(headers, self.body), self.too_large)
         sending = Headed(send, incoming)
         path = scope["path"]
+        if "://" in path:  # the whole address, as it is sent to a proxy
+            path = "/" + path.partition("://")[2].partition("/")[2]
+            scope = {**scope, "path": path}
         if path.endswith("/") and path != "/":
             path = path.rstrip("/") or "/"
             scope = {**scope, "path": path}
@@ -95,6 +101,9 @@ class Guard:
             origin = headers.get("origin")
             if origin is not None and not self.access.admits_origin(origin, host):
                 return refusal(403, say(mark("Another page may not write here.")), "origin")
+            packed = headers.get("content-encoding", "identity")
+            if packed.strip().lower() != "identity":
+                return refusal(415, say(PACKED, encoding=packed[:40]), "packed")
             length = headers.get("content-length", "0")
             most = most_of(headers, self.body)
             if not length.isdecimal() or len(length) > 18 or int(length) > most:

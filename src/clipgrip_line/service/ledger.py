@@ -40,11 +40,7 @@ class Ledger:
     """The database of a service: written through `write`, read through `reader`, a connection of each thread."""
 
     def __init__(self, folder: Path) -> None:
-        """Open, and bring the schema up to date.
-
-        Raises:
-            LineError: it is damaged, or of a newer program.
-        """
+        """Open, and bring the schema up to date. LineError: it is damaged, or of a newer program."""
         self.path = folder / NAME
         folder.mkdir(parents=True, exist_ok=True)
         self._queue: queue.SimpleQueue[tuple[Write, Future[Any]] | None] = queue.SimpleQueue()
@@ -73,11 +69,7 @@ class Ledger:
         return future
 
     def do(self, change: Write) -> Any:
-        """Write, and wait for it.
-
-        Raises:
-            NotKept: the disk refused.
-        """
+        """Write, and wait for it. NotKept: the disk refused."""
         return self.write(change).result()
 
     @property
@@ -240,9 +232,7 @@ def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection
 def migrate(path: Path) -> None:
     """The newest schema, whatever the file holds.
 
-    Raises:
-        LineError: a newer program wrote it.
-        sqlite3.DatabaseError: it is no such file.
+    LineError: a newer program wrote it. sqlite3.DatabaseError: it is no such file.
     """
     db = connect(path)
     try:

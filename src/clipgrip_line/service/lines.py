@@ -39,11 +39,7 @@ class StationLines:
         password: str = "",
         authority: str | None = None,
     ) -> None:
-        """Not connected yet.
-
-        Raises:
-            LineError: paho-mqtt is not installed, or the file of certificates cannot be used.
-        """
+        """Not connected yet. LineError: paho-mqtt is not installed, or the file of certificates cannot be used."""
         self.stations, self.broker = stations, broker
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client = client_of(

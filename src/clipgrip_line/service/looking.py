@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from clipgrip_line.service.live import Seen
 log = logging.getLogger(__name__)
 EVERY = 0.5
 """Seconds between two looks, and those that one is put off at most."""
+FAILED = "the watch could not look: %s"
 STEP = 0.004
 """Seconds between two questions whether the line rests."""
 
@@ -62,7 +64,8 @@ class Looking(threading.Thread):
         except Exception as error:
             reason = str(error) or type(error).__name__
             if reason != self.failing:
-                log.exception("the watch could not look")
+                is_of_the_disk = isinstance(error, NotKept | sqlite3.Error)
+                (log.warning if is_of_the_disk else log.exception)(FAILED, reason)
             self.failing = reason
         else:
             self.failing = ""

@@ -20,8 +20,7 @@ DEAD = mark("{n} messages of alarms were refused by the webhook for good; see se
 def facts_of(state: Path) -> dict[str, Any]:
     """What the folder holds, and whether it is served now.
 
-    Raises:
-        LineError: it is no service's folder, or its database cannot be opened.
+    LineError: it is no service's folder, or its database cannot be opened.
     """
     with versions.opened(state) as db:
         live = versions.live(db)

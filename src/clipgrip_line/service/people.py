@@ -126,8 +126,7 @@ def say(said: Said, classes: tuple[str, ...]) -> Callable[[sqlite3.Connection], 
 def _known(db: sqlite3.Connection, said: Said) -> int | None:
     """The number of this very answer, sent before; None where its token is new.
 
-    Raises:
-        Reused: the token is that of another answer, or of one that was taken back.
+    Reused: the token is that of another answer, or of one that was taken back.
     """
     row = db.execute(
         "SELECT number, image, class, undone FROM said WHERE token = ?", (said.token,)
@@ -146,11 +145,7 @@ def _known(db: sqlite3.Connection, said: Said) -> int | None:
 
 
 def undo(token: str) -> Callable[[sqlite3.Connection], dict[str, Any]]:
-    """A change that takes an answer back: the image waits again.
-
-    Raises:
-        LineError: there is no such answer.
-    """
+    """A change that takes an answer back: the image waits again. LineError: there is no such answer."""
 
     def change(db: sqlite3.Connection) -> dict[str, Any]:
         row = db.execute(

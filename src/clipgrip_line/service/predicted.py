@@ -52,11 +52,7 @@ def routes(service: Service) -> list[BaseRoute]:
 
 
 async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
-    """The documents of a request, errors of single images in the reader's language.
-
-    Raises:
-        Full: no room.
-    """
+    """The documents of a request, errors of single images in the reader's language. Full: no room."""
     async with room(service, request) as arriving:
         pictures, passed = await pictures_of(arriving, service.settings.limits)
         documents = await service.predicting.answer(service.model, pictures, passed)
@@ -73,10 +69,8 @@ async def predicted(service: Service, request: Request) -> list[dict[str, Any]]:
 async def room(service: Service, request: Request) -> AsyncIterator[Request]:
     """The request, whose body has room in memory as it comes, as long as its images are at work.
 
-    What was only announced takes none, so who sends slowly keeps nobody out.
-
-    Raises:
-        Full: there is none; the body is read all the same, so that the refusal arrives.
+    What was only announced takes none, so who sends slowly keeps nobody out. Full: there is none; the body is read all
+    the same, so that the refusal arrives.
     """
     size, more = 0, True
 

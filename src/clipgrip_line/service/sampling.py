@@ -29,8 +29,7 @@ class Sampling(threading.Thread):
     def __init__(self, state: Path, budget: int, rate: float) -> None:
         """``budget`` bytes; ``rate`` of all images are kept as each kind.
 
-        Raises:
-            OSError, LineError: the folder cannot be used.
+        OSError, LineError: the folder cannot be used.
         """
         super().__init__(name="samples", daemon=True)
         self.store = Samples(state / FOLDER, budget, rate)

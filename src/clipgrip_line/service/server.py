@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import socket
 import sys
 from collections.abc import Callable
@@ -31,8 +32,7 @@ DRAIN = 15
 def check_tokens(host: str, tokens: tuple[str, ...], public: bool = False) -> None:
     """A service that others can reach needs a token that they cannot guess.
 
-    Raises:
-        LineError: none, or one that is too short.
+    LineError: none, or one that is too short.
     """
     if public and not tokens:
         raise LineError(
@@ -56,8 +56,7 @@ def check_tokens(host: str, tokens: tuple[str, ...], public: bool = False) -> No
 def standing(state: Path, bundle: Path | None, by: str, *, check: bool = True) -> tuple[str, bool]:
     """The version that answers, and whether it is the bundle's that was given: the folder's own stands before it.
 
-    Raises:
-        LineError: there is none yet, and no bundle was given.
+    LineError: there is none yet, and no bundle was given.
     """
     nothing = LineError(
         "{state} has no version yet. Give a bundle: clipgrip-line serve BUNDLE --state {state}.",
@@ -81,8 +80,7 @@ def standing(state: Path, bundle: Path | None, by: str, *, check: bool = True) -
 def opened(state: Path, version: str) -> tuple[Model, str]:
     """The version that stands, or the newest before it that can be opened, and why it is not the one that stands.
 
-    Raises:
-        LineError: none can be opened.
+    LineError: none can be opened.
     """
     try:
         return Model.open(versions.path_of(state, version), check=False), ""
@@ -123,6 +121,7 @@ def serve(
 
 
 def _server(service: Service) -> Server:
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # who sent the form is told
     most = most_connections()
     protocol = type("Connection", (Connection,), {"most": most})
     return Server(
@@ -142,11 +141,7 @@ def _server(service: Service) -> Server:
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    Raises:
-        LineError: the system refuses.
-    """
+    """A socket that listens. LineError: the system refuses."""
     if not 0 <= port < 2**16:
         raise LineError("--port {port} is not allowed: whole numbers from 0 to 65535.", port=port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -20,11 +20,7 @@ class Shifts:
 
     @classmethod
     def of(cls, text: str) -> Shifts:
-        """From ``06:00,14:00,22:00``.
-
-        Raises:
-            LineError: it is no list of times.
-        """
+        """From ``06:00,14:00,22:00``. LineError: it is no list of times."""
         found = [_TIME.fullmatch(part.strip()) for part in text.split(",")]
         if not all(found):
             raise LineError(

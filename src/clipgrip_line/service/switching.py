@@ -43,6 +43,8 @@ class Switching(threading.Thread):
         self._kept = {model.version: model}
         self.refused: set[int] = set()
         """Numbers of changes that could not be made."""
+        self._trouble = ""
+        """Why the last look came to nothing."""
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -50,8 +52,12 @@ class Switching(threading.Thread):
         while not self._stopping.wait(EVERY):
             try:
                 self.look()
-            except Exception:
-                log.exception("the versions could not be looked at")
+            except Exception as error:  # five looks a second: said once
+                if str(error) != self._trouble:
+                    log.exception("the versions could not be looked at")
+                self._trouble = str(error)
+            else:
+                self._trouble = ""
 
     def stop(self) -> None:
         """Ends at the next look."""

@@ -37,11 +37,7 @@ class Change:
 
 @contextmanager
 def opened(state: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
-    """The database of a service's folder, also while it runs.
-
-    Raises:
-        LineError: the folder holds none, or it is damaged.
-    """
+    """The database of a service's folder, also while it runs. LineError: the folder holds none, or it is damaged."""
     path = state / NAME
     if not create and not path.is_file():
         raise LineError(
@@ -64,8 +60,7 @@ def opened(state: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]
 def add(db: sqlite3.Connection, state: Path, bundle: Path, *, check: bool = True) -> str:
     """Copy a bundle into the folder, after its golden images were tried; its version.
 
-    Raises:
-        LineError: it is damaged, foreign, newer than this program, or answers otherwise here.
+    LineError: it is damaged, foreign, newer than this program, or answers otherwise here.
     """
     arrived = Bundle(bundle)
     version = arrived.version
@@ -127,8 +122,7 @@ def change_to(db: sqlite3.Connection, action: str, version: str, by: str, why: s
 def earlier(db: sqlite3.Connection, to: str = "") -> str:
     """The version that a rollback goes to: the one named, else the one before the present one.
 
-    Raises:
-        LineError: there is none, or none of that name.
+    LineError: there is none, or none of that name.
     """
     history = changes(db)
     known = list(dict.fromkeys(one.version for one in history))

@@ -27,9 +27,15 @@ BINS, FINE, PRIOR = 10, 40, 8.0
 TILTS = np.repeat([-20.0, -3.0, 3.0, 20.0], 3)
 PARTS = np.tile([1.0, 0.3, 0.1], 4)
 """Fixed bets on the rank of a score: density exp(tilt * rank), scaled, for a part of the images; the others stay."""
-TIMES = np.array([0.0, 0.25, 0.5, 0.65, 0.8, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0])
+LOST = np.array([0.1, 0.2])
+"""Fixed bets that of these shares of the ranks, at either end, all but `LEFT` of the images no longer come, and the
+others as before: what bright parts do under a weaker lamp."""
+LEFT = 0.05
+TIMES = np.array(
+    [0.0, 0.25, 0.35, 0.5, 0.65, 0.8, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0, 6.0]
+)
 """Fixed bets on a class: so many times as often as it was, or halfway to always where that is less."""
-MIXED = np.repeat([0.1, 0.05], [4, len(TILTS)])
+MIXED = np.repeat([0.1, 0.0375], [4, len(TIMES)])
 """(E,) weights of the bets: coarse and fine histograms, then the fixed ones; together 1."""
 FIRST = 100.0
 """Images after which 1 / (1 + ln 2), about 60%, of the weight of the starts is left."""
@@ -140,7 +146,10 @@ def densities(bins: Values, widths: Values, chosen: Codes) -> Values:
 def tilted(p: Values) -> Values:
     """(T, M) densities of the fixed bets at ranks (M,); the mean of each over a uniform rank is 1."""
     shifted = np.exp(np.outer(TILTS, p)) * (TILTS / np.expm1(TILTS))[:, None]
-    return np.asarray(1 + PARTS[:, None] * (shifted - 1))
+    part = 1 + PARTS[:, None] * (shifted - 1)
+    lost, rest = LOST[:, None], ((1 - LEFT * LOST) / (1 - LOST))[:, None]
+    cut = [np.where(rank < lost, LEFT, rest) for rank in (p, 1 - p)]
+    return np.concatenate([part, *cut])
 
 
 def multiplied(shares: Values, inside: Codes) -> Values:

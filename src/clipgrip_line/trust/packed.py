@@ -11,7 +11,11 @@ import numpy as np
 
 from clipgrip_line.trust.drift import MIXED, Monitors
 
-FORMER = {2: np.full(2, 0.5), 8: np.array([0.25, 0.25, 0.15, 0.15, 0.05, 0.05, 0.05, 0.05])}
+FORMER = {
+    2: np.full(2, 0.5),
+    8: np.repeat([0.25, 0.15, 0.05], [2, 2, 4]),
+    16: np.repeat([0.1, 0.05], [4, 12]),
+}
 """Weights of the bets that were mixed before, by how many they were; together 1."""
 
 

@@ -47,8 +47,7 @@ def monitors_of(
 def read(path: Path, classes: int) -> Reference | None:
     """The reference of a bundle; None where it brings none, or one of other scores than are watched here.
 
-    Raises:
-        LineError: it is damaged.
+    LineError: it is damaged.
     """
     bundle = Bundle(path)
     if FACTS not in bundle.members:

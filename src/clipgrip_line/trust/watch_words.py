@@ -15,6 +15,15 @@ LIGHTS: dict[Light, tuple[str, str]] = {
     "perhaps": ("△", mark("perhaps: something may be changing, look at the pictures when you can")),
     "alarm": ("×", mark("alarm: something has changed, act on it")),
 }
+WITHDRAWN = mark("alarm: a promise was withdrawn, so its images go to people")
+WAS_WITHDRAWN = mark(
+    "promise ({name}, at most {error} wrong): withdrawn on {date}, {wrong} of {n} daily answers were wrong, "
+    "probably more since {since}. These images go to people until a new audit promises anew."
+)
+WAS_RENEWED = mark(
+    "promise ({name}, at most {error} wrong): withdrawn on {date}, {wrong} of {n} daily answers were wrong, "
+    "probably more since {since}. A later audit has promised anew."
+)
 CHANGES: dict[tuple[str, bool], str] = {
     ("brightness", False): mark("pictures are darker than before"),
     ("brightness", True): mark("pictures are brighter than before"),
@@ -103,6 +112,11 @@ class Measured(Counted, Protocol):
         """Both ends."""
 
 
+def light_text(light: Light, say: Words, *, rings: bool) -> str:
+    """What a light means; where it is × and no alarm of the images ``rings``, a promise fell."""
+    return say(WITHDRAWN if light == "alarm" and not rings else LIGHTS[light][1])
+
+
 def changed(monitor: str, rises: bool, name: str | None, say: Words) -> str:
     """What an alarm is about, without a full stop."""
     text = CHANGES[monitor, rises]
@@ -155,9 +169,18 @@ def response_words(response: Mapping[str, str] | None, say: Words) -> str:
 
 
 def promise_words(
-    group: str, max_error: float, wrong: Counted, fallen: Mapping[str, Any] | None, say: Words
+    group: str,
+    max_error: float,
+    wrong: Counted,
+    fallen: Mapping[str, Any] | None,
+    say: Words,
+    *,
+    renewed: bool = False,
 ) -> str:
-    """How a promise fares at work: wrong daily answers within it, and when it was withdrawn."""
+    """How a promise fares at work: wrong daily answers within it, and when it was withdrawn.
+
+    ``renewed``: whether an audit has promised anew since.
+    """
     name = say("all classes") if group == "all" else say.translated(group_name(group))
     values = {"name": name, "error": say.percent(max_error)}
     if fallen is None:
@@ -168,8 +191,7 @@ def promise_words(
             **values,
         )
     return "× " + say(
-        "promise ({name}, at most {error} wrong): withdrawn on {date}, {wrong} of {n} daily answers were wrong, "
-        "probably more since {since}. These images go to people until a new audit promises anew.",
+        WAS_RENEWED if renewed else WAS_WITHDRAWN,
         date=say.date(fallen["at"]),
         since=say.date(fallen["since"]),
         wrong=fallen["wrong"],

@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import errno
 import logging
+import signal
 import socket
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import HANDLED_SIGNALS
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +23,8 @@ SILENT = 15.0
 """Seconds in which a new connection has to ask for something, whole."""
 STALLED = 60.0
 """Seconds without a byte in the middle of a body that is sent or fetched."""
+LOITERING = 2.0
+"""Seconds without a byte after which one in the middle of a body makes room where there are too many."""
 MOST = 512
 WAITING = 64
 """Connections that wait to be accepted; asyncio accepts as many at once."""
@@ -69,13 +75,13 @@ class Connection(H11Protocol):
     most = MOST
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Takes the place of the longest silent one where there are too many."""
+        """Takes the place of the longest silent one where there are too many, at last of one amid a body."""
         super().connection_made(transport)
         self.transport = cast(asyncio.Transport, OnePiece(transport, self))
         self.heard = self.loop.time()
         if len(self.connections) > self.most:
             others = [c for c in self.connections if isinstance(c, Connection) and c is not self]
-            silent = [c for c in others if c.waits]
+            silent = [c for c in others if c.waits] or [c for c in others if c.loiters]
             (min(silent, key=lambda c: c.heard) if silent else self).transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -96,17 +102,45 @@ class Connection(H11Protocol):
         """No request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
+    @property
+    def loiters(self) -> bool:
+        """Its body has stopped coming, or its answer is not fetched."""
+        stuck = self._sends or self.flow.write_paused
+        return not self.waits and stuck and self.loop.time() - self.heard > LOITERING
+
+    @property
+    def _sends(self) -> bool:
+        """It is its turn: more of its body is to come, and is read."""
+        return self.cycle.more_body and not self.flow.read_paused
+
     def overdue(self, now: float) -> bool:
         """Whether the other side has kept silent for too long where it is its turn."""
         silent = now - self.heard
         if self.waits:  # after an answer uvicorn's own timer runs
             return silent > SILENT and self.timeout_keep_alive_task is None
-        sends = self.cycle.more_body and not self.flow.read_paused
-        return silent > STALLED and (sends or self.flow.write_paused)
+        return silent > STALLED and (self._sends or self.flow.write_paused)
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, which lets silent connections go and does not fill the log where files run out."""
+    """Uvicorn, which lets silent connections go, keeps its log short where files run out, and ends as an exception."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and Ctrl-Break end as Ctrl-C does, so that whoever runs the server closes what it has opened.
+
+        Uvicorn raises a signal again when it has stopped, and as the system has it that is the end of the process.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = [one for one in HANDLED_SIGNALS if one != signal.SIGINT]
+        before = {one: signal.signal(one, _end) for one in numbers}
+        try:
+            with super().capture_signals():
+                yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """With the handler of errors that nobody awaits."""
@@ -121,6 +155,12 @@ class Server(uvicorn.Server):
                 if isinstance(one, Connection) and one.overdue(now):
                     one.transport.abort()
         return await super().on_tick(counter)
+
+
+def _end(number: int, _: object) -> None:
+    """A second one ends the process at once."""
+    signal.signal(number, signal.SIG_DFL)
+    raise SystemExit(0)
 
 
 class _Shortage:

@@ -23,8 +23,8 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 
-PATIENCE = 8
-"""Times the longest body that is taken: so much of a longer one is read, to be forgotten."""
+FORGOTTEN = 256 << 20
+"""Bytes of a body that nobody reads, which are let come all the same."""
 _RAW = {name.encode(): value.encode() for name, value in HEADERS.items()}
 
 
@@ -35,9 +35,12 @@ def too_long(limit: int) -> str:
 
 def cookies_of(headers: Headers) -> dict[str, str]:
     """The cookies that a browser sent; none where they cannot be read."""
+    sent = headers.get("cookie")
+    if not sent:
+        return {}
     jar: SimpleCookie = SimpleCookie()
     try:
-        jar.load(headers.get("cookie", ""))
+        jar.load(sent)
     except CookieError:
         return {}
     return {name: morsel.value for name, morsel in jar.items()}
@@ -52,7 +55,7 @@ class Incoming:
     """The body of a request: within its limit, and at its end before an answer begins.
 
     A connection that is closed while its sender still writes is a broken one for a reverse proxy, which then says 502
-    in the place of what was answered. So what nobody read is let come and forgotten, up to `PATIENCE` times the limit.
+    in the place of what was answered. So what nobody read is let come and forgotten, up to a bound.
     """
 
     def __init__(self, receive: Receive, headers: Headers, limit: int, why: str = "") -> None:
@@ -61,7 +64,7 @@ class Incoming:
         known = int(length) if length.isdecimal() and len(length) < 18 else 0
         waits = "expect" in headers  # its sender sends nothing before it is asked to
         coming = known > 0 or "transfer-encoding" in headers
-        self._open = coming and not waits and known <= PATIENCE * limit
+        self._open = coming and not waits and known <= FORGOTTEN
         self._read = 0
 
     async def __call__(self) -> Message:
@@ -77,7 +80,7 @@ class Incoming:
 
     async def forget(self) -> None:
         """Read to the end what nobody read."""
-        while self._open and self._read <= PATIENCE * self._limit:
+        while self._open and self._read <= FORGOTTEN:
             await self._next()
 
     async def _next(self) -> Message:

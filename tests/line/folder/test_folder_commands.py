@@ -86,6 +86,7 @@ def test_what_is_left_is_code_1(
     [
         (["--sort", "copy", "--move"], "Give one of them"),
         (["--keep", "plenty"], "no size"),
+        (["--keep", "500"], "with its unit"),
         (["--poll", "0"], "from 0.01"),
         (["--batch", "nan"], "whole number"),
         (["--keep-share", "2"], "from 0 to 1"),

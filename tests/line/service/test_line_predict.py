@@ -140,6 +140,25 @@ def test_an_image_that_waited_too_long_is_refused_with_429(start: Any) -> None:
         assert sorted(one.result().status_code for one in asked) == [200, 429]
 
 
+@pytest.mark.parametrize(
+    ("why", "advice"),
+    [("database or disk is full", "Make room"), ("database is locked", "Ask again later")],
+)
+def test_why_an_answer_is_not_kept_says_what_to_do(
+    start: Any, monkeypatch: pytest.MonkeyPatch, why: str, advice: str
+) -> None:
+    service, client = start()
+
+    def refused(*_: Any) -> Any:
+        raise NotKept(why)
+
+    monkeypatch.setattr(type(service.keeping), "write", refused)
+    told = client.post("/v1/predict", content=GOOD)
+    assert told.status_code == 503
+    assert why in told.json()["error"]
+    assert advice in told.json()["error"]
+
+
 def test_an_answer_that_cannot_be_kept_is_not_given(
     start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

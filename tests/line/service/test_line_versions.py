@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from line_fakes import DENT, GOOD, SCRATCH, FakeModel, promised
-from waiting import until
+from waiting import LONG, until
 
 from clipgrip_line.cli import main
 from clipgrip_line.errors import LineError
-from clipgrip_line.service import shadowing, versions
+from clipgrip_line.service import shadowing, switching, versions
 from clipgrip_line.service.ledger import NAME
 from clipgrip_line.service.schema import MIGRATIONS
 from clipgrip_line.service.versions import opened
@@ -252,3 +252,25 @@ def test_a_watch_that_fails_holds_no_answer_up(start: Any) -> None:
     service.watching.codes = fails
     service.observers.listeners.append(fails_too)
     assert client.post("/v1/predict", content=GOOD).status_code == 200
+
+
+def test_a_folder_that_is_gone_is_said_once_and_again_when_it_has_been_back(
+    start: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(switching, "EVERY", 0.001)
+    start()
+    looks, gone = 0, {*range(5, 15), *range(20, 25)}
+    done = threading.Event()
+
+    def look(_: object) -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 30:
+            done.set()
+        if looks in gone:
+            raise sqlite3.OperationalError("it is gone")
+
+    monkeypatch.setattr(switching.Switching, "look", look)
+    assert done.wait(LONG)
+    said = [one for one in caplog.records if "versions could not" in one.getMessage()]
+    assert len(said) == 2

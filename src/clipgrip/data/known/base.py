@@ -45,8 +45,7 @@ class KnownSet:
     def listing(self, folder: Path, work: Path) -> Listing:
         """The listing, checked: as many images as published, every file there, every class known.
 
-        Raises:
-            DataError: the folder is not this set, or a part of it is missing.
+        DataError: the folder is not this set, or a part of it is missing.
         """
         listing = self.read(folder, work)
         counts = Counter(label for _, label, _ in listing.files)
@@ -93,11 +92,7 @@ class KnownSet:
 
 
 def needed(folder: Path, *parts: str, source: str) -> Path:
-    """A file or folder that must be there.
-
-    Raises:
-        DataError: it is not.
-    """
+    """A file or folder that must be there. DataError: it is not."""
     path = folder.joinpath(*parts)
     if not path.exists():
         raise DataError(

@@ -27,8 +27,7 @@ class SplitList:
     def read(self, folder: Path) -> dict[str, Part] | None:
         """Part by file name, or None where the list is not in this folder.
 
-        Raises:
-            DataError: it is there in part only, or names an image twice.
+        DataError: it is there in part only, or names an image twice.
         """
         places = [(folder / self.pattern.format(name), name, part) for name, part in PARTS]
         if not any(path.is_file() for path, _, _ in places):
@@ -71,8 +70,7 @@ def with_parts(
 ) -> Listing:
     """The listing by the first list that lies in ``folder`` or ``root``; without one, no file has a part.
 
-    Raises:
-        DataError: the list leaves images out.
+    DataError: the list leaves images out.
     """
     for each in known:
         parts = each.read(root) or each.read(folder)

@@ -128,11 +128,7 @@ def input_of(
     candidates: Mask | None,
     settings: Refinement,
 ) -> RefineInput:
-    """The input of images and class embeddings; prototypes are noticed.
-
-    Raises:
-        DataError: the shapes do not fit together.
-    """
+    """The input of images and class embeddings; prototypes are noticed. DataError: the shapes do not fit together."""
     images = torch.as_tensor(image_embeds)
     classes, labels, mask = known_of(images, class_embeds, labeled, candidates)
     rows, n_classes = len(images), len(classes)
@@ -166,8 +162,7 @@ def known_of(
 ) -> tuple[ClassEmbeds, Labels, Mask]:
     """Class embeddings (C, D), labels (N,) and candidates (C,), as they are or as they stand for nothing given.
 
-    Raises:
-        DataError: the shapes do not fit together.
+    DataError: the shapes do not fit together.
     """
     classes = torch.as_tensor(class_embeds).float()
     labels = torch.full((len(images),), -1) if labeled is None else torch.as_tensor(labeled).long()

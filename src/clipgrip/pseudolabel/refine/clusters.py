@@ -36,7 +36,8 @@ def clustered(given: RefineInput) -> Refined:
     if given.prototype_embeds is not None:
         own = given.text_images or images
         prototypes = own.subspace.project(given.prototype_embeds)
-        given = _rescored_in_subspace(given, own.projected, prototypes)
+        projected = pool.images if own is images else own.projected
+        given = _rescored_in_subspace(given, projected, prototypes)
     present = _present(given)
     prior = sure_prior(given.unlabeled_probs)[present[given.candidates]]
     shares = mean_answer(_cluster_once(given, pool, prior / prior.sum(), present))

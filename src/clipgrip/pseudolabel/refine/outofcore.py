@@ -30,11 +30,7 @@ Known = tuple[ClassEmbeds, Labels, Mask]
 
 
 def embeds_of(image_embeds: Tensor | Sequence[Tensor] | FileRows) -> ImageEmbeds:
-    """The one matrix (N, D), a memory-mapped file among them.
-
-    Raises:
-        ConfigError: there are several banks.
-    """
+    """The one matrix (N, D), a memory-mapped file among them. ConfigError: there are several banks."""
     banks = banks_of(image_embeds)
     if len(banks) > 1:
         raise ConfigError(
@@ -60,11 +56,7 @@ def refined_out_of_core(
     apply: Callable[[RefineInput], Refined],
     room: Room,
 ) -> Refined:
-    """As `refined`, with the answers (N, C) in float32 in a file that ``room`` makes.
-
-    Raises:
-        OSError: there is no room.
-    """
+    """As `refined`, with the answers (N, C) in float32 in a file that ``room`` makes. OSError: there is no room."""
     classes, given_labels, candidates = known
     copies, n = copies_among(image_embeds), len(image_embeds)
     rows, shown_by = torch.arange(n), torch.arange(n)

@@ -76,9 +76,9 @@ class PoolImages:
     def subspace(self) -> Subspace:
         return discriminating(self.embeds, self.graph, self.settings)
 
-    @cached_property
+    @property
     def projected(self) -> Float[Tensor, "N d"]:
-        """Unit vectors in the subspace."""
+        """Unit vectors in the subspace; made anew each time, so that none stay while a prompt is tuned."""
         return self.subspace.project(self.embeds)
 
 

@@ -18,10 +18,8 @@ def neighbours(
 ) -> Chosen:
     """Images whose nearest images (cosine) mostly have the same answer; those first whose neighbours are surest of it.
 
-    Source: the k-NN vote on noisy labels (Bahri, Jiang, Gupta, ICML 2020, arXiv 2004.12289).
-
-    Raises:
-        ConfigError: there are no image embeddings.
+    Source: the k-NN vote on noisy labels (Bahri, Jiang, Gupta, ICML 2020, arXiv 2004.12289). ConfigError: there are no
+    image embeddings.
     """
     if context.image_embeds is None:
         raise ConfigError(
@@ -55,11 +53,8 @@ def nearest_rows(image_embeds: ImageEmbeds, n: int, of: Tensor | None = None) ->
 def models(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
     """Images that all models answer alike; those first whose geometric mean of confidence is highest.
 
-    Models that learned from the same images err together, so their agreement proves less than it seems.
-    Source: co-training's agreement (Blum and Mitchell, COLT 1998).
-
-    Raises:
-        ConfigError: there is no other model's answer.
+    Models that learned from the same images err together, so their agreement proves less than it seems. Source:
+    co-training's agreement (Blum and Mitchell, COLT 1998). ConfigError: there is no other model's answer.
     """
     if not context.votes:
         raise ConfigError(

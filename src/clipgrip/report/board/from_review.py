@@ -27,8 +27,7 @@ from clipgrip.review.store import NAME, Answer, ReviewStore
 def review_facts(folder: Path, store: ReviewStore, asked: Asked) -> BoardFacts | None:
     """The newest round of a review; None where nobody has answered anything in it.
 
-    Raises:
-        ConfigError: an OK class that the review does not know.
+    ConfigError: an OK class that the review does not know.
     """
     if not store.answers():
         return None

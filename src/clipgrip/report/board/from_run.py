@@ -25,6 +25,7 @@ from clipgrip.report.board.facts import (
 from clipgrip.report.from_run import lost
 from clipgrip.report.pictures import thumbnail
 from clipgrip.review.store import has_review, open_review
+from clipgrip.runs.auditing import ALL_OK
 from clipgrip.runs.audits import StoredPromise, is_uniform, promises, stored_answers, stored_audits
 from clipgrip.runs.events import Listener
 from clipgrip.runs.knowledge import doubts
@@ -32,7 +33,6 @@ from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import NAME, open_store
 from clipgrip.runs.watch.upholding import fallen_scopes
-from clipgrip.sentences import mark
 from clipgrip.trust.terms import BEFORE, Terms
 
 WORST = 10
@@ -61,9 +61,7 @@ class Asked:
                     nearest=nearest(name, names),
                 )
         if set(self.ok_classes) == set(names):
-            raise ConfigError(
-                mark("every class is an --ok-class, so nothing could be missed. Leave one out.")
-            )
+            raise ConfigError(ALL_OK)
 
     def good(self, names: Sequence[str]) -> tuple[str, ...]:
         """The OK classes among ``names``: as asked, else as the newest criteria say."""

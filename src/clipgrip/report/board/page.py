@@ -20,8 +20,7 @@ _OPTION = re.compile(r"--[a-z][a-z-]*")
 def build_board(facts: BoardFacts, language: Language = "en") -> str:
     """The page; all text from outside is shown as text.
 
-    Raises:
-        ConfigError: there is no catalogue for the language, or an assumption is out of range.
+    ConfigError: there is no catalogue for the language, or an assumption is out of range.
     """
     say, results = Words(language), Results(facts)
     return page(

@@ -43,11 +43,7 @@ class ChanceTable:
 
 
 def build_pilot(version: Version, worked: Plan, language: Language = "en") -> str:
-    """The page; all text from outside is shown as text.
-
-    Raises:
-        ConfigError: there is no catalogue for the language.
-    """
+    """The page; all text from outside is shown as text. ConfigError: there is no catalogue for the language."""
     say, pilot = Words(language), version.pilot
     return page(
         "clipgrip.report",

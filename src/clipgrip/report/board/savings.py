@@ -112,8 +112,7 @@ class Savings:
 def savings(facts: BoardFacts) -> Savings:
     """Assumptions from what was measured, given or is the default, and their sums.
 
-    Raises:
-        ConfigError: an unknown key, or a value that is out of range.
+    ConfigError: an unknown key, or a value that is out of range.
     """
     for key, given in facts.assumed.items():
         _check(key, given)
@@ -208,8 +207,7 @@ def _spread(key: str, given: Given, spread: float, source: Source, note: str = "
 def given(texts: list[str]) -> dict[str, Given]:
     """``KEY=VALUE`` or ``KEY=CAUTIOUS:MIDDLE:FAVOURABLE``, as typed.
 
-    Raises:
-        ConfigError: not of that form, an unknown key, a key twice, or a value out of range.
+    ConfigError: not of that form, an unknown key, a key twice, or a value out of range.
     """
     found: dict[str, Given] = {}
     for text in texts:

@@ -32,6 +32,8 @@ from clipgrip.words import Language, Words, mark
 
 LONGEST = 2000
 """Characters of a text in a cell; Excel takes 32,767."""
+NOTE = 60
+"""Letters that the note beside a key figure has in a line."""
 ERRORS = mark("Cost of wrong decisions, per year")
 EDIT = {"bg_color": "#FFF6CC", "border": 1, "border_color": "#C9B458", "valign": "vcenter"}
 """A yellow cell."""
@@ -44,6 +46,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "verdict": {"bold": True, "font_size": 18, "font_color": "#0F6285"},
     "head": HEAD,
     "head number": {**HEAD, "align": "right"},
+    "head beside": {**HEAD, "indent": 1},
     "warning": {"bold": True, "font_color": "#A33B20", "text_wrap": True, "valign": "vcenter"},
     "soft": {"font_color": "#54616C", "text_wrap": True, "valign": "vcenter"},
     "count": {"num_format": "#,##0", "valign": "vcenter"},
@@ -98,8 +101,7 @@ class _Book:
 def build_sheet(facts: BoardFacts, language: Language = "en") -> bytes:
     """The workbook's bytes; the same facts make the same bytes.
 
-    Raises:
-        ConfigError: there is no catalogue for the language, or an assumption is out of range.
+    ConfigError: there is no catalogue for the language, or an assumption is out of range.
     """
     out, say = io.BytesIO(), Words(language)
     safe = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -142,6 +144,7 @@ def _decision(book: _Book) -> None:
     book.heads(sheet, row, over_figures)
     for figure in figures(results, say):
         row += 1
+        sheet.set_row(row, _height(figure.note, NOTE, 8))
         book.texts(sheet, row, [figure.label, figure.value, figure.sources])
         sheet.merge_range(row, 3, row, 5, "", book.formats["soft"])
         book.text(sheet, row, 3, figure.note, "soft")
@@ -165,9 +168,14 @@ def _as_of(book: _Book, sheet: Any, row: int) -> int:
 def _across(book: _Book, sheet: Any, row: int, text: str) -> None:
     """A sentence over all columns; merged cells do not grow by themselves."""
     sheet.merge_range(row, 0, row, 5, "", book.formats["text"])
-    width = sum(2 if ord(letter) > 0x2E80 else 1 for letter in text)
-    sheet.set_row(row, 16 * min(6, 1 + width // 125))
+    sheet.set_row(row, _height(text, 125, 6))
     book.text(sheet, row, 0, text)
+
+
+def _height(text: str, letters: int, most: int) -> int:
+    """Points of a line that takes a text over merged cells of so many letters; Japanese ones are two wide."""
+    width = sum(2 if ord(letter) > 0x2E80 else 1 for letter in text)
+    return 16 * min(most, 1 + width // letters)
 
 
 def _savings(book: _Book) -> None:
@@ -179,6 +187,7 @@ def _savings(book: _Book) -> None:
     sheet.write_number(2, 3, results.savings.spread, book.formats["edit share"])
     heads = [say("Assumption"), say("Unit"), *_cases(say), say("Source"), say("File")]
     book.heads(sheet, FIRST - 1, heads, range(2, 5))
+    book.text(sheet, FIRST - 1, 5, say("Source"), "head beside")
     cells: dict[Case, dict[str, str]] = {case: {} for case in CASES}
     for number, one in enumerate(results.savings.assumptions):
         row = FIRST + number
@@ -214,14 +223,8 @@ def _sums(book: _Book, sheet: Any, top: int, cells: dict[Case, dict[str, str]]) 
         row = top + 1 + number
         money = key.startswith(("cost", "gain"))
         book.text(sheet, row, 0, say(SUMS.get(key, ERRORS)), "bold")
-        unit = (
-            results.facts.currency
-            if money
-            else say("months")
-            if key == "payback_months"
-            else say("hours")
-        )
-        book.text(sheet, row, 1, unit)
+        unit = say("months") if key == "payback_months" else say("hours")
+        book.text(sheet, row, 1, results.facts.currency if money else unit)
         for case in CASES:
             column, style = COLUMNS[case], book.formats["money" if money else "sum"]
             text = formula(key, cells[case], say("unknown"), say("never"))
@@ -246,14 +249,9 @@ def _classes(book: _Book) -> None:
     say = book.say
     sheet = book.sheet(say("Classes"), [34, 12, 14, 16, 14, 14, 16])
     heads = (
-        say("Class"),
-        say("Images"),
-        say("Missed: answered otherwise"),
-        say("Share"),
-        say("Given this name"),
-        say("Overkill: of another class"),
-        say("Share"),
-    )
+        say("Class"), say("Images"), say("Missed: answered otherwise"), say("Share"), say("Given this name"),
+        say("Overkill: of another class"), say("Share"),
+    )  # fmt: skip
     book.heads(sheet, 0, list(heads), range(1, 7))
     for row, one in enumerate(book.results.classes, 1):
         book.text(sheet, row, 0, one.name)
@@ -290,10 +288,7 @@ def _cases(say: Words) -> tuple[str, str, str]:
 
 def _unit(one: Assumption, currency: str, say: Words) -> str:
     units = {
-        "images": say("images"),
-        "seconds": say("seconds"),
-        "share": say("share"),
-        "hours": say("hours"),
+        "images": say("images"), "seconds": say("seconds"), "share": say("share"), "hours": say("hours"),
         "money": currency,
-    }
+    }  # fmt: skip
     return units[one.kind.unit]

@@ -24,16 +24,11 @@ CRITERIA = {
     "automated": mark("Decided by the model"),
     "payback": mark("Payback"),
 }
+BY_ANSWERS = mark(
+    "Draw images at random and answer them, on the review page or with clipgrip audit draw."
+)
 HOW = {
-    "accuracy": mark(
-        "Draw images at random and answer them, on the review page or with clipgrip audit draw."
-    ),
-    "misses": mark(
-        "Draw images at random and answer them, on the review page or with clipgrip audit draw."
-    ),
-    "overkill": mark(
-        "Draw images at random and answer them, on the review page or with clipgrip audit draw."
-    ),
+    **dict.fromkeys(("accuracy", "misses", "overkill"), BY_ANSWERS),
     "automated": mark("Run clipgrip audit automate with the error that the criterion allows."),
     "payback": mark(
         "Give the missing assumptions with --assume, or fill the yellow cells of board.xlsx."

@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import PurePosixPath
 
 from clipgrip.data.archive import check_archive
@@ -25,6 +26,10 @@ MAX_ALL = 8 << 30
 CHUNK = 1 << 20
 MISSING = "MISSING-README.txt"
 """What our own export says in the ZIP of the images that it lacks."""
+UNLABELED = "_unlabeled"
+"""FiftyOne's folder of images without a label."""
+DEEPEST = 8
+"""Folders in which the parts of a name with slashes are looked for."""
 ENCODINGS = ("utf-8", "cp932", "cp437", "cp850", "cp1252", "gbk", "cp949")
 """How names without the mark of UTF-8 may be written."""
 _UTF8, _ENCRYPTED, _UNICODE_PATH = 0x800, 0x1, 0x7075
@@ -34,8 +39,7 @@ _BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSEr
 def read_folders(data: bytes, known: Known) -> Iterator[Read]:
     """Images in folders named by class, whatever stands above or below these; an image is known by its content.
 
-    Raises:
-        DataError: no ZIP that can be read, or too much in it.
+    DataError: no ZIP that can be read, or too much in it.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -124,13 +128,25 @@ def _entry(
     folders = [part for part in path.split("/")[:-1] if part not in ("", ".", "..")]
     if not folders:
         return Left("folder", path, path, sha256=sha256)
-    classes = list(dict.fromkeys(folder for folder in folders if known(folder)))
+    if folders[-1] == UNLABELED:
+        return Left("no-label", path, path, sha256=sha256)
+    classes = list(dict.fromkeys(folder for folder in folders if known(folder))) or _joined(
+        folders, known
+    )
     inner = [name for name in classes if name != top]
     if len(classes) > 1 and len(inner) == 1:  # the folder around everything is called like a class
         classes = inner
     if len(classes) > 1:
         return Left("folders", path, path, ", ".join(classes), sha256)
     return Claimed(path, classes[0] if classes else folders[-1], path, sha256)
+
+
+def _joined(folders: Sequence[str], known: Known) -> list[str]:
+    """A class whose name holds a slash, as FiftyOne writes it: a folder in a folder."""
+    last = folders[-DEEPEST:]
+    pairs = combinations(range(len(last) + 1), 2)
+    found = ("/".join(last[begin:end]) for begin, end in pairs if end - begin > 1)
+    return list(dict.fromkeys(name for name in found if known(name)))
 
 
 def _is_picture(head: bytes) -> bool:

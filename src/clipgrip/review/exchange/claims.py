@@ -134,11 +134,7 @@ Reader = Callable[[bytes, Known], Iterator[Read]]
 
 
 def parsed(data: bytes, kind: type, what: str) -> Any:
-    """The JSON value of a file.
-
-    Raises:
-        DataError: no JSON, or another kind of value at its top.
-    """
+    """The JSON value of a file. DataError: no JSON, or another kind of value at its top."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -153,11 +149,7 @@ def parsed(data: bytes, kind: type, what: str) -> Any:
 
 
 def part(value: Any, key: str, kind: type, where: str) -> Any:
-    """A part that has to be there.
-
-    Raises:
-        DataError: it is missing, or of another kind.
-    """
+    """A part that has to be there. DataError: it is missing, or of another kind."""
     found = value.get(key) if isinstance(value, dict) else None
     if not isinstance(found, kind):
         raise DataError('{where}: "{key}" is missing or of another kind.', where=where, key=key)
@@ -165,11 +157,7 @@ def part(value: Any, key: str, kind: type, where: str) -> Any:
 
 
 def maybe(value: Any, key: str, where: str) -> list[Any]:
-    """A list that may be missing.
-
-    Raises:
-        DataError: it is there and no list.
-    """
+    """A list that may be missing. DataError: it is there and no list."""
     if isinstance(value, dict) and value.get(key) is None:
         return []
     return part(value, key, list, where)

@@ -22,8 +22,7 @@ from clipgrip.sentences import Sentence
 def read_coco(data: bytes, _known: Known) -> Iterator[Read]:
     """One claim for each annotation; a row that cannot be used is left out, the others count.
 
-    Raises:
-        DataError: no COCO JSON.
+    DataError: no COCO JSON.
     """
     found = parsed(data, dict, Sentence("an object with images, annotations and categories"))
     images = _by_id(part(found, "images", list, THE_FILE), "image", "file_name")

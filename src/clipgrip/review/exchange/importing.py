@@ -63,12 +63,10 @@ def imported(
     two different things gets no answer. What the model decided (column ``decided_by`` of our own export) is nobody's
     answer.
 
-    Returns ``answers`` (new ones), ``problems`` (the first in full) and ``more`` (how many are not shown),
-    and ``table``: lines with ``kind`` (taken, same or left), ``reason``, ``text`` in the reader's language, ``n`` and
-    the ``first`` names. ``note`` says that there was nothing at all.
-
-    Raises:
-        DataError: there is no such format, or the file is not of it.
+    Returns ``answers`` (new ones), ``problems`` (the first in full) and ``more`` (how many are not shown), and
+    ``table``: lines with ``kind`` (taken, same or left), ``reason``, ``text`` in the reader's language, ``n`` and the
+    ``first`` names. ``note`` says that there was nothing at all. DataError: there is no such format, or the file is not
+    of it.
     """
     if form not in IMPORTS:
         raise DataError(UNKNOWN, form=form, **among(form, IMPORTS))
@@ -245,5 +243,5 @@ IMPORTS = {
     "folders": mark("Class folders in a ZIP"),
     "label-studio": mark("Label Studio: JSON, JSON-MIN, CSV or TSV"),
     "coco": mark("COCO JSON"),
-    "fiftyone": mark("FiftyOne labels.json"),
+    "fiftyone": mark("FiftyOne: labels.json or samples.json"),
 }

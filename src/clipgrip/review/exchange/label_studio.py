@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +50,7 @@ class _QuestionAnswer:
 
 
 def read_label_studio(data: bytes, known: Known) -> Iterator[Read]:
-    """Answers of people; what is no answer is said.
-
-    Raises:
-        DataError: neither JSON nor a table.
-    """
+    """Answers of people; what is no answer is said. DataError: neither JSON nor a table."""
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     first = data.partition(b"\n")[0]
     if start not in (b"[", b"{") and (b"," in first or b"\t" in first or b";" in first):
@@ -67,7 +63,10 @@ def read_label_studio(data: bytes, known: Known) -> Iterator[Read]:
         raise DataError(
             mark("the file holds no list of tasks at its top. Is this Label Studio JSON?")
         )
-    yield from _chosen([one for n, task in enumerate(value, 1) for one in _task(task, n)], known)
+    columns = _data_columns(task for task in value if isinstance(task, dict) and "data" not in task)
+    yield from _chosen(
+        [one for n, task in enumerate(value, 1) for one in _task(task, n, columns)], known
+    )
 
 
 def is_label_studio(table: Table) -> bool:
@@ -78,9 +77,10 @@ def is_label_studio(table: Table) -> bool:
 def read_table(table: Table, known: Known) -> Iterator[Read]:
     """The lines of Label Studio's CSV or TSV, which are JSON-MIN in cells."""
     found: list[_QuestionAnswer | Left] = []
-    for number, cells in enumerate(table.rows):
-        row = {name: _cell(cell) for name, cell in zip(table.columns, cells, strict=True)}
-        found += _line(row, table.where(number))
+    rows = [dict(zip(table.columns, map(_cell, cells), strict=True)) for cells in table.rows]
+    data = _data_columns(rows)
+    for number, row in enumerate(rows):
+        found += _line(row, table.where(number), data)
     yield from _chosen(found, known)
 
 
@@ -93,11 +93,32 @@ def _cell(text: str) -> Any:
     return text
 
 
-def _task(task: Any, number: int) -> Iterator[_QuestionAnswer | Left]:
+def _data_columns(rows: Iterable[dict[str, Any]]) -> frozenset[str]:
+    """What is no answer but the task's own data: what stands in lines without an annotation.
+
+    In JSON-MIN the data stand first, then the task's id, the answers, and who gave them.
+    """
+    found: set[str] = set()
+    for row in rows:
+        keys = list(row)
+        if _unanswered(row):
+            found |= {key for key in keys if row[key]}
+        elif "annotator" in keys and "id" in keys[: keys.index("annotator")]:
+            found |= set(keys[: keys.index("id")])
+    return frozenset(found)
+
+
+def _unanswered(row: dict[str, Any]) -> bool:
+    """Whether Label Studio says that nobody answered; older versions say nothing."""
+    ids = [value for key, value in row.items() if key.strip().casefold() == "annotation_id"]
+    return bool(ids) and ids[0] in (None, "")
+
+
+def _task(task: Any, number: int, data: Set[str]) -> Iterator[_QuestionAnswer | Left]:
     where = Sentence("task {n}", n=number)
     try:
         if isinstance(task, dict) and "data" not in task:
-            yield from _minimal(task, where)
+            yield from _minimal(task, where, data)
         else:
             yield from _whole(task, where)
     except DataError as error:
@@ -164,16 +185,18 @@ def _result(result: Any, where: str) -> tuple[str, list[str], str]:
     return str(result.get("from_name", "")), [str(label) for label in labels], ""
 
 
-def _line(row: dict[str, Any], where: str) -> list[_QuestionAnswer | Left]:
+def _line(row: dict[str, Any], where: str, data: Set[str]) -> list[_QuestionAnswer | Left]:
     try:
-        return _minimal(row, where)
+        return _minimal(row, where, data)
     except DataError as error:
         return [malformed(error, where)]
 
 
-def _minimal(row: dict[str, Any], where: str) -> list[_QuestionAnswer | Left]:
+def _minimal(row: dict[str, Any], where: str, data: Set[str]) -> list[_QuestionAnswer | Left]:
     """A line of JSON-MIN: the values of the task beside the answers, by question."""
     path, sha256 = _image(row, where)
+    if _unanswered(row):
+        return [Left("no-label", where, path, sha256=sha256)]
     found: list[_QuestionAnswer | Left] = []
     for key, value in row.items():
         if key.strip().casefold() in _FACTS or value is None or value in ("", [], path):
@@ -182,7 +205,8 @@ def _minimal(row: dict[str, Any], where: str) -> list[_QuestionAnswer | Left]:
             if labels := tuple(dict.fromkeys(str(label) for label in value["choices"])):
                 found.append(_QuestionAnswer(where, path, sha256, key, labels))
         elif isinstance(value, str) and key.strip().casefold() not in IMAGE_KEYS:
-            found.append(_QuestionAnswer(where, path, sha256, key, (value,)))
+            asked = _QuestionAnswer(where, path, sha256, key, (value,))
+            found.append(Left("other", where, path, key, sha256) if key in data else asked)
         elif isinstance(value, list | dict):
             found.append(Left("kind", where, path, _kind(value, key), sha256))
     return found or [Left("no-label", where, path, sha256=sha256)]

@@ -10,22 +10,34 @@ from clipgrip.data.tables import Table, parse_csv
 from clipgrip.data.text import decoded
 from clipgrip.review.exchange import label_studio
 from clipgrip.review.exchange.claims import THE_FILE, Claimed, Known, Left, Read
+from clipgrip.review.exchange.fiftyone import GUESS, TRUTH
 
 _TICKS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
 
 
 def read_csv(data: bytes, known: Known) -> Iterator[Read]:
-    """One claim for each line.
-
-    Raises:
-        DataError: no CSV, or a column is missing.
-    """
+    """One claim for each line. DataError: no CSV, or a column is missing."""
     table = parse_csv(decoded(data, THE_FILE), THE_FILE)
     if label_studio.is_label_studio(table):
         yield from label_studio.read_table(table, known)
         return
     paths, ticked = table.need(PATH_COLUMNS), _one_column_a_class(table)
-    yield from ticked if ticked is not None else _lines(table, paths, table.need(LABEL_COLUMNS))
+    yield from ticked if ticked is not None else _lines(table, paths, _labels(table))
+
+
+def _labels(table: Table) -> int:
+    """The column of the labels; FiftyOne writes its field before it: ``ground_truth.label``."""
+    if table.find(LABEL_COLUMNS) is None:
+        names = [name.strip().casefold() for name in table.columns]
+        dotted = [
+            n
+            for n, name in enumerate(names)
+            if name.endswith(".label") and not name.startswith(GUESS)
+        ]
+        truth = [n for n in dotted if names[n] == f"{TRUTH}.label"]
+        if len(truth or dotted) == 1:
+            return (truth or dotted)[0]
+    return table.need(LABEL_COLUMNS)
 
 
 def _lines(table: Table, paths: int, labels: int) -> Iterator[Read]:

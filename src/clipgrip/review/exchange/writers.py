@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from posixpath import basename, splitext
@@ -18,6 +19,7 @@ from clipgrip.review.exchange.written import (
     OTHER,
     TWINS,
     UNREADABLE,
+    UNTYPED,
     Options,
     Written,
     as_json,
@@ -78,6 +80,8 @@ def write_coco(content: ExportContent, file: IO[bytes], _: Options) -> Written:
             continue
         written.labels += line.by_people
         for path in line.row.paths:
+            if not is_typed(path):
+                written.untyped.append(path)
             images.append(_image(len(images) + 1, path, size, line.row))
             if line.by_people:
                 number, image = len(annotations) + 1, len(images)
@@ -165,12 +169,19 @@ def write_fiftyone(content: ExportContent, file: IO[bytes], _: Options) -> Writt
     return written
 
 
+def is_typed(path: str) -> bool:
+    """Whether FiftyOne takes a file for an image: by the ending of its name alone, and else it refuses all of them."""
+    return (mimetypes.guess_type(f"/{basename(path)}")[0] or "").startswith("image/")
+
+
 def _no_key(path: str, line: ExportLine, stems: Counter[str]) -> str:
     """Why FiftyOne has no key for an image; empty where it has."""
     if why := not_there(line):
         return why
     if basename(path).startswith("."):
         return HIDDEN
+    if not is_typed(path):
+        return UNTYPED
     if path.encode("utf-8", "replace").decode() != path:
         return ODD
     return TWINS if stems[splitext(path)[0]] > 1 else ""

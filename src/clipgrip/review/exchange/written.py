@@ -18,9 +18,13 @@ FACELESS = mark("an embedding has no image file")
 OTHER = mark("the image file is another one by now")
 UNREADABLE = mark("the image file cannot be read")
 HIDDEN = mark("FiftyOne does not see files whose names begin with a dot")
+UNTYPED = mark("FiftyOne takes no file whose name has no ending of an image")
 ODD = mark("the name of the file is no text that JSON can hold")
 TWINS = mark("FiftyOne cannot tell images apart whose names differ only in the ending; rename one")
-
+UNREAD = mark(
+    "FiftyOne reads nothing of a data set that holds files whose names have no ending of an image: {names}. Other "
+    "readers take them."
+)
 RENAMED = mark(
     "These classes cannot have a folder of their name on every system and for every reader: {names}. folders.csv in "
     "the ZIP says which is which, and clipgrip takes such folders for their classes."
@@ -39,6 +43,8 @@ class Written:
     """(path, reason) of each image that belongs into it and is not there."""
     renamed: list[str] = field(default_factory=list)
     """Classes whose folder has another name, with that name."""
+    untyped: list[str] = field(default_factory=list)
+    """Paths in the file that keep FiftyOne from reading it."""
 
     def summary(self, say: Words) -> dict[str, Any]:
         """What the page says of it: counts, and what was left out with the first names."""
@@ -47,12 +53,17 @@ class Written:
         return {
             "images": self.images,
             "labels": self.labels,
-            "note": say(RENAMED, names=say.names(self.renamed)) if self.renamed else "",
+            "note": self._note(say),
             "table": [
                 {"text": say(why), "n": len(paths), "first": paths[:NAMED]}
                 for why, paths in by_reason.items()
             ],
         }
+
+    def _note(self, say: Words) -> str:
+        if self.renamed:
+            return say(RENAMED, names=say.names(self.renamed))
+        return say(UNREAD, names=say.names(self.untyped[:NAMED])) if self.untyped else ""
 
 
 @dataclass(frozen=True)

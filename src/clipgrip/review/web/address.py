@@ -22,11 +22,7 @@ class PublicName(line.PublicName):
 
     @classmethod
     def of(cls, text: str) -> PublicName:
-        """From ``NAME`` or ``NAME:PORT``.
-
-        Raises:
-            ConfigError: it is neither.
-        """
+        """From ``NAME`` or ``NAME:PORT``. ConfigError: it is neither."""
         found = named(text)
         if found is None:
             raise ConfigError(
@@ -41,8 +37,7 @@ class PublicName(line.PublicName):
 def path_prefix(text: str) -> str:
     """``/clipgrip`` from ``clipgrip``, ``/clipgrip`` or ``/clipgrip/``; empty from ``/``.
 
-    Raises:
-        ConfigError: it is no plain path, or begins as a page of clipgrip does.
+    ConfigError: it is no plain path, or begins as a page of clipgrip does.
     """
     prefix = f"/{text.strip('/')}" if text.strip("/") else ""
     if not _PREFIX.fullmatch(prefix):

@@ -36,11 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def check_access(host: str, token: str, public: bool = False) -> None:
-    """A page that others can reach needs a token that they cannot guess.
-
-    Raises:
-        ConfigError: none, or too short.
-    """
+    """A page that others can reach needs a token that they cannot guess. ConfigError: none, or too short."""
     if host not in LOOPBACK and len(token) < SHORTEST:
         raise ConfigError(
             "--host {host} lets other machines reach the page, so it needs --token with at least "

@@ -31,11 +31,7 @@ DIGEST_BYTES = 32
 
 
 def thumbnail(row: Row) -> bytes:
-    """A JPEG of at most ``SIDE`` pixels a side.
-
-    Raises:
-        DataError: the file has gone, or is no image any more.
-    """
+    """A JPEG of at most ``SIDE`` pixels a side. DataError: the file has gone, or is no image any more."""
     place = place_of(picture_hash(row.source, row.sha256))
     with contextlib.suppress(OSError):
         content = place.read_bytes()
@@ -55,29 +51,17 @@ def thumbnail(row: Row) -> bytes:
 
 
 def full(row: Row) -> bytes:
-    """A JPEG with the image's own pixels, colours of neighbours not mixed.
-
-    Raises:
-        DataError: as `thumbnail`.
-    """
+    """A JPEG with the image's own pixels, colours of neighbours not mixed. DataError as `thumbnail`."""
     return picture(row, FULL, FULL_QUALITY, subsampling=0)
 
 
 def longest_side(row: Row) -> int:
-    """Of the image itself, in pixels.
-
-    Raises:
-        DataError: as `thumbnail`.
-    """
+    """Of the image itself, in pixels. DataError as `thumbnail`."""
     return max(quick_check(read_row(row)))
 
 
 def picture(row: Row, side: int = LARGE, quality: int = QUALITY, **how: int) -> bytes:
-    """A JPEG of at most ``side`` pixels a side, never the bytes of the file itself.
-
-    Raises:
-        DataError: as `thumbnail`.
-    """
+    """A JPEG of at most ``side`` pixels a side, never the bytes of the file itself. DataError as `thumbnail`."""
     image = open_row(row, at_least=side)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     out = io.BytesIO()

@@ -19,7 +19,7 @@ from clipgrip.runs.watch.alarm_text import alarm_text
 from clipgrip.runs.watch.responding import answer_alarm
 from clipgrip.runs.watch.status import Status, line_of
 from clipgrip.runs.watch.store import LOCK, Alarm, is_watched, open_watch
-from clipgrip_line.trust.watch_words import LIGHTS, VERDICTS, audited_words
+from clipgrip_line.trust.watch_words import VERDICTS, audited_words
 
 PICTURED = 3
 """Newest alarms that are shown with their pictures."""
@@ -35,7 +35,7 @@ def work_page(context: PageContext) -> str:
         tab="work",
         line=line,
         folder=folder,
-        light="" if line is None else say(LIGHTS[line.light][1]),
+        light="" if line is None else line.words(say),
         promises=[] if line is None else [one.words(say) for one in line.promises],
         audited="" if line is None else audited_words(line.audited, say),
         alarms=_alarms(context, line),
@@ -46,8 +46,7 @@ def work_page(context: PageContext) -> str:
 def answer(server: ServerState, given: AlarmBody, person: str) -> int:
     """Answer the alarm that rings, on the disk when this returns; its number.
 
-    Raises:
-        RunError: another process is looking at new images, or that alarm does not ring.
+    RunError: another process is looking at new images, or that alarm does not ring.
     """
     folder = _folder(server)
     with locked(folder, LOCK), open_watch(folder) as store:
@@ -63,11 +62,7 @@ def answer(server: ServerState, given: AlarmBody, person: str) -> int:
 
 
 def picture_row(server: ServerState, content: str) -> Row:
-    """An image that an alarm shows, by its content hash.
-
-    Raises:
-        DataError: no alarm shows it.
-    """
+    """An image that an alarm shows, by its content hash. DataError: no alarm shows it."""
     folder = _folder(server)
     if is_watched(folder):
         with open_watch(folder) as store:

@@ -25,8 +25,11 @@ MARK = re.compile(r"daily-([1-9][0-9]*)-([0-9a-f]{8})")
 
 
 NOTHING_NEW = mark(
-    "no new image within what is promised came since the last draw{other}. Show new ones first: clipgrip watch RUN "
-    "IMAGES.{lost}"
+    "no new image came since the last draw{other}. Show new ones first: clipgrip watch look RUN IMAGES.{lost}"
+)
+NOTHING_WITHIN = mark(
+    "no new image within what is promised came since the last draw{other}. Show new ones first: clipgrip watch look "
+    "RUN IMAGES.{lost}"
 )
 
 
@@ -49,11 +52,7 @@ class DailySheet:
 
     @classmethod
     def read(cls, place: AnyPath, encoding: str | None = None) -> DailySheet | None:
-        """The sheet, or None where it is none of a daily audit.
-
-        Raises:
-            DataError: the file is no table.
-        """
+        """The sheet, or None where it is none of a daily audit. DataError: the file is no table."""
         table = read_table(place, encoding)
         column = table.find(("audit",))
         marks = set() if column is None else {row[column].strip() for row in table.rows}
@@ -65,10 +64,8 @@ def draw_images(store: WatchStore, standing: Sequence[WatchedScope], count: int,
     """Up to ``count`` of the images since the last draw, at random, within the promises that stand.
 
     Where nothing is promised, of all. Which ones is decided by their content, not by names or times. An image whose
-    file is gone or holds another picture by now cannot be answered, so the next one is drawn in its place.
-
-    Raises:
-        RunError: no image came since the last draw, or none can be shown any more.
+    file is gone or holds another picture by now cannot be answered, so the next one is drawn in its place. RunError: no
+    image came since the last draw, or none can be shown any more.
     """
     store.seals.check("draw")
     last, upto = store.db.execute(
@@ -85,7 +82,8 @@ def draw_images(store: WatchStore, standing: Sequence[WatchedScope], count: int,
     number = last + 1
     chosen, other = _shown(sorted(since, key=lambda one: _lot(number, one.sha256)), count)
     if not chosen:
-        raise RunError(NOTHING_NEW, other=_gone(other), lost=_lost(store))
+        nothing = NOTHING_WITHIN if standing else NOTHING_NEW
+        raise RunError(nothing, other=_gone(other), lost=_lost(store))
     with store.db:
         newest = store.state().images
         store.db.execute("INSERT INTO draw VALUES (?, ?, ?, ?)", (number, newest, len(chosen), now))
@@ -99,11 +97,7 @@ def draw_images(store: WatchStore, standing: Sequence[WatchedScope], count: int,
 
 
 def drawn_again(store: WatchStore, number: int) -> Drawn:
-    """The images of an earlier draw, whose sheet was lost.
-
-    Raises:
-        RunError: there was no such draw.
-    """
+    """The images of an earlier draw, whose sheet was lost. RunError: there was no such draw."""
     store.seals.check("draw")
     known = [row[0] for row in store.db.execute("SELECT number FROM draw ORDER BY number")]
     if number not in known:

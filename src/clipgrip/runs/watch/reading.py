@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
-from clipgrip.data.entries import PATH_COLUMNS, Claim
-from clipgrip.data.match import position
+from clipgrip.data.classes import ClassNames
 from clipgrip.errors import DataError
-from clipgrip.runs.auditing import ANSWER_COLUMNS
+from clipgrip.runs.auditing import answers_in
 from clipgrip.runs.watch.answers import answered_so_far
 from clipgrip.runs.watch.daily import DailySheet, drawn_images, is_shown, line_id
 from clipgrip.runs.watch.store import SeenImage, WatchStore
+from clipgrip.words import mark
+
+NO_IMAGE = mark('{where}: "{path}" is no image of this draw. Keep the sheet as it was drawn.')
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,8 @@ def read_answers(
     """Keep the answers of a sheet. They count in the order of the draw, without a gap.
 
     With ``correct`` one that was another before puts that right: from then on it counts as corrected, in its place, and
-    the first one stays in the record.
-
-    Raises:
-        DataError: another line's sheet, a label that is no class, a gap, or an answer that was another one before.
+    the first one stays in the record. DataError: another line's sheet, a label that is no class, a gap, or an answer
+    that was another one before.
     """
     if not sheet.mark.endswith(line_id(store)):
         raise DataError(
@@ -76,28 +75,10 @@ def _answered(
     sheet: DailySheet, drawn: Sequence[SeenImage], classes: ClassNames
 ) -> list[tuple[SeenImage, int]]:
     """The drawn images that are answered, with their classes, in the order of the draw."""
-    table = sheet.table
-    paths, answers = table.need(PATH_COLUMNS), table.need(ANSWER_COLUMNS)
-    images, given = {canonical(one.path): one for one in drawn}, dict[str, int]()
-    for number, cells in enumerate(table.rows):
-        where, path = table.where(number), canonical(cells[paths])
-        if path not in images:
-            raise DataError(
-                '{where}: "{path}" is no image of this draw. Keep the sheet as it was drawn.',
-                where=where,
-                path=cells[paths],
-            )
-        if canonical(cells[answers]) in UNLABELED_MARKS:
-            continue
-        label = position(Claim(path, cells[answers], where), classes)
-        if given.setdefault(path, label) != label:
-            raise DataError(
-                '{where}: "{path}" has two different answers. Keep one of them.',
-                where=where,
-                path=cells[paths],
-            )
-    order = [canonical(one.path) for one in drawn]
-    _check_gaps(table.name, order, given)
+    given = answers_in(sheet.table, {one.path: one.path for one in drawn}, classes, NO_IMAGE)
+    order = [one.path for one in drawn]
+    _check_gaps(sheet.table.name, order, given)
+    images = {one.path: one for one in drawn}
     return [(images[path], given[path]) for path in order[: len(given)]]
 
 

@@ -13,10 +13,8 @@ def answer_alarm(
 ) -> Alarm:
     """Answer the alarm that rings; the monitors begin again, with what is left of the lifetime budget.
 
-    ``number``: the alarm that the person saw, where that may not be the one that rings now.
-
-    Raises:
-        RunError: nothing rings, or another alarm.
+    ``number``: the alarm that the person saw, where that may not be the one that rings now. RunError: nothing rings, or
+    another alarm.
     """
     store.begun()
     alarms, state = store.alarms(), store.state()

@@ -12,8 +12,9 @@ from clipgrip.runs.watch.answers import daily_answers
 from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.store import Alarm, WatchedLine, WatchStore, is_watched, open_watch
 from clipgrip.runs.watch.upholding import Upheld, run_scopes, upheld
+from clipgrip.words import Words
 from clipgrip_line.trust.ringing import PERHAPS, loudest
-from clipgrip_line.trust.watch_words import LIGHTS, Light
+from clipgrip_line.trust.watch_words import LIGHTS, Light, light_text
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Status:
     def symbol(self) -> str:
         """○, △ or ×."""
         return LIGHTS[self.light][0]
+
+    def words(self, say: Words) -> str:
+        """What the light means, in the reader's language."""
+        return light_text(self.light, say, rings=self.open_alarm is not None)
 
     def facts(self) -> dict[str, Any]:
         """For programs."""
@@ -84,10 +89,7 @@ def status_of(store: WatchStore, scopes: Sequence[WatchedScope] = ()) -> Status:
 
 def _light(alarms: Sequence[Alarm], level: float, promises: Sequence[Upheld]) -> Light:
     """A withdrawn promise is an alarm until an audit after it has promised anew."""
-    newest = max((one.place for one in promises if one.withdrawn is None), default=0)
-    fallen = any(
-        one.withdrawn is not None and one.withdrawn["places"] >= newest for one in promises
-    )
+    fallen = any(one.withdrawn is not None and not one.renewed for one in promises)
     if fallen or (alarms and alarms[-1].response is None):
         return "alarm"
     near = [level, *(one.level for one in promises if one.withdrawn is None)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,14 @@ class Upheld:
     """Its promise's among all that were made, from 1."""
     corrected: int = 0
     """Answers within it that were put right after they had counted."""
+    renewed: bool = False
+    """Whether it was withdrawn, and an audit has promised anew since."""
 
     def words(self, say: Words) -> str:
         """How it fares, in the reader's language."""
         wrong = Share(self.wrong, self.answers)
-        text = promise_words(self.scope.name, self.scope.max_error, wrong, self.withdrawn, say)
+        scope, fallen = self.scope, self.withdrawn
+        text = promise_words(scope.name, scope.max_error, wrong, fallen, say, renewed=self.renewed)
         return text + corrected_words(self.corrected, say)
 
 
@@ -70,7 +73,13 @@ def upheld(store: WatchStore, scopes: Sequence[WatchedScope]) -> list[Upheld]:
     """Every scope with its bet, as it stands."""
     alpha, answers = store.begun().alpha, daily_answers(store)
     noted, fallen = _noted(store), _withdrawn(store)
-    return [_upheld(one, alpha, noted.get(_key(one)), answers, fallen) for one in scopes]
+    known = noted | _fresh(noted, scopes, len(answers))
+    every = [_upheld(one, alpha, known[_key(one)], answers, fallen) for one in scopes]
+    newest = max((one.place for one in every if one.withdrawn is None), default=0)
+    return [
+        replace(one, renewed=one.withdrawn is not None and one.withdrawn["places"] < newest)
+        for one in every
+    ]
 
 
 def note_scopes(store: WatchStore, scopes: Sequence[WatchedScope]) -> None:
@@ -78,19 +87,14 @@ def note_scopes(store: WatchStore, scopes: Sequence[WatchedScope]) -> None:
 
     Promised anew by other terms or groups is another promise: it takes a new place, so that none is spent twice.
     """
-    noted = _noted(store)
-    fresh = [one for one in scopes if _key(one) not in noted]
+    fresh = _fresh(_noted(store), scopes, len(daily_answers(store)))
     if not fresh:
         return
-    after, last = len(daily_answers(store)), _last_place(noted)
-    places: dict[str, int] = {}
     with store.db:
-        for one in fresh:
-            place = places.setdefault(one.audit, last + len(places) + 1)
-            store.db.execute(
-                "INSERT INTO scope VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*_key(one), place, one.share, after),
-            )
+        store.db.executemany(
+            "INSERT INTO scope VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(*key, *facts) for key, facts in fresh.items()],
+        )
         store.seals.renew("scope")
 
 
@@ -146,11 +150,11 @@ def check_stands(run: Path, audit: str) -> None:
 def _upheld(
     scope: WatchedScope,
     alpha: float,
-    noted: tuple[int, float, int] | None,
+    noted: tuple[int, float, int],
     answers: Sequence[DailyAnswer],
     fallen: dict[tuple[str, str], dict[str, Any]],
 ) -> Upheld:
-    place, share, after = noted or (1, scope.share, len(answers))
+    place, share, after = noted
     mine = _within(scope, answers, after)
     wrong = np.array([scope.is_wrong(one.predicted, one.label) for one in mine], dtype=bool)
     own = share * period_budget((1 - OF_IMAGES) * alpha, place)
@@ -172,6 +176,17 @@ Noted = dict[tuple[str, str, float, float], tuple[int, float, int]]
 
 def _key(scope: WatchedScope) -> tuple[str, str, float, float]:
     return scope.audit, scope.name, scope.threshold, scope.max_error
+
+
+def _fresh(noted: Noted, scopes: Sequence[WatchedScope], after: int) -> Noted:
+    """What is to be noted of the scopes that are new."""
+    places: dict[str, int] = {}
+    found: Noted = {}
+    for one in scopes:
+        if _key(one) not in noted:
+            place = places.setdefault(one.audit, _last_place(noted) + len(places) + 1)
+            found[_key(one)] = (place, one.share, after)
+    return found
 
 
 def _last_place(noted: Noted) -> int:

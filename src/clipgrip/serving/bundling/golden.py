@@ -55,11 +55,7 @@ class Compared:
 def compare(
     rows: Sequence[Row], seeing: Seeing, packed: Packed, scoring: Scoring, precision: Precision
 ) -> Compared:
-    """Answer pictures in both ways.
-
-    Raises:
-        BackboneError: float32 answers differ by more than rounding.
-    """
+    """Answer pictures in both ways. BackboneError: float32 answers differ by more than rounding."""
     towers = packed.towers()
     edge = max(max(tower.preprocess(Image.new("RGB", (8, 8))).shape[:2]) for tower in towers)
     images = list(_pictures(rows, edge))
