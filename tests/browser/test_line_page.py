@@ -7,31 +7,40 @@ import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import uvicorn
 from line_fakes import GOOD, SCRATCH, UNSURE, FakeModel, app_of, picture, promised, service_of
 from playwright.sync_api import Browser, Page
+from proxies import proxied
 from test_accessible import AXE, RUN
 
 from clipgrip_line.service.service import Service
 from clipgrip_line.web.address import Access
 
+TOKEN = "a token nobody guesses"
 NAMES = {"ja": ("良品", "きず", "へこみ"), "en": ("good", "scratch", "dent")}
 
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[tuple[Service, str]]:
     """A running service, and its address."""
+    with _serving(tmp_path / "line") as served:
+        yield served
+
+
+@contextmanager
+def _serving(state: Path, **settings: Any) -> Iterator[tuple[Service, str]]:
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     model = FakeModel(promise=promised(), names=NAMES)
-    service = service_of(
-        tmp_path / "line", model, access=Access("127.0.0.1", port), name="Line 3", alpha=0.2
-    )
+    access = Access("127.0.0.1", port)
+    service = service_of(state, model, access=access, name="Line 3", alpha=0.2, **settings)
     server = uvicorn.Server(uvicorn.Config(app_of(service), log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, args=([listening],))
     service.start()
@@ -41,6 +50,38 @@ def line(tmp_path: Path) -> Iterator[tuple[Service, str]]:
     thread.join()
     service.stop()
     listening.close()
+
+
+def test_a_link_on_another_site_leads_in_and_every_page_stays_below_the_path_of_a_proxy(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with (
+        _serving(tmp_path / "line", tokens=(TOKEN,)) as (_, address),
+        proxied(
+            urlsplit(address).port or 0, "/line3", strips=True, host=urlsplit(address).netloc
+        ) as port,
+    ):
+        page = browser.new_context(locale="en").new_page()
+        wrong: list[str] = []
+        page.on("response", lambda told: wrong.append(told.url) if told.status >= 400 else None)
+        there = f"http://127.0.0.1:{port}/line3/"
+        page.route(
+            "http://chat.example/",
+            lambda route: route.fulfill(
+                body=f'<a href="{there}?token={TOKEN}">line 3</a>', content_type="text/html"
+            ),
+        )
+        page.goto("http://chat.example/")
+        page.click("a")
+        page.wait_for_url(there)
+        page.click("#ja")
+        page.wait_for_selector("html[lang=ja]")
+        page.click("nav a")
+        page.wait_for_selector("#paths section")
+        assert page.get_attribute("html", "lang") == "ja"
+        assert page.url == there + "docs"
+        page.context.close()
+        assert not wrong
 
 
 def _opened(browser: Browser, address: str, language: str, width: int, height: int) -> Page:

@@ -137,9 +137,12 @@ class Guard:
         return refused
 
     def _cookie(self, headers: Headers) -> dict[str, Any]:
-        """How cookies are set. A reverse proxy says whether the browser came by https."""
+        """How cookies are set. A reverse proxy says whether the browser came by https.
+
+        Lax: a strict one is not sent on to the page that a link on another site, as of a chat, leads to.
+        """
         by_https = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
-        return {"samesite": "strict", "secure": bool(self.access.public) and by_https}
+        return {"samesite": "lax", "secure": bool(self.access.public) and by_https}
 
     def _pass(self) -> str:
         return hmac.new(self._key, b"page", hashlib.sha256).hexdigest()

@@ -135,12 +135,15 @@ class Guard:
         return same(cookies.get(self.entrance, ""), self._sign("access", self.access.token))
 
     def _cookie(self, headers: Headers) -> dict[str, Any]:
-        """How cookies are set. A reverse proxy says whether the browser came by https; nothing else it says is used."""
+        """How cookies are set. A reverse proxy says whether the browser came by https; nothing else it says is used.
+
+        Lax: a strict one is not sent on to the page that a link on another site, as of a chat, leads to.
+        """
         by_https = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
         return {
             "path": self.access.prefix or "/",
             "httponly": True,
-            "samesite": "strict",
+            "samesite": "lax",
             "secure": bool(self.access.public) and by_https,
         }
 

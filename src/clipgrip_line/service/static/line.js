@@ -312,7 +312,7 @@ at("close").addEventListener("click", () => at("pictures").close());
 at("back").addEventListener("click", closePeople);
 for (const language of ["en", "ja"]) {
   at(language).setAttribute("aria-pressed", String(document.documentElement.lang === language));
-  at(language).addEventListener("click", () => location.assign("/?lang=" + language));
+  at(language).addEventListener("click", () => location.assign("./?lang=" + language));
 }
 for (const button of document.querySelectorAll("[data-verdict]")) {
   button.addEventListener("click", () => respond(button.dataset.verdict));
