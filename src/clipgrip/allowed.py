@@ -52,12 +52,18 @@ def bounds(metadata: Sequence[Any]) -> tuple[Any, Any]:
     return _edge(metadata, "ge"), _edge(metadata, "le")
 
 
+def _sized(metadata: Sequence[Any], usual: Sentence, text: str) -> Sentence:
+    """``text`` with both bounds of a length where the shortest is declared, else what is usual."""
+    least, most = (_edge(metadata, name) for name in ("min_length", "max_length"))
+    return usual if least is None else Sentence(text, least=least, most=most)
+
+
 def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> Sentence:
     """``rounds = 0 is not allowed. Give a whole number from 1 to 1000.``, and the nearest of several words."""
     kinds = [one for one in get_args(annotation) if one is not NoneType]
     kind = kinds[0] if kinds and get_origin(annotation) not in (dict, list) else annotation
     hint = ""
-    if words := [one for one in kinds if isinstance(one, str)]:
+    if words := [one for one in (*kinds, *get_args(kind)) if isinstance(one, str)]:
         wanted = Sentence("one of {words}", words=", ".join(words))
         hint = nearest(str(value), words)
     elif kind in (int, float):
@@ -70,9 +76,10 @@ def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> 
     elif kind is Path:
         wanted = Sentence("the name of a file or folder in quotes")
     elif kind is list or get_origin(kind) is list:
-        wanted = Sentence("a list")
+        wanted = _sized(metadata, Sentence("a list"), mark("a list of {least} to {most} entries"))
     elif (longest := _edge(metadata, "max_length")) is not None:
         wanted = Sentence("a text of at most {most} characters", most=longest)
+        wanted = _sized(metadata, wanted, mark("a text of {least} to {most} characters"))
     else:
         wanted = Sentence("a text in quotes")
     text = mark("{name} = {value} is not allowed. Give {wanted}.{hint}")

@@ -113,6 +113,12 @@ def test_class_names_are_known_by_language_as_far_as_the_lists_say() -> None:
     assert names_of(japanese) == {"ja": ["キズ", "良品"], "en": ["a scratch", "a good part"]}
     assert names_of(ClassNames(("キズ", "良品"), ("キズ", "良品"))) == {"ja": ["キズ", "良品"]}
     assert names_of(ClassNames(("dent", "ok"), ("dent", "ok"))) == {"en": ["dent", "ok"]}
+    prompted = ClassNames(("赤", "青"), ("a photo of a red dot", "A close-up photo of a blue dot"))
+    assert names_of(prompted) == {"ja": ["赤", "青"], "en": ["a red dot", "a blue dot"]}
+    told = ClassNames(("赤", "青"), ("many small dots spread all over the surface", "a blue dot"))
+    assert names_of(told) == {"ja": ["赤", "青"]}
+    alike = ClassNames(("赤", "青"), ("a photo of a dot", "an image of a dot"))
+    assert names_of(alike) == {"ja": ["赤", "青"]}
 
 
 def test_without_the_packages_that_write_onnx_it_says_how_to_install_them(

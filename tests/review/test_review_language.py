@@ -164,7 +164,19 @@ def test_an_address_with_a_wrong_value_says_what_is_allowed_and_what_to_do(
 @pytest.mark.parametrize(
     ("path", "body", "english"),
     [
-        ("/api/undo", {"tokens": "none"}, 'tokens = "none" is not allowed. Give a list.'),
+        ("/api/undo", {"tokens": "none"}, 'tokens = "none" is not allowed. Give a list of 1 to'),
+        (
+            "/api/undo",
+            {"tokens": []},
+            "tokens = [] is not allowed. Give a list of 1 to 2000 entries.",
+        ),
+        (
+            "/api/answers",
+            {"answers": [{**ANSWER, "token": "x"}]},
+            'token = "x" is not allowed. Give a text of 8 to 64 characters.',
+        ),
+        ("/api/answers", {"answers": [5]}, "What the page sent cannot be read."),
+        ("/api/choice", {"language": "xx"}, 'language = "xx" is not allowed. Give one of en, ja.'),
         (
             "/api/promise",
             {"max_error": 99},

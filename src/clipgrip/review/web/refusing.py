@@ -25,9 +25,11 @@ def refused(request: Request, error: RequestValidationError) -> str:
     first = error.errors()[0]
     place, *loc = first["loc"]
     in_body = place == "body"
-    if (in_body and not loc) or first["type"] == "json_invalid":
+    if (in_body and not loc) or first["type"] in ("json_invalid", "string_pattern_mismatch"):
         return UNREADABLE
     name, field = ".".join(map(str, loc)), _field(request, in_body, loc)
+    if first["type"] != "missing" and field is not None and _fields(field.annotation):
+        return UNREADABLE
     if first["type"] == "missing":
         why = Sentence(MISSING, name=name)
     elif field is None:

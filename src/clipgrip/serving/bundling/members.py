@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,11 @@ from clipgrip_line.words import LANGUAGES
 
 Progress = Callable[[str, int, int], None]
 Asked = Literal["auto", "float32", "int8"]
+LONGEST = 40
+"""Characters of a text for the model that may stand as a class's name."""
+_OF_A_PICTURE = re.compile(
+    r"^(an?|the)?\s*([\w-]+\s+){0,2}(photo|photograph|picture|image)s?\s+of\s+", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -116,12 +122,16 @@ def check_ok(ok_classes: Sequence[str], classes: Sequence[str]) -> None:
 
 
 def names_of(classes: ClassNames) -> dict[str, list[str]]:
-    """The classes' names by language, as far as they are known: the text for the model is often the English one."""
-    display, prompts = list(classes.display), list(classes.prompts)
-    if any(map(is_japanese, display)):
-        english = not any(map(is_foreign, prompts))
-        return {"ja": display, **({"en": prompts} if english else {})}
-    return {"en": display}
+    """The classes' names by language, as far as they are known: the text for the model is often the English one.
+
+    A sentence about a picture is none that people know a class by.
+    """
+    display = list(classes.display)
+    if not any(map(is_japanese, display)):
+        return {"en": display}
+    english = [_OF_A_PICTURE.sub("", text) for text in classes.prompts]
+    names = not any(is_foreign(one) or len(one) > LONGEST for one in english)
+    return {"ja": display, **({"en": english} if names and len({*english}) == len(display) else {})}
 
 
 def _precision(asked: Asked, predictor: Predictor) -> Precision:
