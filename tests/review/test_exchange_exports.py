@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import mimetypes
+import mimetypes
 import os
 import re
 import tempfile
@@ -36,6 +37,7 @@ from clipgrip.review.exchange import EXPORTS, Options, exported, imported
 from clipgrip.review.exchange.archives import MISSING
 from clipgrip.review.exchange.naming import file_name
 from clipgrip.review.exchange.studio_tasks import labeling_config
+from clipgrip.review.exchange.writers import is_typed
 from clipgrip.review.exchange.written import UNTYPED
 from clipgrip.review.session import ReviewSession
 from clipgrip.words import Words
@@ -150,6 +152,19 @@ def test_fiftyone_reads_every_key_and_no_label_goes_to_another_image(
     left = {one["path"]: one["why"] for one in labels["left_out"]}
     assert set(left) == {"a.png", "a.bmp", ".hidden.png", "photo.", "no ending"}
     assert left["photo."] == left["no ending"] == UNTYPED
+
+
+def test_webp_is_an_image_where_the_system_names_no_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    strictly, common = {".png": "image/png"}, {".webp": "image/webp"}  # as Python 3.11 alone has it
+
+    def guessed(path: str, strict: bool = True) -> tuple[str | None, None]:
+        ending = os.path.splitext(path)[1]
+        return strictly.get(ending) or (None if strict else common.get(ending)), None
+
+    monkeypatch.setattr(mimetypes, "guess_type", guessed)
+    assert is_typed("sub/a.webp")
+    assert is_typed("a.png")
+    assert not is_typed("photo.")
 
 
 def test_what_keeps_fiftyone_from_reading_coco_is_said_and_stays_for_other_readers(

@@ -170,8 +170,12 @@ def write_fiftyone(content: ExportContent, file: IO[bytes], _: Options) -> Writt
 
 
 def is_typed(path: str) -> bool:
-    """Whether FiftyOne takes a file for an image: by the ending of its name alone, and else it refuses all of them."""
-    return (mimetypes.guess_type(f"/{basename(path)}")[0] or "").startswith("image/")
+    """Whether FiftyOne takes a file for an image: by the ending of its name alone, and else it refuses all of them.
+
+    Not strictly: where the system has no table of its own, Python before 3.13 leaves WebP out.
+    """
+    kind, _ = mimetypes.guess_type(f"/{basename(path)}", strict=False)
+    return (kind or "").startswith("image/")
 
 
 def _no_key(path: str, line: ExportLine, stems: Counter[str]) -> str:
