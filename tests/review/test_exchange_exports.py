@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import mimetypes
-import mimetypes
 import os
 import re
 import tempfile
