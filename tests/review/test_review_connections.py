@@ -83,6 +83,18 @@ def test_who_says_nothing_or_half_is_let_go(said: bytes, monkeypatch: pytest.Mon
         assert ended(opened(port, said))
 
 
+def test_a_server_that_stops_waits_for_nobody_who_stands_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with served() as port:
+        stuck = opened(port, b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf")
+        asked = opened(port, ASK)
+        assert asked.recv(1000)
+        asked.close()
+        monkeypatch.setattr(connections, "STALLED", 0.0)
+    assert ended(stuck)
+
+
 def test_where_there_are_too_many_the_longest_silent_one_makes_room() -> None:
     with served(most=3) as port:
         silent = [opened(port) for _ in range(3)]

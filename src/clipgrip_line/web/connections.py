@@ -150,11 +150,28 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second."""
         if counter % 10 == 0:
-            now = asyncio.get_running_loop().time()
-            for one in list(self.server_state.connections):
-                if isinstance(one, Connection) and one.overdue(now):
-                    one.transport.abort()
+            self._let_go()
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """What is under way is answered first; who stands still in the middle of it is let go as before."""
+
+        async def watch() -> None:
+            while True:
+                self._let_go()
+                await asyncio.sleep(1)
+
+        watching = asyncio.create_task(watch())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            watching.cancel()
+
+    def _let_go(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for one in list(self.server_state.connections):
+            if isinstance(one, Connection) and one.overdue(now):
+                one.transport.abort()
 
 
 def _end(number: int, _: object) -> None:
