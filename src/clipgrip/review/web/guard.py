@@ -103,7 +103,7 @@ class Guard:
         if why := unknown_language(scope):
             return _refused(say, why, 400)
         if scope["method"] in READING:
-            path = f"{self.access.prefix}{scope['path']}"
+            path = f"{self.access.prefix}/{scope['path'].lstrip('/')}"
             return choice_kept(scope, path, self.language, **self._cookie(headers))
         if scope["method"] != "POST":
             return _refused(say, GET_AND_POST, 405)
@@ -124,7 +124,7 @@ class Guard:
         """In with the token of the link; it becomes a cookie and leaves the address."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["method"] in READING and same(given, self.access.token):
-            path = f"{self.access.prefix}{scope['path']}"
+            path = f"{self.access.prefix}/{scope['path'].lstrip('/')}"
             response = RedirectResponse(address_without(scope, path, "token"), 303)
             value = self._sign("access", self.access.token)
             response.set_cookie(self.entrance, value, **self._cookie(headers))
