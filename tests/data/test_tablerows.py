@@ -234,6 +234,7 @@ def test_a_table_of_labels_among_the_images_is_said_not_to_be_read(tmp_path: Pat
     photos(tmp_path)
     table = csv_file(tmp_path / "metadata.csv", "a.png,cat", header="file_name,label")
     csv_file(tmp_path / "classes.csv", "cat,", "dog,", header="name,prompt")
+    csv_file(tmp_path / "predictions.csv", "a.png,cat,0.9", header="path,label,confidence")
     result = ingest(tmp_path, classes=CLASSES)
     said = [issue for issue in result.issues if issue.reason == "labels-not-read"]
     assert [issue.path for issue in said] == ["metadata.csv"]

@@ -15,6 +15,8 @@ from clipgrip.errors import DataError
 from clipgrip.sentences import Sentence, mark
 
 MOST_TABLES = 3
+OF_A_MODEL = ("decided_by", "confidence")
+"""Columns of tables of a model's answers, which clipgrip writes: they are no labels."""
 AMONG = mark(
     "{path} lists images with labels and lies among the images; to take its labels give --labels with it"
 )
@@ -39,6 +41,7 @@ def tables_among(root: str, issues: Issues) -> Iterator[Issue]:
         try:
             table = read_table(os.path.join(root, path))
             is_list = None not in (table.find(PATH_COLUMNS), table.find(LABEL_COLUMNS))
+            is_list = is_list and table.find(OF_A_MODEL) is None
         except DataError:
             continue
         if is_list:
