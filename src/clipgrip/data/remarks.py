@@ -14,7 +14,7 @@ from clipgrip.data.text import encoding_remark
 from clipgrip.errors import DataError
 from clipgrip.sentences import Sentence, mark
 
-MOST_TABLES = 3
+MOST_TABLES = 20
 OF_A_MODEL = ("decided_by", "confidence")
 """Columns of tables of a model's answers, which clipgrip writes: they are no labels."""
 AMONG = mark(

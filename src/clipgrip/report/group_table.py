@@ -41,7 +41,7 @@ def read_groups(
     if not any(path in rows for path in paths):
         shown = next(iter(rows), "nothing")
         raise DataError(NO_IMAGE, name=table.name, shown=shown, first=next(iter(paths), "nothing"))
-    found = {}
+    found: dict[str, list[str]] = {}
     for column in columns:
         name = table.columns[column].strip() or f"column {column + 1}"
         cells = [rows[path][column].strip() if path in rows else "" for path in paths]
