@@ -112,7 +112,9 @@ def test_a_numbered_list_is_refused(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["1 yen\n5 yen\n10 yen\n", "lot 1\nlot 2\n", "0\n1\n2\n", "M 1023\nM 1024\n", "7 up\nwater\n", "#1\n#2\n",
-     "good (a)\nbad, dented\n", "'quoted'\nplain\n", "c:d\ne-f\n"],
+     "good (a)\nbad, dented\n", "'quoted'\nplain\n", "c:d\ne-f\n", "0.5 mm\n1.0 mm\n", "1.6 x 0.8\n2.0 x 1.2\n",
+     "0,5 mm\n1,0 mm\n", "1:2\n2:3\n3:4\n", "0.9\n1.1\n", "1 pin\n2 pins\n", "0 holes\n1 hole\n2 holes\n",
+     "# 1\n# 2\n"],
 )  # fmt: skip
 def test_numbers_and_marks_within_names_stay(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.txt").write_text(text)

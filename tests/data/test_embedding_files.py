@@ -501,3 +501,19 @@ def test_a_value_that_says_neither_test_nor_pool_is_refused(tmp_path: Path, valu
     assert rows_of_test([1, 0, "", None, True, "False", "test"], "x.npz") == (
         True, False, False, False, True, False, True,
     )  # fmt: skip
+
+
+def test_columns_of_a_table_that_may_say_more_are_said_not_to_be_read(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    place = tmp_path / "e.parquet"
+    vectors = {"embedding": np.eye(4, 16, dtype=np.float32).tolist(), "id": list("abcd")}
+    others: list[tuple[dict[str, list[str]], list[str]]] = [
+        ({"category": ["cat", "dog", "cat", "dog"]}, ['"category" may']),
+        ({"split": ["train", "test", "train", "test"]}, ['"split" is not']),
+        ({"split": ["left", "right", "left", "right"], "lot": list("1122")}, []),
+    ]
+    for columns, said in others:
+        pq.write_table(pa.table(vectors | columns), place)
+        issues = ingest(place, classes=["cat", "dog"]).issues
+        found = [one.detail for one in issues if one.reason == "labels-not-read"]
+        assert [detail[: len(begin)] for detail, begin in zip(found, said, strict=True)] == said

@@ -197,3 +197,60 @@ def test_of_several_columns_of_pictures_one_has_to_be_named(tmp_path: Path) -> N
         else:
             rows = ingest(tmp_path / "t.parquet", classes=CLASSES).manifest.rows
             assert [read_row(row) for row in rows] == wanted
+
+
+def test_a_models_answers_that_were_left_to_a_person_are_taken_and_said(tmp_path: Path) -> None:
+    photos(tmp_path)
+    header = "path,label,confidence,decided_by,calibrated"
+    rows = ("a.png,cat,0.6,person,no", "b.png,dog,,person,", "c.png,dog,0.9,model,no")
+    table = csv_file(tmp_path / "p.csv", *rows, header=header)
+    result = ingest(tmp_path, classes=CLASSES, labels=table)
+    assert [label_of(result, name) for name in LIST] == ["cat", "dog", None]
+    assert [i.detail[:8] for i in result.issues if i.reason == "labels-unseen"] == ["1 labels"]
+    line = csv_file(
+        tmp_path / "l.csv", "a.png,cat,person,person", header="path,class,verdict,decided_by"
+    )
+    found = reasons(ingest(tmp_path, classes=CLASSES, labels=line))
+    assert found["l.csv"] == "labels-unseen"
+
+
+def test_a_number_that_is_no_class_is_said_to_be_no_position(tmp_path: Path) -> None:
+    photos(tmp_path)
+    table = csv_file(tmp_path / "l.csv", "a.png,0")
+    with pytest.raises(DataError, match=r'label "0".* name of a class, not its position'):
+        ingest(tmp_path, classes=CLASSES, labels=table)
+    with pytest.raises(DataError, match="Correct the label"):
+        ingest(tmp_path, classes=["1", "2"], labels=table)
+
+
+def test_a_comment_above_the_heading_is_named(tmp_path: Path) -> None:
+    photos(tmp_path)
+    table = csv_file(tmp_path / "l.csv", "path,label", "a.png,cat", header="# of March")
+    with pytest.raises(DataError, match=r"l\.csv line 1: a comment stands above the heading"):
+        ingest(tmp_path, classes=CLASSES, labels=table)
+
+
+def test_a_table_of_labels_among_the_images_is_said_not_to_be_read(tmp_path: Path) -> None:
+    photos(tmp_path)
+    table = csv_file(tmp_path / "metadata.csv", "a.png,cat", header="file_name,label")
+    csv_file(tmp_path / "classes.csv", "cat,", "dog,", header="name,prompt")
+    csv_file(tmp_path / "predictions.csv", "a.png,cat,0.9", header="path,label,confidence")
+    result = ingest(tmp_path, classes=CLASSES)
+    said = [issue for issue in result.issues if issue.reason == "labels-not-read"]
+    assert [issue.path for issue in said] == ["metadata.csv"]
+    assert "--labels" in said[0].detail
+    with_it = ingest(tmp_path, classes=CLASSES, labels=table)
+    assert label_of(with_it, "a.png") == "cat"
+    assert "labels-not-read" not in reasons(with_it).values()
+
+
+@pytest.mark.parametrize("name", ["images.txt", "images.jsonl", "images.zip", "images.xlsx"])
+def test_a_list_that_is_not_read_is_said_to_be_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("a.png\n")
+    with pytest.raises(DataError, match=r"is no image, and no list of images that is read"):
+        ingest(tmp_path / name, classes=CLASSES)
+
+
+def test_a_picture_is_read_whatever_its_ending(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(png(1))
+    assert len(ingest(tmp_path / "a.txt", classes=CLASSES).manifest.rows) == 1

@@ -108,6 +108,7 @@ def test_nobody_has_measured_seconds() -> None:
         ("seconds_today", "write KEY=VALUE"),
         ("seconds_today=four", "write KEY=VALUE"),
         ("seconds_today=1:2", "write KEY=VALUE"),
+        ("purchase=3,500", "without commas"),
         ("seconds_today=-1", "0 or more"),
         ("seconds_today=nan", "0 or more"),
         ("seconds_today=inf", "0 or more"),

@@ -96,6 +96,7 @@ def test_groups_are_read_by_path(tmp_path: Path) -> None:
         ("path\na.png\n", "Add a column"),
         ("line,shift\n1,day\n", 'no column "path"'),
         ("path,line\nz.png,1\n", "none of its paths"),
+        ("path,line,line\na.png,1,2\n", 'the column "line" stands twice'),
         ("path,id\n" + "".join(f"{i}.png,{i}\n" for i in range(60)), "60 different values"),
     ],
 )

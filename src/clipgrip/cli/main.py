@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import platform
 import sys
 from typing import Annotated, Any
 
@@ -65,6 +66,8 @@ def main() -> None:
     """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its warnings are not for users
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin halt a busy machine
+    if platform.machine() in ("x86_64", "AMD64"):  # elsewhere torch may multiply by OpenBLAS too
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's products are small, and spin
     utf8_output()
     try:
         sys.exit(_run())

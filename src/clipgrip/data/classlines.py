@@ -24,11 +24,12 @@ ONE_LINE = mark('{source}: one line alone ("{line}"). Write one name a line.')
 TABS = mark("{source} line {number}: two columns without names. Let the first line be name,prompt.")
 
 _NOTATION = re.compile(
-    r"""[\[\]{}(),]+$|(?:["'].*["']|[^"']*["']),$|#\s|//|<!--|(?:names|classes|labels):$"""
+    r"""[\[\]{}(),]+$|(?:["'].*["']|[^"']*["']),$|#\s(?!\d+$)|//|<!--|(?:names|classes|labels):$"""
 )
 _LIST_MARK = re.compile(r"[-*•]\s")
-_BEFORE = re.compile(r"(\d+)(?:\s*[:.)=,;]\s*|\s+)(\S.*)")
+_BEFORE = re.compile(r"(\d+)(?:\s*[:.)=,;](?!\d)\s*|\s+)(\S.*)")
 _BEHIND = re.compile(r"(.*\S)(?:\s*[:=,;]\s*|\s+)(\d+)")
+_WORD = re.compile(r"[^\W\d_]")
 
 
 def check_names(lines: Sequence[Line], source: str) -> None:
@@ -48,13 +49,18 @@ def check_names(lines: Sequence[Line], source: str) -> None:
 
 
 def _counts(lines: Sequence[str]) -> bool:
-    """Whether the lines are numbered 0, 1, 2 or 1, 2, 3, and what stands beside tells them apart."""
+    """Whether the lines are numbered 0, 1, 2 or 1, 2, 3, and words beside tell them apart.
+
+    They do not where they differ in a plural alone (1 pin, 2 pins), and sizes are no numbering (0.5 mm, 1.0 mm).
+    """
     for pattern, number, name in ((_BEFORE, 1, 2), (_BEHIND, 2, 1)):
         found = [one for line in lines if (one := pattern.fullmatch(line))]
         numbers = [int(one[number][:9]) for one in found]
         if len(found) < max(2, len(lines)) or numbers[0] not in (0, 1):
             continue
         names = {one[name].casefold() for one in found}
-        if numbers == list(range(numbers[0], numbers[0] + len(found))) and len(names) == len(found):
+        if numbers != list(range(numbers[0], numbers[0] + len(found))) or len(names) < len(found):
+            continue
+        if len({name.rstrip("es") for name in names}) > 1 and all(map(_WORD.search, names)):
             return True
     return False

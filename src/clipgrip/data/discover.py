@@ -38,10 +38,17 @@ from clipgrip.data.texts import Texts
 from clipgrip.data.walk import walk
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark
 
 Item = AnyPath | Image.Image | NDArray[Any] | ImageSource
 Images = AnyPath | Sequence[Item]
+
+NO_IMAGES = (".txt", ".json", ".jsonl", ".xlsx", ".xls", ".ods", ".zip", ".7z", ".rar")
+"""Endings of files that people give in the place of images."""
+NO_LIST = mark(
+    "{images} is no image, and no list of images that is read. Give a folder of images (an archive unpacked), or a CSV "
+    "or Parquet file with a column path."
+)
 
 
 def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = None) -> Found:
@@ -71,6 +78,8 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
         return from_packed([path], os.path.dirname(path))
     if path.lower().endswith(TABLE_SUFFIXES):
         return from_table(read_table(path, encoding), os.path.dirname(path))
+    if path.lower().endswith(NO_IMAGES) and not may_be_image(path):
+        raise DataError(NO_LIST, images=os.fspath(images))
     return Found(os.path.dirname(path), (file_entry(path, os.path.dirname(path)),))
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.embeddings import read_embeddings, root_of
+from clipgrip.data.embeddings import Embeddings, read_embeddings, root_of
 from clipgrip.data.embedlayout import check_apart
 from clipgrip.data.embedvalues import numbered
-from clipgrip.data.entries import Claim, Entry, Found, native, place_key
+from clipgrip.data.entries import Claim, Entry, Found, Unread, native, place_key
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.listed import Listed
 from clipgrip.data.sources import EmbeddingSource
+from clipgrip.data.splitnames import SPLITS
+from clipgrip.data.tablerows import SPLIT_COLUMNS
 from clipgrip.data.texts import Texts
+from clipgrip.sentences import Sentence, mark
+
+SPLIT = mark(
+    '"{column}" is not read; what is to be measured on stands in a column test (true or false)'
+)
 
 
 def from_embeddings(path: str) -> Found:
@@ -29,10 +37,12 @@ def from_embeddings(path: str) -> Found:
         source = EmbeddingSource(path, row, found.pictures[row])
         return Entry(found.ids[row], keys[row], source, found.hashes[row].decode("ascii"))
 
-    entries = Listed(len(keys), made)
+    entries, name = Listed(len(keys), made), os.path.basename(path)
+    issues = Issues(_splits_unread(found, name))
     if not (found.labels or found.test):
-        return Found(root, entries)
-    name, tests = os.path.basename(path), np.array(found.test or [False] * len(keys))
+        unread = tuple(Unread(name, *column) for column in found.others)
+        return Found(root, entries, issues, unread=unread)
+    tests = np.array(found.test or [False] * len(keys))
 
     def claims(rows: NDArray[np.int64]) -> Listed[Claim]:
         def made(place: int) -> Claim:
@@ -43,7 +53,15 @@ def from_embeddings(path: str) -> Found:
         return Listed(len(rows), made)
 
     learned, judged = claims(np.flatnonzero(~tests)), claims(np.flatnonzero(tests))
-    return Found(root, entries, claims=learned, test_claims=judged)
+    return Found(root, entries, issues, learned, judged)
+
+
+def _splits_unread(found: Embeddings, name: str) -> Iterator[Issue]:
+    """A column that keeps rows for a test in words, which is not how a file of embeddings says it."""
+    for column, values in found.others if not found.test else ():
+        kinds = {SPLITS.get(value.strip().casefold(), "") for value in values - {""}}
+        if column.casefold() in SPLIT_COLUMNS and len(kinds) > 1 and "" not in kinds:
+            yield Issue(name, "labels-not-read", Sentence(SPLIT, column=column))
 
 
 def numbered_claims(found: Found, names: ClassNames) -> Found:

@@ -37,6 +37,7 @@ from clipgrip.data.embedlayout import (
     ids_in,
     one_each_in,
     one_value,
+    others_in,
     scale_in,
     text_first,
 )
@@ -78,6 +79,8 @@ class Embeddings:
     class_names: tuple[str, ...] = ()
     class_embeds: NDArray[np.float32] | None = field(default=None, repr=False)
     logit_scale: float = LOGIT_SCALE
+    others: tuple[tuple[str, frozenset[str]], ...] = field(default=(), repr=False)
+    """Columns of a table that are not read, with the first of their texts."""
     state: State = ()
     """Of the files as they were read."""
 
@@ -171,6 +174,7 @@ def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:
         class_names,
         class_embeds,
         scale_in(arrays.get("logit_scale", LOGIT_SCALE), where),
+        others_in(arrays, {called for called, _ in named.values()}, where),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ ONE_EACH = {
 }
 """Arrays with one value for each image, and how a column of a table may be called besides, in any case."""
 OF_CLASSES = ("class_names", "class_embeds", "logit_scale")
+LOOKED_AT = 1000
+"""Rows of a column that is not read in which names of classes and splits are looked for."""
 ROWS = 65_536
 """Rows that are checked at once."""
 
@@ -93,6 +95,20 @@ def one_each_in(arrays: Arrays, where: str) -> dict[str, tuple[str, NDArray[Any]
         if own is not None:
             found[name] = own, one_value(arrays[own], own, Sentence("image"), where)
     return found
+
+
+def others_in(
+    arrays: Arrays, read: Collection[str], where: str
+) -> tuple[tuple[str, frozenset[str]], ...]:
+    """The other columns of a table with one value for each image, and the texts of their first rows."""
+    if not is_table(where):
+        return ()
+    columns = {name: array for name, array in arrays.items() if array.ndim == 1}
+    return tuple(
+        (name, frozenset(text_of(value) for value in array[:LOOKED_AT]))
+        for name, array in columns.items()
+        if name not in read and name not in OF_CLASSES
+    )
 
 
 def one_value(values: NDArray[Any], name: str, what: str, where: str) -> NDArray[Any]:

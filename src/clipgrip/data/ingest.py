@@ -32,7 +32,7 @@ from clipgrip.data.manifest import Manifest
 from clipgrip.data.match import SHOWN, Matched, PathIndex, match
 from clipgrip.data.merge import Merger
 from clipgrip.data.nearby import Folders
-from clipgrip.data.remarks import text_remarks
+from clipgrip.data.remarks import tables_among, text_remarks
 from clipgrip.data.rows import DIGITS, Hashes, Row, Rows
 from clipgrip.data.sources import EmbeddingSource, ImageSource
 from clipgrip.data.splitnames import split_folders
@@ -98,7 +98,8 @@ def ingest(
     remarks = (part.issues for part in (found, tests, labeled, named, *matched))
     of_texts = text_remarks(classes, (images, labels, test), encoding)
     unread = unread_remarks(found.unread if labels is None else (), names)
-    everything = Issues(issues, of_texts, unread, *remarks).in_order()
+    among = tables_among(found.root, issues) if labels is None else ()
+    everything = Issues(issues, of_texts, unread, among, *remarks).in_order()
     if not len(rows):
         raise _nothing_usable(images, found, everything.among(UNUSED))
     return Ingested(Manifest(rows, names), everything, found.root, by_folder)

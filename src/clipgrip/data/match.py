@@ -18,10 +18,14 @@ from clipgrip.data.keyed import Ints, Keyed
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.data.stores import local_of
 from clipgrip.errors import DataError, nearest
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark
 
 SHOWN = 3
 """Paths that an error gives as examples."""
+NUMBER = mark(
+    '{where}: unknown label "{label}". Known: {listing}. A number in a table is the name of a class, not its '
+    "position: write the names in its place."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ def position(claim: Claim, classes: ClassNames) -> int:
         return found
     if label not in classes and claim.numbered and label.isdecimal() and int(label) < len(classes):
         return int(label)
+    if label.isdecimal() and not any(map(str.isdecimal, classes.display)):
+        raise DataError(NUMBER, where=claim.where, label=label, listing=classes.listing())
     if label not in classes:
         raise DataError(
             '{where}: unknown label "{label}". Known: {listing}.{nearest} Correct the label, or add '

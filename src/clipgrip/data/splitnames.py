@@ -62,7 +62,7 @@ def check_one_split(paths: Iterable[str]) -> None:
     }
     if len(found) > 1:
         raise DataError(
-            "the Parquet files are those of several splits ({found}). Put the files of each into a "
+            "the files are those of several splits ({found}). Put the files of each into a "
             "folder of its own, and give one folder.",
             found=", ".join(sorted(found)),
         )

@@ -40,6 +40,12 @@ LOOKED_AT = 1000
 """Rows in which a column of another name is searched for names of classes."""
 CALLED_LABELS = ("label", "class", "categor", "target", "ラベル", "クラス", "分類", "判定")
 TICKS = frozenset(("0", "1", "0.0", "1.0", "true", "false", "True", "False"))
+MARKS = {"calibrated": ("yes", "no"), "verdict": ("person",)}
+"""Columns that say of a row, even where a person is to decide, that its label was the model's answer."""
+UNSEEN = mark(
+    "{n} labels were a model's answers that a person was to decide (decided_by); they are taken as people's, so make "
+    "sure that somebody has looked at each"
+)
 ONLY_THE_MODEL = mark(
     "{name}: all its labels are answers of a model (the column decided_by says so), which nobody has looked at. Give "
     "labels of people; clipgrip review shows the answers and writes people's to Files."
@@ -113,7 +119,10 @@ def claims_in(
 
         return Listed(len(numbers), made)
 
-    issues = Issues(_remarks(table, groups), _contradicted(table, label))
+    taken = [*groups["train"], *groups["test"]]
+    issues = Issues(
+        _remarks(table, groups), _routed(table, decider, taken), _contradicted(table, label)
+    )
     return Found("", (), issues, claims(groups["train"]), claims(groups["test"]))
 
 
@@ -138,6 +147,17 @@ def _remarks(table: Table, groups: Mapping[str, Sequence[int]]) -> Iterator[Issu
     for kind, detail in details.items():
         if n := len(groups[kind]):
             yield Issue(table.name, "labels-left-out", Sentence(detail, n=n))
+
+
+def _routed(table: Table, decider: int | None, rows: Iterable[int]) -> Iterator[Issue]:
+    """Rows that were left to a person, beside whose label the model's own marks stand: perhaps nobody saw them yet."""
+    known = ((table.find((name,)), values) for name, values in MARKS.items())
+    marks = [(column, values) for column, values in known if column is not None]
+    if decider is None or not marks:
+        return
+    of_people = (row for row in rows if table.rows.cell(row, decider).strip() == "person")
+    if n := sum(any(table.rows.cell(row, c).strip() in v for c, v in marks) for row in of_people):
+        yield Issue(table.name, "labels-unseen", Sentence(UNSEEN, n=n))
 
 
 def _contradicted(table: Table, label: int) -> Iterator[Issue]:

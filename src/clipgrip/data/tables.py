@@ -28,6 +28,10 @@ Cell = str | int | float | None
 MAX_COLUMNS = 1000
 """The most columns of a table."""
 DELIMITERS = ",;\t|"
+TWICE = mark('{name}: the column "{column}" stands twice, with other cells. Keep one of them.')
+COMMENT = mark(
+    "{name} line {number}: a comment stands above the heading. Take it out, so that the first line names the columns."
+)
 
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[ \t]*\r?(?:\n|$)', re.IGNORECASE)
 _FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
@@ -116,11 +120,7 @@ class Table:
             if folded[other] != folded[found]:
                 continue
             if any(map(ne, self.rows.column(found), self.rows.column(other))):
-                raise DataError(
-                    '{name}: the column "{column}" stands twice, with other cells. Keep one of them.',
-                    name=self.name,
-                    column=self.columns[found],
-                )
+                raise DataError(TWICE, name=self.name, column=self.columns[found])
 
     def need(self, names: Sequence[str]) -> int:
         """As `find`, for a column that has to be there.
@@ -173,6 +173,8 @@ def parse_csv(text: str, name: str) -> Table:
         _check_width(cells, f"{name} line {number}", is_first=not columns)
         if not columns:
             columns = tuple(cell.strip() for cell in cells)
+            if len(columns) == 1 and columns[0].startswith("#"):
+                raise DataError(COMMENT, name=name, number=number)
             rows = Cells(len(columns))
             continue
         rows.append(_fitted(cells, len(columns), f"{name} line {number}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clipgrip.data.tables import read_table
+from clipgrip.data.tables import TWICE, read_table
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath
 from clipgrip.sentences import mark
@@ -41,10 +41,12 @@ def read_groups(
     if not any(path in rows for path in paths):
         shown = next(iter(rows), "nothing")
         raise DataError(NO_IMAGE, name=table.name, shown=shown, first=next(iter(paths), "nothing"))
-    found = {}
+    found: dict[str, list[str]] = {}
     for column in columns:
         name = table.columns[column].strip() or f"column {column + 1}"
-        found[name] = [rows[path][column].strip() if path in rows else "" for path in paths]
+        cells = [rows[path][column].strip() if path in rows else "" for path in paths]
+        if found.setdefault(name, cells) != cells:
+            raise DataError(TWICE, name=table.name, column=name)
         kinds = len(set(found[name]) - {""})
         if kinds > MAX_GROUPS:
             raise DataError(

@@ -48,6 +48,12 @@ REMARKS = {
         mark("{n} column may hold labels and is not read as such (issues.csv says why): {examples}."),
         mark("{n} columns may hold labels and are not read as such (issues.csv says why): {examples}."),
     ),
+    "labels-unseen": (
+        mark("A table holds a model's answers that were left to a person; they are taken as people's labels "
+             "(issues.csv): {examples}."),
+        mark("Tables hold a model's answers that were left to a person; they are taken as people's labels "
+             "(issues.csv): {examples}."),
+    ),
     "labels-left-out": (
         mark("A table says of some of its labels that they are not to learn from (issues.csv): {examples}."),
         mark("Tables say of some of their labels that they are not to learn from (issues.csv): {examples}."),

@@ -217,6 +217,11 @@ def given(texts: list[str]) -> dict[str, Given]:
             numbers = [float(part) for part in parts]
         except ValueError:
             numbers = []
+        if not numbers and "," in value:
+            commas = mark(
+                '--assume "{text}": write numbers without commas, with a point before decimals, as in 3500 or 0.5.'
+            )
+            raise ConfigError(commas, text=text)
         if len(numbers) not in (1, 3):
             wanted = mark(
                 '--assume "{text}": write KEY=VALUE or KEY=CAUTIOUS:MIDDLE:FAVOURABLE, as in seconds_today=4.'
