@@ -111,6 +111,6 @@ def test_class_folders_serve_as_images_as_labels_and_as_test(
     assert [done["k"] for done in metrics["rounds"]] == [0]
     assert metrics["data"]["classes"] == list(CLASSES)
     told = command(capsys, *common, "--test", "test", "--out", "unasked")
-    assert "24 of 24 images lie in folders named like classes" in told.out
+    assert "24 of 24 images lie in folders named like classes" in told.err
     unasked = json.loads(Path("unasked/metrics.json").read_text("utf-8"))
     assert unasked["run"] == metrics["run"], "labels are labels, whoever brought them"

@@ -31,6 +31,7 @@ from clipgrip.data.walk import relative
 from clipgrip.errors import DataError
 from clipgrip.files import openable
 from clipgrip.sentences import Sentence, combined, mark
+from clipgrip_line.folder.collecting import COLUMNS as COLLECTED
 
 SPLIT_COLUMNS = ("split", "subset")
 DECIDED_BY = ("decided_by",)
@@ -155,6 +156,9 @@ def _contradicted(table: Table, label: int) -> Iterator[Issue]:
 
 
 def _unread(table: Table) -> tuple[Unread, ...]:
+    """Nothing of what `clipgrip-line collect` wrote: what its model answered is meant to be looked at first."""
+    if set(COLLECTED) <= set(table.columns):
+        return ()
     rows = table.rows[:LOOKED_AT]
     cells = (frozenset(canonical(row[n]) for row in rows) for n in range(len(table.columns)))
     return tuple(

@@ -40,7 +40,7 @@ from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.knowledge import knowledge
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.lock import locked
-from clipgrip.runs.naming import name_facts
+from clipgrip.runs.naming import doubted_names, name_facts
 from clipgrip.runs.outcome import (
     Outcome,
     assemble,
@@ -58,6 +58,7 @@ from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import beside_folders, read_seen
 from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.advice import headline
+from clipgrip.trust.doubted import in_short
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.trust.labels import labels_teach
@@ -215,6 +216,8 @@ class Job:
         guesses = knows_nothing(self.found) and self.ready.learning.teacher is None
         if guesses and not labels_teach(facts.get("labels")):
             listener.step(headline(SAY))  # the end says why
+        if doubted := [one["name"] for one in doubted_names(facts)]:
+            listener.step(in_short(doubted, self.ready.task.n_classes, SAY))
 
     def _run_rounds(self, store: RunStore, identity: str, listener: Listener) -> None:
         """Nothing to do for zero-shot and for a run that is finished, so its images are not read."""

@@ -35,9 +35,9 @@ finally:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 1)])
+@pytest.mark.parametrize(("number", "codes"), [(signal.SIGTERM, {0}), (signal.SIGINT, {0, 1, -signal.SIGINT})])
 def test_what_was_open_is_closed_by_either_signal(
-    tmp_path: Path, number: signal.Signals, code: int
+    tmp_path: Path, number: signal.Signals, codes: set[int]
 ) -> None:
     command = [sys.executable, "-c", SERVE, str(tmp_path / "line")]
     places = os.pathsep.join(path for path in sys.path if path)
@@ -56,6 +56,6 @@ def test_what_was_open_is_closed_by_either_signal(
         process.send_signal(number)
         assert process.stdout.read().endswith("closed\n")
         ended = process.wait(LONG)
-    assert ended == code or (number == signal.SIGINT and ended == -number)
+    assert ended in codes, "a KeyboardInterrupt, if Python saw it before the server ended"
     assert not (tmp_path / "line" / f"{NAME}-wal").exists(), "the database was closed"
     assert len(list((tmp_path / "line").rglob("*.png"))) == 1, "a picture for the next round"
