@@ -124,9 +124,7 @@ def test_the_mean_of_a_fixed_bet_is_one_while_nothing_changes() -> None:
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 5000))
 @settings(max_examples=25, deadline=None)
-def test_no_wealth_of_a_score_grows_on_average_whatever_came_before(
-    seed: int, images: int
-) -> None:
+def test_no_wealth_of_a_score_grows_on_average_whatever_came_before(seed: int, images: int) -> None:
     """Over all ranks of the next image, at any point: so it is a test martingale."""
     draw, cells = np.random.default_rng(seed), 50 * FINE
     bins = np.repeat(draw.exponential(9, (len(DECAYS), 1, FINE)), cells, axis=1)
