@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipgrip_line.trust import upheld
 from clipgrip_line.trust.drift import (
     DECAYS,
+    FINE,
     MIXED,
     Course,
     Monitors,
+    bet,
     budgets,
     densities,
     follow,
@@ -118,6 +120,24 @@ def test_the_mean_of_a_fixed_bet_is_one_while_nothing_changes() -> None:
     np.testing.assert_allclose(shares * often + (1 - shares) * rare, 1)
     assert (often >= 0).all()
     assert (rare >= 0).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 5000))
+@settings(max_examples=25, deadline=None)
+def test_no_wealth_of_a_score_grows_on_average_whatever_came_before(seed: int, images: int) -> None:
+    """Over all ranks of the next image, at any point: so it is a test martingale."""
+    draw, cells = np.random.default_rng(seed), 50 * FINE
+    bins = np.repeat(draw.exponential(9, (len(DECAYS), 1, FINE)), cells, axis=1)
+    begun = np.repeat(draw.lognormal(0, 3, (len(MIXED), 1)), cells, axis=1)
+    nothing = np.zeros(0)
+    now = replace(
+        Monitors.of(np.zeros((cells, 0, 0), dtype=np.int64), nothing.astype(np.int64)),
+        bins=bins,
+        begun=begun,
+        images=images,
+    )
+    after = bet(now, (np.arange(cells) + 0.5) / cells, nothing, nothing)
+    assert after.wealth.mean() == pytest.approx(now.wealth[0], rel=1e-4)
 
 
 def test_the_weights_of_the_bets_sum_to_one() -> None:

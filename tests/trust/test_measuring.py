@@ -216,6 +216,19 @@ def test_classes_that_are_answered_too_often_are_expected_to_be_wrong_once_answe
     assert np.mean(inside) >= 0.87  # 95 % promised, 60 draws: three standard errors below are 0.866
 
 
+def test_small_classes_that_are_always_wrong_do_not_hide_what_may_be_wrong_in_a_large_one() -> None:
+    """The line tells them apart exactly, which makes it no surer of the large class, of which 25 are wrong."""
+    draw = np.random.default_rng(12)
+    labels = np.repeat(np.arange(21), [940] + [3] * 20)
+    pool = Answered(labels, draw.beta(4, 0.7, 1000).clip(0.05, 1 - 1e-6).round(6))
+    wrong = labels > 0
+    wrong[draw.choice(940, 25, replace=False)] = True
+    found = [audit(pool, wrong, 80, seed)[2] for seed in range(100)]
+    accuracy = 1 - wrong.mean()
+    inside = [one.overall.low <= accuracy <= one.overall.high for one in found if one]
+    assert np.mean(inside) >= 0.95
+
+
 def test_how_crowded_a_class_is_has_no_unit_and_no_extremes() -> None:
     labels = np.repeat([0, 1, 2], [900, 99, 1])
     assert crowding(np.zeros(50, int)).tolist() == [0.0] * 50

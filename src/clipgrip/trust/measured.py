@@ -27,6 +27,9 @@ FEWEST = 20
 """Answers below which nothing is said."""
 SEEN = 0.85
 """Share of the answers' own variance around the line in the variance that counts, the rest being the line's."""
+CLOSEST = 0.7
+"""Share of the line's variance that the answers' own is at least: a small class that is always wrong, and so fits the
+line exactly, says nothing of a large one of which no wrong answer was drawn."""
 STEP = 0.25
 """Share of one answer by which the interval of a class is widened: few answers come in steps."""
 FAR = 30.0
@@ -129,7 +132,7 @@ class _Moved:
         middle = _root(excess)
         around = float((weight**2 * (wrong - expit(logit + middle)) ** 2).sum())
         ratio = around / max(spread(middle) ** 2, 1e-300) if abs(middle) < FAR else 1.0
-        ratio = max(ratio, 1.0) if least.any() else ratio
+        ratio = max(ratio, 1.0 if least.any() else CLOSEST)
         bound = self.bound * (1 - seen + seen * ratio) ** 0.5
         unit = step * float((weight**2).sum() / weight.sum())
         low = _root(lambda shift: excess(shift) - unit - bound * spread(shift))
