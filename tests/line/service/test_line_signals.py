@@ -35,7 +35,9 @@ finally:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
-@pytest.mark.parametrize(("number", "codes"), [(signal.SIGTERM, {0}), (signal.SIGINT, {0, 1, -signal.SIGINT})])
+@pytest.mark.parametrize(
+    ("number", "codes"), [(signal.SIGTERM, {0}), (signal.SIGINT, {0, 1, -signal.SIGINT})]
+)
 def test_what_was_open_is_closed_by_either_signal(
     tmp_path: Path, number: signal.Signals, codes: set[int]
 ) -> None:
