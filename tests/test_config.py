@@ -114,6 +114,10 @@ def test_settings_cannot_be_changed() -> None:
         ({"seed": 1.5}, ["seed = 1.5", "a whole number"]),
         ({"backbone": 3}, ["backbone = 3 is not allowed. Give a text in quotes."]),
         ({"backbone": " "}, ['backbone = " " is not allowed.']),
+        (
+            {"images": 3, "classes": None},
+            ["images = 3 is not allowed. Give the name of a file or folder"],
+        ),
         ({"images": [1]}, ["images = [1] is not allowed. Give the name of a file or folder"]),
         ({"ignore_folders": "perhaps"}, ["Give true or false."]),
         ({"strategy": "x" * 5000}, ["xxx... is not allowed. Give one of"]),

@@ -274,10 +274,10 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
 
 
 def _may_name_classes(images: Any) -> bool:
-    """Whether the images are a file of embeddings."""
+    """Whether the images are a file of embeddings, or no place at all, which is refused with the other values."""
     from clipgrip.data.embeddings import is_embeddings  # imports numpy, so only where it is needed
 
-    return is_embeddings(images)
+    return not isinstance(images, str | Path) or is_embeddings(images)
 
 
 def _unknown_setting(where: str, key: str, model: type[BaseModel]) -> str:

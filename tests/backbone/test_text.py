@@ -142,6 +142,9 @@ def test_a_text_may_fill_all_positions_and_not_one_more() -> None:
     assert len(text.tokenize(["a" * (POSITIONS - 2)])[0]) == POSITIONS
     with pytest.raises(PromptError, match=r'"a+" takes 78 tokens .* the model has 77 positions'):
         text.tokenize(["fine", "a" * (POSITIONS - 1)])
+    with pytest.raises(PromptError) as caught:
+        text.tokenize(["a" * 5000])
+    assert len(str(caught.value)) < 400
 
 
 def test_a_prefix_and_tail_over_the_limit_are_refused() -> None:

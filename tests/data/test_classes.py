@@ -45,6 +45,11 @@ def test_two_columns_without_header_are_refused(tmp_path: Path) -> None:
         read(tmp_path, "キズ,scratch\n打痕,dent\n")
 
 
+def test_a_list_that_holds_its_heading_alone_is_said_to_name_no_class(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no class given; at least 2 are needed"):
+        read(tmp_path, "name,prompt\n")
+
+
 def test_japanese_windows_encoding_is_read(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_bytes("name,prompt\r\n①傷,scratch\r\n髙㎜,dent\r\n".encode("cp932"))
     assert ClassNames.read(tmp_path / "c.csv").display == ("①傷", "髙㎜")

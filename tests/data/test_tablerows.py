@@ -45,6 +45,17 @@ def test_columns_that_are_no_labels_are_no_news(tmp_path: Path) -> None:
     assert not len(ingest(table, classes=CLASSES).issues)
 
 
+def test_a_sheet_of_labels_that_nobody_filled_is_said(tmp_path: Path) -> None:
+    photos(tmp_path)
+    for rows in (("a.png,", "b.png, "), ()):
+        sheet = csv_file(tmp_path / "l.csv", *rows, header="path,label")
+        (issue,) = ingest(tmp_path, classes=CLASSES, labels=sheet).issues
+        assert (issue.path, issue.reason) == ("l.csv", "labels-empty")
+        assert '"label" is filled' in issue.detail
+    some = csv_file(tmp_path / "l.csv", "a.png,cat", "b.png,", header="path,label")
+    assert not len(ingest(tmp_path, classes=CLASSES, labels=some).issues)
+
+
 def test_a_column_that_stands_twice_with_other_cells_is_refused(tmp_path: Path) -> None:
     photos(tmp_path)
     twice = csv_file(tmp_path / "l.csv", "a.png,cat,dog", header="path,label,label")

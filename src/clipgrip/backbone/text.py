@@ -153,7 +153,7 @@ class ClipText:
             raise PromptError(
                 '"{text}" takes {tokens} tokens with its context, the model has {max_tokens} '
                 "positions. Shorten the prompt text of this class.",
-                text=text,
+                text=text if len(text) <= 200 else f"{text[:200]}...",
                 tokens=tokens,
                 max_tokens=self.max_tokens,
             )

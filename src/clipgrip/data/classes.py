@@ -104,7 +104,7 @@ class ClassNames:
         if source.lower().endswith(NO_LISTS):
             raise DataError(NO_LIST, source=source)
         text = read_text(path, encoding)
-        lines = _table_lines(text, source) or _plain_lines(text, source)
+        lines = (_table_lines if _has_heading(text) else _plain_lines)(text, source)
         display = tuple(canonical(name) for _, name, _ in lines)
         prompts = tuple(
             canonical(text) or prompt_text(name)
@@ -159,9 +159,7 @@ _Line = tuple[int, str, str]
 
 
 def _table_lines(text: str, source: str) -> list[_Line]:
-    """Lines of a CSV with a heading of our two columns; empty when the text is a plain list of names."""
-    if not _has_heading(text):
-        return []
+    """Lines of a CSV with a heading of our two columns."""
     table = parse_csv(text, source)
     name, prompt = table.need(_NAME_COLUMNS), table.need(_PROMPT_COLUMNS)
     return [

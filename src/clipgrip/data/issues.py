@@ -41,6 +41,7 @@ REASONS: dict[str, str] = {
     "labels-not-read": "a column that may hold labels and is not called so, or one beside the labels",
     "labels-left-out": "labels of a table that are not learned from: of another split, or a model's answers",
     "labels-unseen": "labels that were a model's answers, left to a person; taken as people's",
+    "labels-empty": "a table of labels that holds none, such as a sheet that nobody filled",
     "repeated-member": "a name that stands twice in a tar file; its last picture is used",
     "first-page-only": "a document with pages or an animation, of which the first is used",
     "no-picture": "an embedding whose picture cannot be shown; the embedding is used",
@@ -53,7 +54,7 @@ NOTES = frozenset(
     {"conflicting-labels", "label-without-image", "matched-by-name", "text-encoding", "class-list"}
     | {"first-page-only", "folder-disagrees", "nested-class-folders", "folder-like-class"}
     | {"folder-of-test", "no-picture", "repeated-member", "labels-not-read", "labels-left-out"}
-    | {"labels-unseen"}
+    | {"labels-unseen", "labels-empty"}
 )
 """Reasons that are remarks: the image they name, if any, may still be used."""
 UNUSED = frozenset(REASONS) - NOTES

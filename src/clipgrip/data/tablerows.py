@@ -123,6 +123,9 @@ def claims_in(
     issues = Issues(
         _remarks(table, groups), _routed(table, decider, taken), _contradicted(table, label)
     )
+    if required and not any(cell.strip() for cell in table.rows.column(label)):
+        detail = Sentence('no cell of its column "{column}" is filled', column=table.columns[label])
+        issues.append(Issue(table.name, "labels-empty", detail))
     return Found("", (), issues, claims(groups["train"]), claims(groups["test"]))
 
 
