@@ -25,6 +25,17 @@ def as_kind(kind: str) -> bytes:
     return out.getvalue()
 
 
+def first_answer(line: Line, every: float) -> float:
+    """When the model was first asked, of 20 looks from the time 1,000 on that give up after 60 seconds."""
+    clock, answered = Clock(), list[float]()
+    with line.watch(now=clock, give_up=60.0, poll=1.0) as watch:
+        for _ in range(20):
+            watch.turn()
+            answered += [clock.at] if line.model.asked else []
+            clock.at += every
+    return answered[0]
+
+
 @pytest.mark.parametrize(("kind", "missing"), [("PNG", 12), ("PNG", 1), ("JPEG", 2), ("GIF", 1)])
 def test_what_a_camera_has_not_ended_is_not_answered_before_it_is_whole(
     line: Line, kind: str, missing: int
@@ -50,13 +61,7 @@ def test_what_a_camera_has_not_ended_is_not_answered_before_it_is_whole(
 def test_what_is_never_ended_is_answered_once_when_it_has_stayed_so(line: Line) -> None:
     data = picture(3)[:-12]
     line.put("a.png", data)
-    clock, answered = Clock(), []
-    with line.watch(now=clock, give_up=60.0, poll=1.0) as watch:
-        for _ in range(20):
-            watch.turn()
-            answered += [clock.at] if line.model.asked else []
-            clock.at += 5
-    assert answered[0] == 1060.0
+    assert first_answer(line, every=5) == 1060.0
     assert [row["image_id"] for row in line.rows()] == [identity(data)]
     assert line.rows("issues") == []
 
@@ -68,13 +73,7 @@ def test_a_picture_whose_second_one_was_taken_away_waits_seconds_not_a_minute(li
     whole = out.getvalue()
     data = whole[: whole.index(b"\xff\xd9\xff\xd8") + 2]
     line.put("a.jpg", data)
-    clock, answered = Clock(), []
-    with line.watch(now=clock, give_up=60.0, poll=1.0) as watch:
-        for _ in range(15):
-            watch.turn()
-            answered += [clock.at] if line.model.asked else []
-            clock.at += 1
-    assert 1005.0 <= answered[0] <= 1010.0
+    assert 1005.0 <= first_answer(line, every=1) <= 1010.0
     assert [row["image_id"] for row in line.rows()] == [identity(data)]
 
 
