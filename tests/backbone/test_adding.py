@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,13 @@ from projects import command
 from safetensors.torch import load_file, save_file
 from zoo import ZOO
 
-from clipgrip.backbone import adding, registry
+from clipgrip.backbone import registry
 from clipgrip.backbone.added import added_folder, added_models, models_root, remove_model
 from clipgrip.backbone.adding import add_model
 from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.errors import BackboneError
+from clipgrip.files import part_name
 
 NAME = "openai/clip-vit-base-patch32"
 
@@ -146,16 +146,17 @@ def test_too_little_room_is_said_before_anything_is_copied(
     assert list(root.iterdir()) == []
 
 
-def test_what_a_killed_copy_left_is_never_found_and_removed_once_it_is_old(
+def test_what_a_killed_copy_left_is_never_found_and_goes_with_the_next_one_that_of_a_living_stays(
     folder: Path, root: Path
 ) -> None:
-    for name, age in ((".old.part", adding.STALE_SECONDS + 60), (".new.part", 0.0)):
-        (root / name).mkdir(parents=True)
-        os.utime(root / name, (time.time() - age,) * 2)
-    (root / "models--torn").mkdir()
+    living = Path(part_name(root))
+    dead = root / living.name.replace(f"-{os.getpid()}-", f"-{2**22 + 1}-")  # beyond all numbers
+    for path in (living, dead, root / "models--torn"):
+        path.mkdir(parents=True)
+    (dead / "half").write_bytes(b"weights")
     add_model(folder)
     assert {path.name for path in root.iterdir()} == {
-        ".new.part",
+        living.name,
         "models--torn",
         "models--brought",
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,11 @@ from clipgrip.backbone.cache import user_folder
 from clipgrip.backbone.names import RESERVED
 from clipgrip.backbone.sound import read_json
 from clipgrip.errors import BackboneError, nearest
+from clipgrip.files import part_name
 
 ROOT_VARIABLE = "CLIPGRIP_MODELS"
 RECORD = "clipgrip.json"
 """What a model is called here and its fingerprint, beside its files."""
-PART = ".part"
 NAME = re.compile(r"[A-Za-z0-9]([\w.-]*[\w-])?(/[A-Za-z0-9]([\w.-]*[\w-])?)?")
 
 
@@ -63,7 +62,7 @@ def remove_model(name: str) -> Path:
             known=", ".join(known) or "none",
             nearest=nearest(name, known),
         )
-    gone = folder.with_name(f".{secrets.token_hex(8)}{PART}")
+    gone = part_name(folder.parent)
     os.replace(folder, gone)  # at once, so that no half model is ever found
     shutil.rmtree(gone)
     return folder

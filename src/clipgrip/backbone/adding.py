@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,11 +14,11 @@ import numpy as np
 import torch
 
 from clipgrip.backbone.added import (
-    PART,
     RECORD,
     ROOT_VARIABLE,
     Added,
     check_name,
+    models_root,
     place_of,
     read_added,
 )
@@ -37,11 +34,9 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.backbone.vision import VisionEye, try_eye
 from clipgrip.errors import BackboneError
-from clipgrip.files import is_full, system_words, write_text_atomic
+from clipgrip.files import is_full, part_name, sweep, system_words, write_text_atomic
 from clipgrip.sentences import Sentence
 
-STALE_SECONDS = 24 * 3600.0
-"""A copy that was never finished is removed at this age; a younger one may be another process's."""
 RUNS_CODE = (
     *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack"),
     *(".py", ".so", ".dll"),
@@ -65,6 +60,7 @@ def add_model(folder: Path, name: str | None = None) -> Addition:
     BackboneError: the folder holds no usable model, the name is not allowed or taken, or there is no room.
     """
     name = check_name(name or os.path.basename(os.path.realpath(folder)))
+    sweep(models_root())
     if not folder.is_dir():
         raise BackboneError(
             "{folder} is not a folder. Give the folder that holds config.json.", folder=folder
@@ -129,10 +125,9 @@ def _try_out(folder: Path, name: str) -> None:
 
 def _copy(checkpoint: Checkpoint, model: Added) -> None:
     target, files = model.folder, list(_files(checkpoint))
-    part = target.with_name(f".{secrets.token_hex(8)}{PART}")
+    part = Path(part_name(target.parent))
     try:
         part.mkdir(parents=True)
-        _remove_stale(target.parent)
         _check_room(files, part)
         for path in files:
             _copy_through(path, part / path.name)
@@ -193,10 +188,3 @@ def _copy_through(source: Path, target: Path) -> None:
         shutil.copyfileobj(read, written, 2**22)
         written.flush()
         os.fsync(written.fileno())
-
-
-def _remove_stale(root: Path) -> None:
-    for path in root.glob(f".*{PART}"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
