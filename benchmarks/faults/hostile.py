@@ -145,6 +145,14 @@ TEMPLATE = {
     "special_tokens": {"<no>": {"id": "<no>", "ids": [10**6], "tokens": ["<no>"]}},
 }  # fmt: skip
 """Puts a token that the model does not have before each text."""
+
+
+def _generic_template(folder: Path) -> None:
+    """CLIP's own class of tokenizers makes its template itself, whatever the file says."""
+    keys(TOKENS, post_processor=TEMPLATE)(folder)
+    keys(TOKEN_SETTINGS, tokenizer_class="PreTrainedTokenizerFast")(folder)
+
+
 HOSTILE: dict[str, Change] = {
     "nested JSON": text(CONFIG, "[" * 200_000),
     "nested objects": text(IMAGES, '{"a":' * 200_000),
@@ -194,7 +202,7 @@ HOSTILE: dict[str, Change] = {
     "an end token that is no word": keys(TOKEN_SETTINGS, eos_token="<nothing>"),
     "an end token that is a list": keys(TOKEN_SETTINGS, eos_token=["a"]),
     "settings of a tokenizer that are a list": text(TOKEN_SETTINGS, "[]"),
-    "a template of unknown tokens": keys(TOKENS, post_processor=TEMPLATE),
+    "a template of unknown tokens": _generic_template,
     "cut weights": lambda folder: os.truncate(folder / WEIGHTS, 1000),
     "empty weights": lambda folder: os.truncate(folder / WEIGHTS, 0),
     "a header without end": _long_header,
