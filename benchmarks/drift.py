@@ -35,8 +35,15 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.surfaces import DEMO_DOMAIN, SURFACE_CLASSES, render_surface
 from clipgrip.prompts.classifier import cosine_logits, zero_shot
 from clipgrip_line.pictures.looks import Looks, looks_of
-from clipgrip_line.trust.drift import Monitors, bet, budgets, period_budget, ringing
-from clipgrip_line.trust.ranks import Codes, Counts, Ranks, share_p_values
+from clipgrip_line.trust.drift import (
+    Monitors,
+    bet,
+    budgets,
+    expected_shares,
+    period_budget,
+    ringing,
+)
+from clipgrip_line.trust.ranks import Codes, Counts, Ranks
 from clipgrip_line.trust.ringing import ALPHA, OF_IMAGES
 from clipgrip_line.trust.scores import LOOKS, SCORES, distances, scores_of
 from clipgrip_line.trust.upheld import against
@@ -193,7 +200,9 @@ def _bets(streams: Sequence[Stream], classes: int) -> list[int | None]:
     ranks, labels = Ranks(seen), np.zeros((n, classes), dtype=np.int64)
     answers = np.stack([one.answers for one in streams], 1)
     draws = [np.random.default_rng([4, one.seed]) for one in streams]
-    chances = np.stack([one.random((LENGTH, scores + classes)) for one in draws], 1)
+    # as many as were drawn when shares were ranked too: these are still the streams of former figures
+    drawn = [one.random((LENGTH, scores + classes))[:, :scores] for one in draws]
+    chances = np.stack(drawn, 1)
     now = Monitors.of(
         np.zeros((n * scores, 1, 1), dtype=np.int64), np.zeros(n * classes, dtype=np.int64)
     )
@@ -202,11 +211,11 @@ def _bets(streams: Sequence[Stream], classes: int) -> list[int | None]:
     limit = np.concatenate([np.tile(limits[:scores], n), np.tile(limits[scores:], n)])
     first = np.full(n, -1)
     for t in range(len(codes)):
-        p = ranks.add(codes[t], chances[t, :, :scores].ravel())
-        shares = 1 - (labels + 0.5) / (labels.sum(1, keepdims=True) + 1)
-        shares_p = share_p_values(labels, answers[t], chances[t, :, scores:])
-        labels[np.arange(n), answers[t]] += 1
-        now = bet(now, p, shares_p.ravel(), shares.ravel())
+        p = ranks.add(codes[t], chances[t].ravel())
+        shares, inside = expected_shares(labels), np.zeros_like(labels)
+        inside[np.arange(n), answers[t]] = 1
+        labels += inside
+        now = bet(now, p, inside.ravel(), shares.ravel())
         loud = ringing(now.wealth, limit)
         rings = loud[: n * scores].reshape(n, -1).any(1) | loud[n * scores :].reshape(n, -1).any(1)
         first = np.where((first < 0) & rings, t, first)

@@ -100,10 +100,12 @@ def main() -> None:
     kept = json.loads(path.read_text("utf-8")) if chosen.go_on and path.exists() else {}
     found = {
         "max_error": chosen.max_error,
-        "proofs": kept.get("proofs") or list(proof_rows(chosen.draws)),
+        "proofs": kept.get("proofs", []),
         "apart": kept.get("apart", []),
         "rows": kept.get("rows", []),
     }
+    if any(row.get("draws", 0) < chosen.draws for row in found["proofs"]) or not found["proofs"]:
+        found["proofs"] = list(proof_rows(chosen.draws))
     for one in promise_apart.pools():
         if _is_new(found["apart"], promise_apart.KEYS, one.key, chosen):
             found["apart"].append(promise_apart.measured(one, chosen.draws))
@@ -139,8 +141,9 @@ def proof_rows(draws: int, size: int = 2000, max_error: float = 0.02) -> Iterato
         for n in range(draws):
             wrong = np.random.default_rng([8, n]).permutation(size) < error * size
             found.append(int((proof(wrong, null, 0.05) >= 1).argmax()) + 1)
-        yield {"error": error, "bets": float(np.median(found)), "plan_of_even_chance": plan}
-    yield {"error": 0.0, "no procedure": plan_size(size, Terms(max_error))}
+        bets = float(np.median(found))
+        yield {"error": error, "draws": draws, "bets": bets, "plan_of_even_chance": plan}
+    yield {"error": 0.0, "draws": draws, "no procedure": plan_size(size, Terms(max_error))}
 
 
 def cases(max_error: float) -> Iterator[Case]:

@@ -8,6 +8,8 @@ from scipy import stats
 
 from benchmarks.promise_pools import MODELS, at_the_limit, good, never_wrong
 from clipgrip.errors import ConfigError, DataError
+from clipgrip.trust import proof as proofs
+from clipgrip.trust import sequence
 from clipgrip.trust.audit import audit_id, audit_order, audit_size
 from clipgrip.trust.bounds import pool_p_value, rate_bound
 from clipgrip.trust.draw import Draw
@@ -129,6 +131,28 @@ def test_every_answer_counts_at_once_and_the_next_wider_scope_is_named() -> None
         said = promise(pool, order[:n], right[:n], overall(4), Terms())
         sizes.append(said.scopes[0].size)
     assert sizes[0] < sizes[2]
+
+
+@pytest.mark.parametrize("about", ["delivered", "decided", "source"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_promise_is_the_same_whatever_was_read_before(about: About, apart: bool) -> None:
+    """Levels and bets are remembered from answer to answer; each reading is what it would be alone."""
+    pools = [good(np.random.default_rng(seed), 500) for seed in (1, 2)]
+    orders = [np.random.default_rng(seed).permutation(500) for seed in (3, 4)]
+    terms, groups = Terms(0.1, about=about), per_class("abcd")
+
+    def told(n: int, one: int) -> Promise:
+        (pool, truth), order = pools[one], orders[one]
+        rows = order[:n]
+        return promise(pool, rows, truth[rows], groups, terms, draw=Draw(order, apart=apart))
+
+    again = [told(n, one) for n in (40, 120, 121, 240) for one in (0, 1)]
+    for at, found in enumerate(again):
+        for cache in (sequence._levels, sequence._pool_p_values, proofs._known_bets):
+            cache.cache_clear()
+        alone = told((40, 120, 121, 240)[at // 2], at % 2)
+        assert (alone.scopes, alone.wider) == (found.scopes, found.wider)
+        np.testing.assert_array_equal(alone.decided, found.decided)
 
 
 def test_a_small_pool_is_told_to_stop_before_the_answers_eat_it_up() -> None:

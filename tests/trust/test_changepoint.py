@@ -17,7 +17,7 @@ def dated(seed: int, shift: float, reference: int = 200) -> ChangePoint | None:
     draw = np.random.default_rng(seed)
     values = draw.normal(size=(AT + 400, 1))
     values[AT:] += shift
-    codes, chances = codes_of(values), draw.random((len(values), 2))
+    codes, chances = codes_of(values), draw.random((len(values), 2))[:, :1]
     seen = counted(codes_of(draw.normal(size=(reference, 1)))) if reference else no_counts(1)
     begun = Monitors.of(seen, np.zeros(1, dtype=np.int64))
     course = follow(begun, codes, np.zeros(len(codes), dtype=np.int64), chances)

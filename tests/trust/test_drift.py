@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from clipgrip_line.trust import upheld
 from clipgrip_line.trust.drift import (
@@ -19,6 +20,7 @@ from clipgrip_line.trust.drift import (
     bet,
     budgets,
     densities,
+    expected_shares,
     follow,
     multiplied,
     period_budget,
@@ -27,7 +29,7 @@ from clipgrip_line.trust.drift import (
     waiting,
 )
 from clipgrip_line.trust.packed import FORMER, monitors_bytes, monitors_from, read_monitors
-from clipgrip_line.trust.ranks import Ranks, codes_of, counted, no_counts, share_p_values
+from clipgrip_line.trust.ranks import Ranks, codes_of, counted, no_counts
 
 FLOATS = st.floats(-60000, 60000, width=16)
 
@@ -69,32 +71,13 @@ def test_ranks_ask_only_for_the_order_of_the_codes(values: list[float], chance: 
         assert p == narrow.add(np.array([number]), np.array([chance]))
 
 
-def test_class_shares_of_several_lines_are_ranked_at_once() -> None:
-    draw = np.random.default_rng(0)
-    seen, labels, chance = draw.integers(0, 9, (5, 3)), draw.integers(0, 3, 5), draw.random((5, 3))
-    each = [share_p_values(seen[i], int(labels[i]), chance[i]) for i in range(5)]
-    np.testing.assert_array_equal(share_p_values(seen, labels, chance), each)
-
-
-@given(st.lists(st.integers(0, 30), min_size=2, max_size=6), st.data())
-def test_p_values_of_class_shares_are_uniform_over_orders_of_the_images(
-    seen: list[int], data: st.DataObject
-) -> None:
-    """Given the counts with the new image, it is of class c with its share: the p-values fill (0, 1) evenly."""
-    counts = np.array(seen) + 1
-    c = data.draw(st.integers(0, len(seen) - 1))
-    total, edges = counts.sum(), []
-    for label in range(len(seen)):
-        before = counts.copy()
-        before[label] -= 1
-        low, high = (
-            share_p_values(before, label, np.full(len(seen), chance))[c] for chance in (0.0, 1.0)
-        )
-        edges.append((low, high, counts[label] / total))
-    rest = [e for label, e in enumerate(edges) if label != c]
-    low, high, share = edges[c]
-    assert (high, high - low) == (pytest.approx(1), pytest.approx(share))
-    assert all(e[0] == 0 and e[1] == pytest.approx(1 - share) for e in rest)
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=6))
+def test_expected_shares_are_the_mean_over_what_a_share_may_be(seen: list[int]) -> None:
+    counts = np.array(seen)
+    for one, found in zip(seen, expected_shares(counts), strict=True):
+        assert found == pytest.approx(stats.beta(one + 0.5, counts.sum() - one + 0.5).mean())
+    both = expected_shares(np.stack([counts, counts[::-1]]))
+    np.testing.assert_array_equal(both, [expected_shares(counts), expected_shares(counts[::-1])])
 
 
 @given(
@@ -136,8 +119,27 @@ def test_no_wealth_of_a_score_grows_on_average_whatever_came_before(seed: int, i
         begun=begun,
         images=images,
     )
-    after = bet(now, (np.arange(cells) + 0.5) / cells, nothing, nothing)
+    after = bet(now, (np.arange(cells) + 0.5) / cells, nothing.astype(np.int64), nothing)
     assert after.wealth.mean() == pytest.approx(now.wealth[0], rel=1e-4)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 5000), st.lists(st.integers(0, 400), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_no_wealth_of_a_class_grows_in_the_mean_over_what_its_share_may_be(
+    seed: int, images: int, counts: list[int]
+) -> None:
+    """By Jeffreys' prior and all that was seen, whatever was bet before: so it is a martingale of that mixture."""
+    draw, c = np.random.default_rng(seed), len(counts)
+    seen = np.array(counts)
+    now = replace(
+        Monitors.of(no_counts(0), seen),
+        share_bins=draw.exponential(9, (len(DECAYS), c, 2)),
+        begun=draw.lognormal(0, 3, (len(MIXED), c)),
+        images=images,
+    )
+    nothing, shares = np.zeros(0), expected_shares(seen)
+    after = [bet(now, nothing, np.full(c, inside), shares).wealth for inside in (0, 1)]
+    np.testing.assert_allclose((1 - shares) * after[0] + shares * after[1], now.wealth)
 
 
 def test_the_weights_of_the_bets_sum_to_one() -> None:
@@ -156,7 +158,7 @@ def test_a_change_of_some_of_the_images_is_found_too() -> None:
             counted(codes_of(draw.normal(size=(200, 1)))), np.zeros(2, dtype=np.int64)
         )
         course = follow(
-            begun, codes_of(scores), np.zeros(700, dtype=np.int64), draw.random((700, 3))
+            begun, codes_of(scores), np.zeros(700, dtype=np.int64), draw.random((700, 1))
         )
         loud = course.wealth[:, 0] >= 1 / 0.0002
         assert not loud[:300].any()
@@ -193,7 +195,7 @@ def test_bright_parts_that_no_longer_come_are_missed_soon() -> None:
         scores[400:] *= 0.8
         begun = Monitors.of(counted(codes_of(draw.random((200, 1)))), np.zeros(2, dtype=np.int64))
         course = follow(
-            begun, codes_of(scores), np.zeros(900, dtype=np.int64), draw.random((900, 3))
+            begun, codes_of(scores), np.zeros(900, dtype=np.int64), draw.random((900, 1))
         )
         loud = course.wealth[:, 0] >= 1 / 0.0002
         assert not loud[:400].any()
@@ -222,7 +224,7 @@ def stream(
         labels[at:] = draw.choice(4, max(0, n - at), p=[rest, rest, rest, share])
     reference = counted(codes_of(draw.normal(size=(200, 2))))
     begun = Monitors.of(reference, np.zeros(4, dtype=np.int64))
-    return follow(begun, codes_of(scores), labels, draw.random((n, 6)))
+    return follow(begun, codes_of(scores), labels, draw.random((n, 2)))
 
 
 def unseen(scores: int, classes: int) -> Monitors:
@@ -261,7 +263,7 @@ def test_a_stream_that_is_followed_in_parts_is_the_same_stream() -> None:
     codes, labels, chances = (
         codes_of(draw.normal(size=(60, 2))),
         draw.integers(0, 3, 60),
-        draw.random((60, 5)),
+        draw.random((60, 2)),
     )
     whole = follow(unseen(2, 3), codes, labels, chances)
     now, paths = unseen(2, 3), []
@@ -275,7 +277,7 @@ def test_a_stream_that_is_followed_in_parts_is_the_same_stream() -> None:
 
 def test_following_changes_nothing_of_what_it_is_given() -> None:
     begun = unseen(1, 2)
-    follow(begun, codes_of(np.zeros((5, 1))), np.zeros(5, dtype=np.int64), np.full((5, 3), 0.5))
+    follow(begun, codes_of(np.zeros((5, 1))), np.zeros(5, dtype=np.int64), np.full((5, 1), 0.5))
     assert begun.images == begun.seen.sum() == begun.labels.sum() == begun.bins.sum() == 0
 
 

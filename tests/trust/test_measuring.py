@@ -166,6 +166,23 @@ def test_the_interval_holds_where_nearly_all_share_one_confidence(
     assert np.mean(held) >= 0.9
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("places", [(200, 300, 350), (100, 400, 700), (5, 20, 60)])
+def test_the_interval_holds_where_three_of_eight_hundred_are_wrong_and_forty_answered(
+    places: tuple[int, ...], turned: bool
+) -> None:
+    """One that is drawn by chance stands for twenty, but says no more than one: the same of right ones."""
+    pool, _ = pool_of(HONEST, size=800)
+    wrong = np.zeros(800, bool)
+    wrong[np.argsort(pool.confidence)[list(places)]] = True
+    wrong ^= turned
+    found = [audit(pool, wrong, 40, seed)[2] for seed in range(80)]
+    accuracy = 1 - wrong.mean()
+    held = [one.overall.low <= accuracy <= one.overall.high for one in found if one]
+    assert len(held) == len(found)
+    assert np.mean(held) >= 0.93
+
+
 def test_each_beginning_of_a_stratum_has_the_classes_by_their_share() -> None:
     labels = np.repeat([0, 1], [300, 100])
     pool = Answered(labels, np.full(400, 0.8))

@@ -29,7 +29,7 @@ from clipgrip.serving.reference import Glances, Progress, begin
 from clipgrip_line.pictures.looks import Looks
 from clipgrip_line.trust.drift import Course, follow
 from clipgrip_line.trust.ringing import ALPHA, heard_more, rung
-from clipgrip_line.trust.scores import SCORES, chances_of, distances, scores_of
+from clipgrip_line.trust.scores import chances_of, distances, scores_of
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,7 @@ def _bet(
     images = _images(line, state, answers, looks, places)
     codes = np.stack([one.codes for one in images])
     labels = np.array([one.label for one in images], dtype=np.int64)
-    monitors = len(SCORES) + len(state.monitors.labels)
-    chances = chances_of([one.sha256 for one in images], monitors)
+    chances = chances_of([one.sha256 for one in images])
     course = follow(state.monitors, codes, labels, chances)
     return len(images), _added(store, line, state, course, images)
 

@@ -6,6 +6,10 @@ the difference estimator, which is the prediction-powered one (Angelopoulos et a
 nobody answered are uncertain. The line's own variance and that of the answers around it both count, so a line of the
 wrong shape is noticed. Where most answers share one confidence, and none of a few wrong ones was drawn, the line is too
 sure: they vary at least as their own count says with one right and one wrong answer more (Laplace's rule).
+
+Fewer than `COUNTED` wrong answers are no normal sum: one that stands for fifty images says as little as one answer can.
+There the pool's interval reaches as far as the exact bound of a weighted count (Fay and Feuer, Stat. Med. 1997;
+Garwood's where all weights are alike), and so for right ones. Of classes, most have so few: they are widened by `STEP`.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import expit, gammaincinv
 
 from clipgrip.trust.measuring import Strata
 from clipgrip.trust.risk import crowding, fitted_risk
@@ -34,6 +38,8 @@ STEP = 0.25
 """Share of one answer by which the interval of a class is widened: few answers come in steps."""
 FAR = 30.0
 """Log odds beyond which a line is not moved."""
+COUNTED = 5
+"""Wrong answers, or right ones, from which their weighted sum is nearly normal (Cochran's rule)."""
 TIED = 20
 """Answers of one confidence from which, where they are most of all, their own count says how uncertain they are."""
 
@@ -113,7 +119,20 @@ class _Moved:
         low, _, high = (self.bound**2 * float((chance * (1 - chance)).sum()) for chance in chances)
         few = max(known, middle - ((middle - few) ** 2 + low) ** 0.5)
         many = min(known + len(left), middle + ((many - middle) ** 2 + high) ** 0.5)
+        if members.all():
+            few = min(few, max(known, self._fewest(self.wrong > 0)))
+            right = max(len(self.rows) - known, self._fewest(self.wrong == 0))
+            many = max(many, size - right)
         return MeasuredShare(1 - middle / size, 1 - many / size, 1 - few / size, int(inside.sum()))
+
+    def _fewest(self, hits: NDArray[np.bool_]) -> float:
+        """The fewest images that the answers ``hits`` (n,) allow by their weights; infinite where they are not few."""
+        weight = self.weight[hits]
+        if not 0 < len(weight) < COUNTED:
+            return np.inf
+        total, squares = float(weight.sum()), float((weight**2).sum())
+        tail = float(stats.norm.sf(self.bound))
+        return squares / total * float(gammaincinv(total**2 / squares, tail))
 
     def _shifts(
         self, inside: NDArray[np.bool_], seen: float, step: float

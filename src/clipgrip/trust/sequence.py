@@ -61,10 +61,9 @@ class ScopeSequence:
         pool, draw = seen.pool, seen.draw
         inside = group.members(pool.labels)
         self.seen, self.group, self.terms, self.alpha = seen, group, seen.terms, alpha
-        self.confidence = pool.confidence[inside]
+        self.confidence = pool.confidence[inside].astype(np.float64, copy=False)
         about = self.terms.about
-        self.levels = source_levels() if about == "source" else pool_levels(self.confidence)
-        self.sizes = _at_least(self.confidence, self.levels)
+        self.levels, self.sizes = _levels(self.confidence.tobytes(), about == "source")
         self.total, self.horizon = len(pool), seen.horizon
         if draw.apart:
             self.total = int(inside.sum())
@@ -73,10 +72,12 @@ class ScopeSequence:
             self.horizon = fixed if about == "decided" else self.total
         self.nulls = self._nulls()
         counted, self.rest = self._countable(inside)
-        members = inside[seen.rows] & counted[seen.rows]
-        self.level = pool.confidence[seen.rows][members]
-        self.bad = group.wrong[pool.labels[seen.rows], seen.truth][members]
-        self.answered = int(inside[seen.rows].sum())
+        members = inside[seen.rows]
+        self.answered = int(members.sum())
+        members &= counted[seen.rows]
+        rows = seen.rows[members]
+        self.level = pool.confidence[rows]
+        self.bad = group.wrong[pool.labels[rows], seen.truth[members]]
         planned = draw.planned
         self.drawn = None if planned is None else pool.confidence[planned[inside[planned]]]
         self.starts = self._starts()
@@ -110,14 +111,14 @@ class ScopeSequence:
 
         A promise about new images begins where images outside the audit say; so their part is fixed, and at least half.
         """
-        draw, n = self.seen.draw, len(self.seen.pool)
-        order = draw.within(inside) if draw.apart else draw.order
-        limit = self.horizon if draw.apart else n
+        draw, counted = self.seen.draw, np.ones(len(self.seen.pool), bool)
+        self.limit = self.horizon if draw.apart else self.total
         if self.terms.about == "source":
-            limit = max(draw.plan or 0, ceil(len(order) / 2))
-        self.limit = limit
-        counted = np.ones(n, bool)
-        counted[order[limit:]] = False
+            self.limit = max(draw.plan or 0, ceil(self.total / 2))
+        if self.limit >= self.total:
+            return counted, np.zeros(0, np.int64)
+        order = draw.within(inside) if draw.apart else draw.order
+        counted[order[self.limit :]] = False
         return counted, np.flatnonzero(inside & ~counted)
 
     def _answers(self, at: int) -> Truths:
@@ -255,6 +256,16 @@ class ScopeSequence:
             hoped = hoped_needed(wrong, null, alpha, HOPE * wrong.mean(), there)
             pays = hoped is not None and 2 * ceil(hoped * left / max(1, there)) <= images
         return Wider(self.group.name, right, draws, images, pays)
+
+
+@lru_cache(maxsize=256)
+def _levels(confidence: bytes, of_source: bool) -> tuple[Numbers, Whole]:
+    """(L,) thresholds and sizes of a group's scopes, from the bytes of its confidences: the same after every answer."""
+    values = np.frombuffer(confidence, np.float64)
+    levels = source_levels() if of_source else pool_levels(values)
+    sizes = _at_least(values, levels)
+    levels.flags.writeable = sizes.flags.writeable = False
+    return levels, sizes
 
 
 def _at_least(confidence: Numbers, levels: Numbers) -> Whole:

@@ -27,7 +27,7 @@ from clipgrip_line.trust.drift import follow, ringing
 from clipgrip_line.trust.line import Alarm, State
 from clipgrip_line.trust.reference import Reference
 from clipgrip_line.trust.ringing import PERHAPS, heard_more, image_budgets, loudest, rung
-from clipgrip_line.trust.scores import SCORES, chances_of, distances, scores_of
+from clipgrip_line.trust.scores import chances_of, distances, scores_of
 from clipgrip_line.trust.watch_words import Light
 
 log = logging.getLogger(__name__)
@@ -159,8 +159,7 @@ class Watching:
         state, line = watched.state.state, watched.line(self.alpha)
         labels = np.array([one.label for one in images.rows], dtype=np.int64)
         codes = np.stack([one.codes for one in images.rows])
-        monitors = len(SCORES) + len(state.monitors.labels)
-        chances = chances_of([one.sha256 for one in images.rows], monitors)
+        chances = chances_of([one.sha256 for one in images.rows])
         course = follow(state.monitors, codes, labels, chances)
         after = State(state.period, state.before, course.monitors)
         watched.state = WatchState(after, images.through)

@@ -9,8 +9,9 @@ over starts, whose weights sum to 1 (an e-detector with a lifetime budget; Shin,
 
 The wealths of different scores are martingales of their own pasts, not of a common one, so they are not averaged:
 each rings at a level of its own, 1 / (its share of the budget), and the shares sum to the budget (Bonferroni).
-Bets on class shares know how often each class came, which the ranks alone do not tell, so theirs are martingales only
-nearly: of 4,000 to 20,000 quiet shares up to 0.75 / L reached a level L (`docs/decisions/0036`).
+Bets on a class know how often it came, which ranks do not tell: they find it far sooner than bets on ranks do
+(`docs/decisions/0071`). Their null is the mixture of all shares by Krichevsky and Trofimov (IEEE Trans. Inf. Theory
+1981): an exact martingale in the mean over what the share may be, not for each one share, which simulation covers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip_line.trust.ranks import Codes, Counts, Ranks, Values, share_p_values
+from clipgrip_line.trust.ranks import Codes, Counts, Ranks, Values
 
 DECAYS = np.array([0.98, 0.995])
 """What is left of a rank in the histogram after one image more."""
@@ -103,19 +104,27 @@ def follow(monitors: Monitors, codes: Codes, labels: Codes, chances: Values) -> 
     Args:
         codes: (n, M) scores as `ranks.codes_of` makes them.
         labels: (n,) class of each by the model.
-        chances: (n, M + C) uniform numbers that break ties, independent of the images.
+        chances: (n, M) uniform numbers that break ties, independent of the images.
     """
-    m, ranks, seen = codes.shape[1], Ranks(monitors.seen), monitors.labels.copy()
+    ranks, seen = Ranks(monitors.seen), monitors.labels.copy()
     now = replace(monitors, labels=seen)
-    wealth = np.empty((len(codes), m + len(seen)))
+    wealth = np.empty((len(codes), codes.shape[1] + len(seen)))
     for i, label in enumerate(labels.tolist()):
-        p = ranks.add(codes[i], chances[i, :m])
-        shares = 1 - (seen + 0.5) / (seen.sum() + 1)
-        shares_p = share_p_values(seen, label, chances[i, m:])
+        p, shares = ranks.add(codes[i], chances[i]), expected_shares(seen)
+        inside = np.zeros(len(seen), dtype=np.int64)
+        inside[label] = 1
         seen[label] += 1
-        now = bet(now, p, shares_p, shares)
+        now = bet(now, p, inside, shares)
         wealth[i] = now.wealth
     return Course(replace(now, seen=ranks.counts), wealth)
+
+
+def expected_shares(seen: Counts) -> Values:
+    """(..., C) probability that the next image is of each class, after ``seen`` (..., C) of each.
+
+    That of Krichevsky and Trofimov: the mean over the shares that a class may have, weighted by Jeffreys' prior.
+    """
+    return np.asarray((seen + 0.5) / (seen.sum(-1, keepdims=True) + 1))
 
 
 def budgets(scores: int, classes: int, alpha: float) -> Values:
@@ -163,22 +172,21 @@ def multiplied(shares: Values, inside: Codes) -> Values:
     return np.asarray(np.where(inside == 1, bets / shares, (1 - bets) / (1 - shares)))
 
 
-def bet(now: Monitors, p: Values, shares_p: Values, shares: Values) -> Monitors:
-    """One image more: p-values (M,) of scores and (C,) of shares, which ``shares`` (C,) part in two bins."""
+def bet(now: Monitors, p: Values, inside: Codes, shares: Values) -> Monitors:
+    """One image more: p-values (M,) of scores; 1 where it is of a class, else 0 (C,), and `expected_shares` (C,)."""
     fine = np.minimum((p * FINE).astype(np.int64), FINE - 1)
-    side = (shares_p >= shares).astype(np.int64)
     of_score = [*_of_histograms(now.bins, fine, BINS), *_of_histograms(now.bins, fine, FINE)]
-    parted = np.stack([shares, 1 - shares], 1)
-    of_share = 2 * [*densities(now.share_bins, parted, side)]
+    parted = np.stack([1 - shares, shares], 1)
+    of_share = 2 * [*densities(now.share_bins, parted, inside)]
     factor = np.concatenate(
-        [[*of_score, *tilted(p)], [*of_share, *multiplied(1 - shares, side)]], axis=1
+        [[*of_score, *tilted(p)], [*of_share, *multiplied(shares, inside)]], axis=1
     )
     start = waiting(now.images) - waiting(now.images + 1)
     return Monitors(
         now.seen,
         now.labels,
         _remembered(now.bins, fine),
-        _remembered(now.share_bins, side),
+        _remembered(now.share_bins, inside),
         np.minimum((now.begun + start) * factor, LARGEST),
         now.images + 1,
     )

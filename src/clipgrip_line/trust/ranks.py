@@ -59,19 +59,3 @@ class Ranks:
         self._blocks[self._each, high] += 1
         self._n += 1
         return np.asarray((below + chance * equal) / self._n, dtype=float)
-
-
-def share_p_values(seen: Counts, label: Codes | int, chance: Values) -> Values:
-    """(..., C) p-values of an image of class ``label`` (...): "is it of this class", after ``seen`` (..., C) of each.
-
-    Those of a class stand above all others.
-    """
-    n, inside = seen.sum(-1, keepdims=True), _is_of(label, seen.shape[-1])
-    others = chance * (n - seen + 1)
-    p = np.where(inside, n - seen + chance * (seen + 1), others) / (n + 1)
-    return np.asarray(p, dtype=float)
-
-
-def _is_of(label: Codes | int, classes: int) -> NDArray[np.bool_]:
-    """(..., C) whether each class is the one of ``label`` (...)."""
-    return np.asarray(np.asarray(label)[..., None] == np.arange(classes))

@@ -37,13 +37,8 @@ def distances(embeds: Values, anchors: NDArray[np.floating[Any]]) -> Values:
     return 1 - np.partition(near, -k, axis=1)[:, -k:].mean(1, dtype=float)
 
 
-def chances_of(contents: Sequence[str], monitors: int) -> Values:
-    """(N, monitors) uniform numbers from content hashes: a start that is run again breaks ties in the same way."""
-    return np.array(
-        [
-            np.random.default_rng(list(sha256(b"ties" + bytes.fromhex(one)).digest())).random(
-                monitors
-            )
-            for one in contents
-        ]
-    ).reshape(-1, monitors)
+def chances_of(contents: Sequence[str]) -> Values:
+    """(N, M) uniform numbers from content hashes: a start that is run again breaks ties in the same way."""
+    seeds = [list(sha256(b"ties" + bytes.fromhex(one)).digest()) for one in contents]
+    found = [np.random.default_rng(seed).random(len(SCORES)) for seed in seeds]
+    return np.array(found).reshape(-1, len(SCORES))
