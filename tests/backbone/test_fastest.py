@@ -11,7 +11,7 @@ from embedded import with_texts
 from projects import Place, project
 
 from clipgrip import config
-from clipgrip.backbone import clip, speed
+from clipgrip.backbone import device
 from clipgrip.backbone import fastest as module
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.backbone.clip import ClipBackbone
@@ -40,7 +40,7 @@ def measuring(monkeypatch: pytest.MonkeyPatch, rates: dict[str, float]) -> list[
         calls.append(seconds)
         return rates
 
-    monkeypatch.setattr(speed, "measure", measure)
+    monkeypatch.setattr(module, "measure", measure)
     return calls
 
 
@@ -119,7 +119,7 @@ def test_a_processor_that_multiplies_bfloat16_takes_torch_unmeasured(
 def test_the_question_is_the_precisions_own() -> None:
     with pytest.MonkeyPatch.context() as patch:
         for answer in (True, False):
-            patch.setattr(clip, "_multiplies_bfloat16", lambda _, answer=answer: answer)
+            patch.setattr(device, "_multiplies_bfloat16", lambda _, answer=answer: answer)
             assert multiplies_bfloat16() is answer
 
 

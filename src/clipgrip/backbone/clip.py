@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,17 +14,15 @@ from PIL import Image
 from clipgrip.backbone import processors
 from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint, pick
+from clipgrip.backbone.device import DTYPES, Precision, choose_precision, device_named
 from clipgrip.backbone.engine import Engine, check_engine, has_choice, on_engine, suffix
 from clipgrip.backbone.families import FAMILIES, ImageSide, TowerSource
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import AGAIN, one_sentence
-from clipgrip.errors import BackboneError, ConfigError, among
+from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
 from clipgrip_line import preprocess
-
-Precision = Literal["auto", "float32", "bfloat16"]
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class ClipBackbone:
@@ -145,37 +142,3 @@ def _reopened(
     found = ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
     check_same(found, fingerprint)
     return found
-
-
-def choose_precision(precision: str, device: torch.device) -> str:
-    """The name of a dtype; ``auto`` is bfloat16 where the processor multiplies it natively."""
-    if precision == "auto":
-        return "bfloat16" if _multiplies_bfloat16(device) else "float32"
-    if precision not in DTYPES:
-        known = ("auto", *DTYPES)
-        raise ConfigError(
-            'precision "{precision}" is unknown; known are {known}.{nearest}',
-            precision=precision,
-            **among(precision, known),
-        )
-    return precision
-
-
-def _multiplies_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in checks)
-
-
-def device_named(name: str) -> torch.device:
-    """ConfigError where it cannot be used here."""
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        first = str(error).splitlines()[0]
-        raise ConfigError(
-            'device "{name}" cannot be used here: {first} Use "cpu".', name=name, first=first
-        ) from error
-    return device

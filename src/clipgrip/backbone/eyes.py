@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from clipgrip.backbone.added import added_models
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.checkpoint import knows_words
-from clipgrip.backbone.clip import ClipBackbone, Precision
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.device import Precision
 from clipgrip.backbone.names import AUTO, TEXTURE
 from clipgrip.backbone.registry import (
     EYES,

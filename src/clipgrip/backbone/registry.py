@@ -20,7 +20,8 @@ from clipgrip.backbone.checkpoint import (
     how_to_convert,
     knows_words,
 )
-from clipgrip.backbone.clip import ClipBackbone, Precision
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.device import Precision
 from clipgrip.backbone.engine import Engine
 from clipgrip.backbone.names import NANO
 from clipgrip.errors import BackboneError, among

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from clipgrip.backbone import processors
 from clipgrip.backbone.checkpoint import Checkpoint
-from clipgrip.backbone.clip import DTYPES, Precision, choose_precision, device_named
+from clipgrip.backbone.device import DTYPES, Precision, choose_precision, device_named
 from clipgrip.backbone.full import FullImage
 from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import one_sentence
