@@ -77,7 +77,7 @@ def test_every_family_with_a_learned_text(family: str, place: Place, tmp_path: P
 
 
 @pytest.mark.parametrize("family", ["clip", "metaclip-2", "altclip"])
-@pytest.mark.parametrize("prompt", ["visual", "multimodal"])
+@pytest.mark.parametrize("prompt", ["visual", "visual-deep", "multimodal"])
 @pytest.mark.parametrize("preset", ["default", "paper"])
 def test_prompts_in_the_image_tower(
     family: str, prompt: str, preset: str, place: Place, tmp_path: Path
