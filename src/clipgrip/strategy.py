@@ -164,16 +164,10 @@ def rounds(
         # a head of the answers as they were says nothing new
         beside = None if by == ZERO_SHOT else head
         probs, joint = joined(learner, task, pseudolabels, teacher, beside)
-        changed = changed_share(
-            *(_open_answers(answers, task) for answers in (reached.probs, probs))
-        )
+        changed = changed_share(_open_answers(reached.probs, task), _open_answers(probs, task))
         done = Round(number, k, pseudolabels, learner, probs, changed)
         done = replace(done, refined_by=by, why=why, evidence=evidence, joint=joint)
-        past = reached.past
-        if watch:
-            summary = watch.summary(done, reached.probs)
-            past = (*past, summary)
-            done = replace(done, summary=summary, stop=watch.stop(past))
+        done, past = (done, reached.past) if watch is None else watch.over_round(done, reached)
         yield done
         reached = Reached(number, probs, changed, reached.probs, reached.zero_shot, past)
 
@@ -229,6 +223,12 @@ class Watch:
     def stop(self, past: Sequence[Summary]) -> Stop | None:
         """What the rules say after these rounds."""
         return first_stop([self.of_zero_shot, *past], self.names)
+
+    def over_round(self, done: Round, reached: Reached) -> tuple[Round, tuple[Summary, ...]]:
+        """The round with its summary and what the rules say of it, and the summaries up to it."""
+        summary = self.summary(done, reached.probs)
+        past = (*reached.past, summary)
+        return replace(done, summary=summary, stop=self.stop(past)), past
 
     def summary(self, done: Round, before: Probs) -> Summary:
         """What a round looks like without the truth; ``before`` (N, C) are the answers that labeled it."""
