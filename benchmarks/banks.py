@@ -18,15 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from benchmarks.features import array_of, eye_of_photographs, unit
+from benchmarks.features import unit
 from benchmarks.few_labels import ours
-from benchmarks.labeled_sets import MOST, Set, loaded
+from benchmarks.labeled_sets import MOST, PHOTOGRAPHS, Set, with_eye
 from benchmarks.record import machine, record
 from benchmarks.supervised import logistic
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-PHOTOGRAPHS = ("steel", "parts", "trash")
 SETS = ("caltech58", "caltech100", "dtd10", *PHOTOGRAPHS)
 
 
@@ -48,22 +47,6 @@ def main() -> None:
                 rows.append(measured(data, eye, shots, chosen.seeds))
                 print(_line(rows[-1]), flush=True)
                 record(chosen.name, {"seeds": chosen.seeds, "rows": rows})
-
-
-def with_eye(name: str) -> tuple[Set, Floats]:
-    """A set as CLIP sees it, with texts where there are some, and (N, E) of the eye."""
-    if name in PHOTOGRAPHS:
-        return loaded(name), eye_of_photographs(name)
-    read = array_of({"dtd10": "two-encoders-dtd10"}.get(name, "two-encoders-caltech101"))
-    clip, eye = unit(read("clip_embeds")), read("eye_embeds").astype(np.float32)
-    labels = read("labels").astype(np.int64)
-    if name != "caltech58":
-        return Set(name, clip, labels, None), eye
-    named = read("text_classes").astype(np.int64)
-    place = np.full(labels.max() + 1, -1)
-    place[named] = np.arange(len(named))
-    rows = np.flatnonzero(place[labels] >= 0)
-    return Set(name, clip[rows], place[labels[rows]], unit(read("class_embeds"))), eye[rows]
 
 
 def measured(data: Set, eye: Floats, shots: int, seeds: int) -> dict[str, Any]:

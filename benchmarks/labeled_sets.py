@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.features import array_of, photographs, unit
+from benchmarks.features import array_of, eye_of_photographs, photographs, unit
 from clipgrip.backbone.registry import load_backbone
 
 Floats = NDArray[np.float32]
@@ -19,6 +19,7 @@ SETS = (
     *("steel", "trash", "parts", "digits", "surfaces"),
     *("caltech58", "imagenet100", "dtd", "flowers", "caltech100", "dtd10"),
 )
+PHOTOGRAPHS = ("steel", "parts", "trash")
 BANKED = ("steel", "trash", "parts", "caltech58", "caltech100", "dtd10")
 """Sets that a second encoder has seen too."""
 MOST = 2000
@@ -70,17 +71,31 @@ class Draw:
         return np.concatenate(self.halves)
 
 
+def with_eye(name: str) -> tuple[Set, Floats]:
+    """A set as CLIP sees it, with texts where there are some, and (N, E) of the eye."""
+    if name in PHOTOGRAPHS:
+        return loaded(name), eye_of_photographs(name)
+    read = array_of({"dtd10": "two-encoders-dtd10"}.get(name, "two-encoders-caltech101"))
+    clip, eye = unit(read("clip_embeds")), read("eye_embeds").astype(np.float32)
+    labels = read("labels").astype(np.int64)
+    if name != "caltech58":
+        return Set(name, clip, labels, None), eye
+    named = read("text_classes").astype(np.int64)
+    place = np.full(labels.max() + 1, -1)
+    place[named] = np.arange(len(named))
+    rows = np.flatnonzero(place[labels] >= 0)
+    return Set(name, clip[rows], place[labels[rows]], unit(read("class_embeds"))), eye[rows]
+
+
 def with_second_bank(name: str) -> Set:
     """One of ``BANKED``, with the second encoder's columns beside the first's."""
-    from benchmarks.banks import with_eye  # which imports this module
-
     data, eye = with_eye(name)
     return data.beside(eye)
 
 
 def loaded(name: str) -> Set:
     """One of ``SETS``; SystemExit where its files are absent."""
-    if name in ("steel", "trash", "parts"):
+    if name in PHOTOGRAPHS:
         return Set(name, *photographs(name))
     if name in ("digits", "surfaces"):
         return _demo(name)

@@ -29,8 +29,9 @@ from benchmarks.image_encoding import load_images, timed
 from benchmarks.random_clip import write_model
 from benchmarks.record import record
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.method import PRESETS, untuned
+from clipgrip.method import PRESETS
 from clipgrip.prompts.base import Prompt
+from clipgrip.starts import untuned
 
 KINDS = ("visual", "multimodal")
 

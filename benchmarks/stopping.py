@@ -27,10 +27,11 @@ from benchmarks.research.stops import RULES
 from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
-from clipgrip.method import PRESETS, Method, learn, schedule, untuned
+from clipgrip.method import PRESETS, Method, learn, schedule
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.pseudolabel.stop import Summary, first_stop
+from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Watch
 from clipgrip.training.loop import Recipe
 

@@ -95,6 +95,19 @@ def test_what_the_architecture_names_is_there() -> None:
             folder = source / names[1].split()[0]
 
 
+def test_what_the_architecture_tells_to_write_and_to_test_stands_where_it_says() -> None:
+    table = _text("architecture.md").split("## To add something")[1].split("\n## ")[0]
+    named = set(re.findall(r"`(?:python )?([\w/]+(?:\.py|/))[ `]", table))
+    assert len(named) > 30
+    places = (ROOT, ROOT / "src", *(ROOT / "src" / one for one in ("clipgrip", "clipgrip_line")))
+    files = {path.name for place in ("src", "tests") for path in (ROOT / place).rglob("*.py")}
+    for name in sorted(named):
+        assert any((place / name).exists() for place in places) or name in files, name
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
+    for constant in set(re.findall(r"`(_?[A-Z]{4,})`", table)):
+        assert re.search(rf"^{constant}\b.* = ", source, re.MULTILINE), constant
+
+
 def test_the_reference_holds_every_public_name_and_names_nothing_else() -> None:
     text = _text("api.md")
     shown = re.findall(r"^::: (\S+)$", text, re.MULTILINE)

@@ -14,13 +14,14 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule, untuned
+from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.pseudolabel import Refinement
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.pseudolabel.select import SELECTORS
 from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context
+from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Round
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES

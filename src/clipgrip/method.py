@@ -26,7 +26,6 @@ from clipgrip.pseudolabel.select import selector
 from clipgrip.pseudolabel.select.chosen import Context
 from clipgrip.pseudolabel.stop import RULES, check_rules
 from clipgrip.seeds import generator
-from clipgrip.starts import untuned as untuned
 from clipgrip.strategy import Reached, Round, Watch, rounds
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe

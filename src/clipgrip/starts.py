@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.given import GivenModel
 from clipgrip.errors import ConfigError
+from clipgrip.method import Method
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.residual import ResidualPrompt
@@ -16,9 +16,6 @@ from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.prompts.visual import VisualPrompt, class_tokens, random_tokens
 from clipgrip.seeds import generator
-
-if TYPE_CHECKING:
-    from clipgrip.method import Method
 
 
 def untuned(

@@ -33,13 +33,17 @@ from clipgrip.types import ImageEmbeds, Probs, SomeProbs
 
 @dataclass(frozen=True)
 class Round:
-    """What one round chose and learned. ``probs`` (N, C) are the new learner's answers for the pool."""
+    """What one round chose and learned."""
 
     number: int
+    """From 1: zero-shot is no round."""
     k: int
+    """The most pseudolabels that a class could get."""
     pseudolabels: PseudoLabels
     learner: PromptLearner
+    """The tuned prompt on the pool."""
     probs: Probs
+    """(N, C) what it answers for the pool."""
     changed: float
     """Share of the unlabeled images whose answer differs from that of the round before."""
     summary: Summary | None = None
@@ -126,11 +130,17 @@ def rounds(
 ) -> Iterator[Round]:
     """Yield each round after ``reached`` when it is finished; resuming is reaching further.
 
+    ``ks``, the pseudolabels per class in each round, make FPL, IFPL or GRIP of it (`pseudolabel.schedule`; Menghini,
+    Delworth, Bach, NeurIPS 2023, arXiv 2306.01669, section 3); a k of 0 tunes on the labels alone.
+
     Every round tunes from the untuned prompt. Once fewer than ``stop_below`` of the answers change, only the last k
     is left to run, and nothing where the last k has just been run. A stop of ``watch`` is the last. ``keeper`` lets a
     training go on in its middle. ``teacher`` joins each prompt's answers with what labels say; without one a ``head``
     of such settings joins them with what the pseudolabels say. ``context`` is what selection may know of the pool that
     no round changes: embeddings, other models' answers, the temperature.
+
+    Raises:
+        ConfigError: ``context`` lacks what ``select`` needs, or ``watch`` names an unknown rule.
     """
     while reached.number < len(ks) and not (watch and watch.stop(reached.past)):
         settled = reached.changed < stop_below
@@ -154,16 +164,10 @@ def rounds(
         # a head of the answers as they were says nothing new
         beside = None if by == ZERO_SHOT else head
         probs, joint = joined(learner, task, pseudolabels, teacher, beside)
-        changed = changed_share(
-            *(_open_answers(answers, task) for answers in (reached.probs, probs))
-        )
+        changed = changed_share(_open_answers(reached.probs, task), _open_answers(probs, task))
         done = Round(number, k, pseudolabels, learner, probs, changed)
         done = replace(done, refined_by=by, why=why, evidence=evidence, joint=joint)
-        past = reached.past
-        if watch:
-            summary = watch.summary(done, reached.probs)
-            past = (*past, summary)
-            done = replace(done, summary=summary, stop=watch.stop(past))
+        done, past = (done, reached.past) if watch is None else watch.over_round(done, reached)
         yield done
         reached = Reached(number, probs, changed, reached.probs, reached.zero_shot, past)
 
@@ -219,6 +223,12 @@ class Watch:
     def stop(self, past: Sequence[Summary]) -> Stop | None:
         """What the rules say after these rounds."""
         return first_stop([self.of_zero_shot, *past], self.names)
+
+    def over_round(self, done: Round, reached: Reached) -> tuple[Round, tuple[Summary, ...]]:
+        """The round with its summary and what the rules say of it, and the summaries up to it."""
+        summary = self.summary(done, reached.probs)
+        past = (*reached.past, summary)
+        return replace(done, summary=summary, stop=self.stop(past)), past
 
     def summary(self, done: Round, before: Probs) -> Summary:
         """What a round looks like without the truth; ``before`` (N, C) are the answers that labeled it."""

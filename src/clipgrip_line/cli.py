@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
 
 from clipgrip_line import __version__
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import system_sentence
-from clipgrip_line.parsing import LANG, Parser, named_language, speaking, words_in
+from clipgrip_line.parsing import Parser, document, named_language, speaking, words_in, words_of
 from clipgrip_line.sentences import Sentence, mark
-from clipgrip_line.words import LANGUAGES, Language, Words
+from clipgrip_line.words import LANGUAGES, Words
 
 ABOUT = mark("A model in one file, at work without the training stack.")
 LANGUAGE = mark("language of what is printed [default: CLIPGRIP_LANG, else en]")
@@ -101,22 +99,6 @@ def command_first(words: Sequence[str]) -> list[str]:
     while at < len(words) and words[at].startswith(("--lang", "--json")):
         at += 2 if words[at] == "--lang" else 1
     return [*words[at : at + 1], *words[:at], *words[at + 1 :]]
-
-
-def words_of(args: argparse.Namespace) -> Words:
-    """In the language that was asked for, else that of the environment, else English."""
-    return words_in(args.lang or os.environ.get(LANG, ""))
-
-
-def asked_language(args: argparse.Namespace) -> Language | None:
-    """The one that was asked for; None where nobody said."""
-    named = args.lang or os.environ.get(LANG, "")
-    return words_in(named).language if named in LANGUAGES else None
-
-
-def document(facts: Any) -> str:
-    """What ``--json`` prints."""
-    return json.dumps(facts, ensure_ascii=False, indent=1, default=str)
 
 
 def _failed(args: argparse.Namespace, sentence: str, kind: str, code: int) -> int:

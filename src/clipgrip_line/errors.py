@@ -16,7 +16,9 @@ class ClipgripError(Exception):
     """
 
     exit_code = 2
+    """Of the command that it ends."""
     http_status = 400
+    """Of the request that it refuses."""
 
     def __init__(self, text: str = "", /, **values: object) -> None:
         self.sentence = Sentence(text, **values) if values else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -51,6 +52,22 @@ def named_language(words: Sequence[str]) -> str:
 def words_in(named: str) -> Words:
     """That language, else English."""
     return Words(cast(Language, named if named in LANGUAGES else "en"))
+
+
+def words_of(args: argparse.Namespace) -> Words:
+    """In the language that was asked for, else that of the environment, else English."""
+    return words_in(args.lang or os.environ.get(LANG, ""))
+
+
+def asked_language(args: argparse.Namespace) -> Language | None:
+    """The one that was asked for; None where nobody said."""
+    named = args.lang or os.environ.get(LANG, "")
+    return words_in(named).language if named in LANGUAGES else None
+
+
+def document(facts: Any) -> str:
+    """What ``--json`` prints."""
+    return json.dumps(facts, ensure_ascii=False, indent=1, default=str)
 
 
 @contextmanager
@@ -148,7 +165,5 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """The sentence, and code 2."""
         if Parser.as_json:
-            from clipgrip_line.cli import document
-
             print(document({"error": message, "kind": "Usage"}))
         super().error(message)

@@ -17,7 +17,8 @@ from PIL import Image
 from tiny import make_tiny_clip
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.clip import ClipBackbone, choose_precision
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.device import choose_precision
 from clipgrip.errors import BackboneError, ConfigError
 
 

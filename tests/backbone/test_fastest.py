@@ -11,7 +11,7 @@ from embedded import with_texts
 from projects import Place, project
 
 from clipgrip import config
-from clipgrip.backbone import clip, speed
+from clipgrip.backbone import device
 from clipgrip.backbone import fastest as module
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.backbone.clip import ClipBackbone
@@ -40,7 +40,7 @@ def measuring(monkeypatch: pytest.MonkeyPatch, rates: dict[str, float]) -> list[
         calls.append(seconds)
         return rates
 
-    monkeypatch.setattr(speed, "measure", measure)
+    monkeypatch.setattr(module, "measure", measure)
     return calls
 
 
@@ -97,7 +97,7 @@ def test_a_model_on_the_automatic_engine_is_the_model_on_the_chosen_one(
     root: Path, monkeypatch: pytest.MonkeyPatch, tiny_clip: Path
 ) -> None:
     for chosen in ("onnx", "torch"):
-        monkeypatch.setattr(module, "fastest", lambda chosen=chosen: chosen)
+        monkeypatch.setattr("clipgrip.backbone.engine.fastest", lambda chosen=chosen: chosen)
         automatic = ClipBackbone("t", tiny_clip, engine="auto")
         named = ClipBackbone("t", tiny_clip, engine=chosen)  # type: ignore[arg-type]
         assert automatic.engine == chosen
@@ -119,7 +119,7 @@ def test_a_processor_that_multiplies_bfloat16_takes_torch_unmeasured(
 def test_the_question_is_the_precisions_own() -> None:
     with pytest.MonkeyPatch.context() as patch:
         for answer in (True, False):
-            patch.setattr(clip, "_multiplies_bfloat16", lambda _, answer=answer: answer)
+            patch.setattr(device, "_multiplies_bfloat16", lambda _, answer=answer: answer)
             assert multiplies_bfloat16() is answer
 
 
@@ -159,17 +159,17 @@ def test_a_run_has_the_engine_that_was_chosen_and_goes_on_with_it(
         return run(project(place, tiny_clip, root / to, **given), notes)
 
     notes = Notes()
-    monkeypatch.setattr(module, "fastest", lambda: "onnx")
+    monkeypatch.setattr("clipgrip.backbone.engine.fastest", lambda: "onnx")
     first, named = ran(None, "a"), ran("onnx", "b")
     assert first.metrics["settings"]["engine"] == "onnx"
     assert first.run.id == named.run.id
-    monkeypatch.setattr(module, "fastest", lambda: "torch")
+    monkeypatch.setattr("clipgrip.backbone.engine.fastest", lambda: "torch")
     again = ran(None, "a")
     assert (again.folder, again.run.id) == (first.folder, first.run.id)
     plain, asked = ran(None, "c"), ran("torch", "d")
     assert plain.run.id == asked.run.id != first.run.id
     assert "engine" not in plain.metrics["settings"]
-    monkeypatch.setattr(module, "fastest", lambda: "onnx")
+    monkeypatch.setattr("clipgrip.backbone.engine.fastest", lambda: "onnx")
     assert ran(None, "c").run.id == plain.run.id
     assert ran("torch", "e").run.id == plain.run.id
     assert not any("ONNX" in line for line in notes.lines)
@@ -181,7 +181,7 @@ def test_eight_bits_of_a_run_in_the_folder_are_not_taken_unasked(
     options = {"strategy": "zero-shot"}
     rounded = run(project(place, tiny_clip, root / "a", **options, engine="onnx-int8"))
     assert rounded.metrics["settings"]["engine"] == "onnx-int8"
-    monkeypatch.setattr(module, "fastest", lambda: "torch")
+    monkeypatch.setattr("clipgrip.backbone.engine.fastest", lambda: "torch")
     other = run(project(place, tiny_clip, root / "a", **options))
     assert "engine" not in other.metrics["settings"]
     assert other.folder != rounded.folder

@@ -61,7 +61,7 @@ def test_a_hostile_index_is_refused_in_one_sentence(named: Any, folder: Path) ->
 
 def test_a_mean_that_is_one_number_counts_for_all_colours(folder: Path) -> None:
     keys(IMAGES, image_mean=0.5, image_std=0.25)(folder)
-    assert ClipBackbone("m", folder)._preprocess.mean == (0.5, 0.5, 0.5)
+    assert ClipBackbone("m", folder).steps.mean == (0.5, 0.5, 0.5)
 
 
 def test_a_model_without_tokenizer_names_what_is_missing(folder: Path) -> None:

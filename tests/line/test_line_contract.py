@@ -77,7 +77,7 @@ def test_every_family_with_a_learned_text(family: str, place: Place, tmp_path: P
 
 
 @pytest.mark.parametrize("family", ["clip", "metaclip-2", "altclip"])
-@pytest.mark.parametrize("prompt", ["visual", "multimodal"])
+@pytest.mark.parametrize("prompt", ["visual", "visual-deep", "multimodal"])
 @pytest.mark.parametrize("preset", ["default", "paper"])
 def test_prompts_in_the_image_tower(
     family: str, prompt: str, preset: str, place: Place, tmp_path: Path
@@ -188,7 +188,7 @@ def test_a_folder_that_an_estimator_saved_is_bundled_with_drawn_pictures(
 ) -> None:
     predictor = Predictor.open(finished)
     parts = predictor.learned, predictor.facts, predictor.class_embeds, predictor.joint
-    checkpoint.save_folder(tmp_path / "saved", *parts)
+    checkpoint.PromptFiles(*parts).save(tmp_path / "saved")
     model = bundled(tmp_path / "saved", tmp_path / "a.clipgrip")
     assert (model.info["golden_drawn"], model.info["reference"]) == (True, False)
 

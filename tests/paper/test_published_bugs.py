@@ -24,12 +24,13 @@ from clipgrip.bench.source import from_known
 from clipgrip.data.known import KNOWN
 from clipgrip.data.splits import few_shots, paper_seen
 from clipgrip.data.task import Task, ssl, trzsl, ul
-from clipgrip.method import PRESETS, Method, learn, untuned
+from clipgrip.method import PRESETS, Method, learn
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.pseudolabel import balanced
 from clipgrip.pseudolabel.schedule import grip
 from clipgrip.runs.pipeline import run
 from clipgrip.seeds import generator
+from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Round
 from clipgrip.training import learner
 from clipgrip.training.learner import PromptLearner

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from builders import backbone, clip_model, full_text_features
 
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.method import PRESETS, untuned
+from clipgrip.method import PRESETS
 from clipgrip.prompts.classifier import cosine_logits, predict_proba, zero_shot
 from clipgrip.prompts.templates import as_templates, check_template, fill, first_template
 from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.starts import untuned
 from clipgrip.template_files import expand
 
 

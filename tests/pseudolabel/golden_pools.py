@@ -22,9 +22,10 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.surfaces import DEMO_DOMAIN, SURFACE_CLASSES, render_surface
 from clipgrip.data.task import ssl, ul
-from clipgrip.method import PRESETS, REVISION, learn, schedule, untuned
+from clipgrip.method import PRESETS, REVISION, learn, schedule
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.pseudolabel.refine import REFINERS, refined, refined_answers
+from clipgrip.starts import untuned
 from clipgrip.strategy import Reached
 
 GOLDEN = Path(__file__).with_name("golden.json")

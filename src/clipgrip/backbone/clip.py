@@ -5,30 +5,22 @@ from __future__ import annotations
 import functools
 import math
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
-import torch
-from jaxtyping import UInt8
-from PIL import Image
 
 from clipgrip.backbone import processors
 from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint, pick
+from clipgrip.backbone.device import DTYPES, Precision, choose_precision, device_named
 from clipgrip.backbone.engine import Engine, check_engine, has_choice, on_engine, suffix
-from clipgrip.backbone.families import FAMILIES, ImageSide, TowerSource
+from clipgrip.backbone.families import FAMILIES, TowerSource
+from clipgrip.backbone.folder_eye import FolderEye
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import AGAIN, one_sentence
-from clipgrip.errors import BackboneError, ConfigError, among
-from clipgrip.types import ImageEmbeds
+from clipgrip.errors import BackboneError
 from clipgrip_line import preprocess
 
-Precision = Literal["auto", "float32", "bfloat16"]
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
-
-class ClipBackbone:
+class ClipBackbone(FolderEye):
     """Image and text tower of one checkpoint, of any family; the text tower is read when it is first asked for."""
 
     def __init__(
@@ -63,12 +55,12 @@ class ClipBackbone:
         self.fingerprint = self._checkpoint.fingerprint()
         self._family = FAMILIES[self._checkpoint.config["model_type"]]
         settings = processors.complete(self._checkpoint.preprocessor, self._family.processor)
-        self._preprocess = preprocess.Preprocess.from_config(settings)
+        self.steps = preprocess.Preprocess.from_config(settings)
         self.image_size = self._image_size()
         self._source = TowerSource(self._checkpoint, self._device)
-        tower = self._family.image(self._source, self._preprocess, DTYPES[self.precision])
-        self._tower = on_engine(tower, self.engine, self.fingerprint)
-        self.embed_dim = self._tower.embed_dim
+        tower = self._family.image(self._source, self.steps, DTYPES[self.precision])
+        self.image_tower = on_engine(tower, self.engine, self.fingerprint)
+        self.embed_dim = self.image_tower.embed_dim
         scale = pick(self._checkpoint.tensors("logit_scale"), "logit_scale")
         self.logit_scale = math.exp(float(scale))
         if not math.isfinite(self.logit_scale):
@@ -79,22 +71,6 @@ class ClipBackbone:
             )
 
     @property
-    def revision(self) -> str | None:
-        """The hub's commit, where the model lies in the Hugging Face cache."""
-        folder = self._checkpoint.folder
-        return folder.name if folder.parent.name == "snapshots" else None
-
-    @property
-    def steps(self) -> preprocess.Preprocess:
-        """What is done to a picture first."""
-        return self._preprocess
-
-    @property
-    def image_tower(self) -> ImageSide:
-        """What computes the embeddings."""
-        return self._tower
-
-    @property
     def image_key(self) -> str:
         """Names everything but the picture that determines an image embedding."""
         return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}{suffix(self.engine)}"
@@ -102,9 +78,9 @@ class ClipBackbone:
     @functools.cached_property
     def image_prompts(self) -> ImageTower | None:
         """The image tower as visual prompts see it, on torch; None where transformers' own modules compute it."""
-        tower = self._tower
+        tower = self.image_tower
         if self.engine != "torch":
-            tower = self._family.image(self._source, self._preprocess, DTYPES[self.precision])
+            tower = self._family.image(self._source, self.steps, DTYPES[self.precision])
         return tower if isinstance(tower, ImageTower) else None
 
     @functools.cached_property
@@ -113,18 +89,9 @@ class ClipBackbone:
         with one_sentence(self.folder):
             return self._family.text(self._source)
 
-    def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-        """Resize and crop one RGB image as the model's own image processor does, before rescaling."""
-        return self._preprocess(image)
-
-    def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
-        """Unit vectors (B, D), float32, on the backbone's device."""
-        with one_sentence(self.folder):
-            return self._tower(torch.from_numpy(np.ascontiguousarray(pixels)))
-
     def _image_size(self) -> int:
         """Pixels on an edge of what the tower takes; BackboneError where the preprocessor makes others."""
-        config, made = self._checkpoint.config, self._preprocess.output_size
+        config, made = self._checkpoint.config, self.steps.output_size
         vision = (config.get("vision_config") or {}) | (config.get("vision_config_dict") or {})
         size = int(vision.get("image_size", 224))
         if made != (size, size):
@@ -145,37 +112,3 @@ def _reopened(
     found = ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
     check_same(found, fingerprint)
     return found
-
-
-def choose_precision(precision: str, device: torch.device) -> str:
-    """The name of a dtype; ``auto`` is bfloat16 where the processor multiplies it natively."""
-    if precision == "auto":
-        return "bfloat16" if _multiplies_bfloat16(device) else "float32"
-    if precision not in DTYPES:
-        known = ("auto", *DTYPES)
-        raise ConfigError(
-            'precision "{precision}" is unknown; known are {known}.{nearest}',
-            precision=precision,
-            **among(precision, known),
-        )
-    return precision
-
-
-def _multiplies_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in checks)
-
-
-def device_named(name: str) -> torch.device:
-    """ConfigError where it cannot be used here."""
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        first = str(error).splitlines()[0]
-        raise ConfigError(
-            'device "{name}" cannot be used here: {first} Use "cpu".', name=name, first=first
-        ) from error
-    return device

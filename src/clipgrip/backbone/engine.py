@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from clipgrip.backbone.families import ImageSide
+from clipgrip.backbone.fastest import fastest
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.errors import BackboneError, ConfigError, among
 
@@ -34,8 +35,6 @@ def check_engine(engine: str, device: torch.device, precision: str, model_type: 
     if engine == AUTO:
         if not has_choice(engine, device, precision, model_type):
             return "torch"
-        from clipgrip.backbone.fastest import fastest
-
         return fastest()
     if engine not in ENGINES:
         known = (*ENGINES, AUTO)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from clipgrip.backbone.added import added_models
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.checkpoint import knows_words
-from clipgrip.backbone.clip import ClipBackbone, Precision
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.device import Precision
 from clipgrip.backbone.names import AUTO, TEXTURE
 from clipgrip.backbone.registry import (
     EYES,
@@ -24,7 +25,7 @@ from clipgrip.errors import BackboneError, among
 SHIPPED = {TEXTURE: Texture}
 
 
-def load_eye(name: str, *, precision: Precision = "auto", online: bool | None = None) -> Eye:
+def load_eye(name: str, *, precision: Precision = "auto") -> Eye:
     """The eye called so: one that ships, or a model by name or folder; a CLIP model's image tower is an eye too.
 
     BackboneError: it is not here, or its files cannot be used; the message says what to do.
@@ -32,7 +33,7 @@ def load_eye(name: str, *, precision: Precision = "auto", online: bool | None = 
     if name in SHIPPED:
         return SHIPPED[name]()
     try:
-        folder = find_folder(name, online=may_download() if online is None else online)
+        folder = find_folder(name, online=may_download())
     except BackboneError as error:
         if re.search(r"[/\\@]", name):
             raise

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from clipgrip.backbone.cache import default_root
-from clipgrip.backbone.clip import choose_precision
+from clipgrip.backbone.device import choose_precision
+from clipgrip.backbone.speed import measure
 from clipgrip.errors import CacheError
 from clipgrip.files import write_text_atomic
 from clipgrip.sentences import mark
@@ -63,8 +64,6 @@ def is_installed() -> bool:
 
 def measured(seconds: float) -> dict[str, float]:
     """Images a second by engine and precision; remembered where the cache's folder can be written."""
-    from clipgrip.backbone.speed import measure
-
     rates = measure(seconds)
     _remember(rates)
     return rates

@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from clipgrip.backbone.base import ImagePrompts, Tails
-from clipgrip.backbone.clip import Precision
+from clipgrip.backbone.device import Precision
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.data.classes import canonical
 from clipgrip.errors import BackboneError, PromptError, nearest

@@ -60,9 +60,9 @@ def float_tower(parts: TowerParts) -> OnnxTower:
     return OnnxTower(written(parts).SerializeToString(), one_by_one=False)
 
 
-def int8_tower(parts: TowerParts, fingerprint: str, root: Path | None = None) -> OnnxTower:
+def int8_tower(parts: TowerParts, fingerprint: str) -> OnnxTower:
     """The tower with matrix products of 8-bit numbers; quantised once per model, then read from the cache folder."""
-    path = (root or default_root()) / f"onnx-v{FORMAT}" / f"{fingerprint[:40]}-int8.onnx"
+    path = default_root() / f"onnx-v{FORMAT}" / f"{fingerprint[:40]}-int8.onnx"
     model = _prepared(path)
     if model is None:
         model = quantised(written(parts))

@@ -20,7 +20,8 @@ from clipgrip.backbone.checkpoint import (
     how_to_convert,
     knows_words,
 )
-from clipgrip.backbone.clip import ClipBackbone, Precision
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.device import Precision
 from clipgrip.backbone.engine import Engine
 from clipgrip.backbone.names import NANO
 from clipgrip.errors import BackboneError, among
@@ -92,7 +93,19 @@ def load_backbone(
 ) -> ClipBackbone:
     """The model called ``nano``, lying in a folder, added by hand, or named as on the Hugging Face hub.
 
-    Nothing is downloaded unless ``online`` or the environment variable CLIPGRIP_ONLINE=1 says so.
+    Its ``encode_image`` gives unit vectors (B, D) of pictures (B, H, W, 3) as its ``preprocess`` makes them.
+
+    Args:
+        name: NAME@REVISION pins a model of the hub to a commit or a tag.
+        device: as torch names it.
+        precision: "float32", "bfloat16", or "auto": the second where the processor multiplies it natively.
+        engine: "torch", "onnx", "onnx-int8", or "auto": the faster of the first two here.
+        online: whether it may be downloaded; None: where the environment variable CLIPGRIP_ONLINE is 1.
+
+    Raises:
+        BackboneError: it is not here, or its files cannot be used; the message says how to bring it.
+        ConfigError: the device, the precision or the engine is unknown or cannot be used here.
+        MissingPackage: the engine needs ONNX Runtime, which is not installed.
     """
     folder = find_folder(name, online=may_download() if online is None else online)
     backbone = ClipBackbone(name, folder, device=device, precision=precision, engine=engine)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from clipgrip.backbone.clip import choose_precision
+from clipgrip.backbone.device import choose_precision
 from clipgrip.backbone.image_tower import ImageTower, VisionShape
 from clipgrip.errors import MissingPackage
 from clipgrip_line.preprocess import Preprocess

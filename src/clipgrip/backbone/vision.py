@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from clipgrip.backbone import processors
 from clipgrip.backbone.checkpoint import Checkpoint
-from clipgrip.backbone.clip import DTYPES, Precision, choose_precision, device_named
+from clipgrip.backbone.device import DTYPES, Precision, choose_precision, device_named
+from clipgrip.backbone.folder_eye import FolderEye
 from clipgrip.backbone.full import FullImage
 from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.errors import BackboneError
-from clipgrip.types import ImageEmbeds
 from clipgrip_line import preprocess
 
 REVISION = 1
@@ -80,7 +80,7 @@ FAMILIES: dict[str, VisionFamily] = {
 """By ``model_type``, the same names as `checkpoint.VISION`."""
 
 
-class VisionEye:
+class VisionEye(FolderEye):
     """One checkpoint without a text tower, computed by transformers' own modules."""
 
     def __init__(
@@ -104,43 +104,19 @@ class VisionEye:
         self.fingerprint = checkpoint.fingerprint()
         family = FAMILIES[checkpoint.config["model_type"]]
         settings = processors.complete(checkpoint.preprocessor, family.processor)
-        self._preprocess = preprocess.Preprocess.from_config(settings)
+        self.steps = preprocess.Preprocess.from_config(settings)
         model = vision_model(checkpoint, at)
 
         def features(pixels: Tensor) -> Tensor:
             return family.read(model(pixel_values=pixels), model.config)
 
-        self._tower = FullImage(features, self._preprocess, at, DTYPES[self.precision])
-        self.embed_dim = self._tower.embed_dim
-
-    @property
-    def revision(self) -> str | None:
-        """The hub's commit, where the model lies in the Hugging Face cache."""
-        return self.folder.name if self.folder.parent.name == "snapshots" else None
-
-    @property
-    def steps(self) -> preprocess.Preprocess:
-        """What is done to a picture first."""
-        return self._preprocess
-
-    @property
-    def image_tower(self) -> FullImage:
-        """What computes the embeddings."""
-        return self._tower
+        self.image_tower = FullImage(features, self.steps, at, DTYPES[self.precision])
+        self.embed_dim = self.image_tower.embed_dim
 
     @property
     def image_key(self) -> str:
         """Names everything but the picture that determines an image embedding."""
         return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}-eye{REVISION}"
-
-    def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-        """Resize and crop one RGB image as the model's own image processor does, before rescaling."""
-        return self._preprocess(image)
-
-    def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
-        """Unit vectors (B, D), float32, on the eye's device."""
-        with one_sentence(self.folder):
-            return self._tower(torch.from_numpy(np.ascontiguousarray(pixels)))
 
 
 def _reopened(

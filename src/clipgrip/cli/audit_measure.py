@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CLASSES_SHOWN = 12
 
+ANSWERED = mark("{n_rows} of {n_sheet} images of the sheet are answered")
 TOO_FEW = mark(
     "the sheet has {n} answers, --count {planned} would leave some out. Give a larger one."
 )
@@ -96,8 +97,7 @@ def _what_next(run: Path, out: Path, planned: int, drawn: int) -> str:
 
 def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
     """The accuracy with its interval, kept in the run."""
-    from clipgrip.cli.audit_read import NOT_KEPT
-    from clipgrip.cli.automate import keep_answers
+    from clipgrip.cli.automate import NOT_KEPT, keep_answers
     from clipgrip.cli.reviewed import outcome_at_work
     from clipgrip.runs.measuring import MeasuringAudit
     from clipgrip.trust.measured import FEWEST
@@ -109,13 +109,7 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
     if not is_stored:
         ui.screen.note(Sentence(NOT_KEPT, newest=outcome.folder, answers=sheet.table.name))
     found = asked.read(rows, truth)
-    lines: list[str] = [
-        Sentence(
-            "{n_rows} of {n_sheet} images of the sheet are answered",
-            n_rows=len(rows),
-            n_sheet=len(sheet),
-        )
-    ]
+    lines: list[str] = [Sentence(ANSWERED, n_rows=len(rows), n_sheet=len(sheet))]
     lines += _lines(found, asked) if found else [Sentence(TOO_FEW_YET, fewest=FEWEST)]
     if sheet.planned and len(rows) < sheet.planned and len(rows) == len(sheet):
         lines.append(_what_next(run, Path(sheet.table.name), sheet.planned, len(rows)))

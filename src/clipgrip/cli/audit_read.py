@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clipgrip.cli.arguments import By, Encoding, Run, Sheet
+from clipgrip.cli.audit_measure import ANSWERED, read_measured
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
 from clipgrip.words import Sentence, mark
 
-NOT_KEPT = mark("{newest} may not be written: the answers stand in {answers} alone.")
 ONLY_DAILY = mark(
     "{answers} is no daily sheet, and the answers of an audit that promises are not changed once they are counted. "
     "Begin another audit (clipgrip audit draw --seed)."
 )
-ANSWERED = mark("{n_rows} of {n_sheet} images of the sheet are answered")
 
 if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit
@@ -42,8 +41,7 @@ def read(
 
     The answers are kept in the run, so its report shows them too. Nothing is decided: that is clipgrip audit automate.
     """
-    from clipgrip.cli.audit_measure import read_measured
-    from clipgrip.cli.automate import keep_answers
+    from clipgrip.cli.automate import NOT_KEPT, keep_answers
     from clipgrip.cli.calibrated import recalibrated, said_of
     from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import outcome_at_work

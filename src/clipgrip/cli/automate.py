@@ -11,7 +11,7 @@ from clipgrip.cli.arguments import About, By, Confidence, Encoding, MaxError, Ru
 from clipgrip.cli.promise_lines import go_on, verdict
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit
     from clipgrip.trust.scope import Group
     from clipgrip.trust.terms import Terms
+
+NOT_KEPT = mark("{newest} may not be written: the answers stand in {answers} alone.")
 
 
 def automate(

@@ -78,7 +78,7 @@ def _findings(measure: bool) -> Iterator[Diagnosis]:
 def _hardware() -> Iterator[Diagnosis]:
     import torch
 
-    from clipgrip.backbone.clip import choose_precision
+    from clipgrip.backbone.device import choose_precision
 
     precision = choose_precision("auto", torch.device("cpu"))
     yield Diagnosis(

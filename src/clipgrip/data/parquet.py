@@ -13,7 +13,7 @@ from typing import Any
 from clipgrip.data.arrow import arrow
 from clipgrip.data.groups import GroupCache
 from clipgrip.data.stores import readable, url_of
-from clipgrip.data.tables import MAX_COLUMNS, Cells, Table
+from clipgrip.data.table import MAX_COLUMNS, Cells, Table
 from clipgrip.data.text import MAX_BYTES
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError

@@ -25,7 +25,7 @@ from clipgrip.data.listed import Listed
 from clipgrip.data.nearby import Folders, difference
 from clipgrip.data.splitnames import SPLITS
 from clipgrip.data.stores import url_of
-from clipgrip.data.tables import Table
+from clipgrip.data.table import Table
 from clipgrip.data.texts import Texts
 from clipgrip.data.walk import relative
 from clipgrip.errors import DataError

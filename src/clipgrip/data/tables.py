@@ -8,16 +8,13 @@ import os
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from operator import ne
-from typing import overload
 
-from clipgrip.data.columns import Columns
+from clipgrip.data.parquet import read_parquet_table
+from clipgrip.data.table import MAX_COLUMNS, Cells, Table
 from clipgrip.data.text import MAX_BYTES, read_text
-from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, write_bytes_atomic
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import mark
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 TEXT_SUFFIXES = (".csv", ".tsv")
@@ -25,10 +22,7 @@ TABLE_SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES)
 
 Cell = str | int | float | None
 
-MAX_COLUMNS = 1000
-"""The most columns of a table."""
 DELIMITERS = ",;\t|"
-TWICE = mark('{name}: the column "{column}" stands twice, with other cells. Keep one of them.')
 COMMENT = mark(
     "{name} line {number}: a comment stands above the heading. Take it out, so that the first line names the columns."
 )
@@ -42,106 +36,6 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
-class Cells(Columns[tuple[str, ...]]):
-    """The rows of a table, all cells in one piece of memory: a row is made when it is asked for."""
-
-    def __init__(self, width: int) -> None:
-        self._width, self._texts = width, Texts()
-
-    def append(self, row: Iterable[str]) -> None:
-        """One row more, of as many cells as all."""
-        for cell in row:
-            self._texts.append(cell)
-
-    def cell(self, row: int, column: int) -> str:
-        """One cell, without the rest of its row."""
-        return self._texts[row * self._width + column]
-
-    def column(self, column: int) -> Iterator[str]:
-        """One cell of each row."""
-        return (self.cell(row, column) for row in range(len(self)))
-
-    def __len__(self) -> int:
-        return len(self._texts) // self._width if self._width else 0
-
-    @overload
-    def __getitem__(self, place: int) -> tuple[str, ...]: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[tuple[str, ...]]: ...
-    def __getitem__(self, place: int | slice) -> tuple[str, ...] | list[tuple[str, ...]]:
-        found = range(len(self))[place]
-        if isinstance(found, range):
-            return [self[row] for row in found]
-        return tuple(self._texts[found * self._width : (found + 1) * self._width])
-
-
-@dataclass(frozen=True)
-class Table:
-    """Text cells with the place each row came from."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: Cells
-    numbers: Sequence[int]
-    unit: str = mark("line")
-    unread: tuple[tuple[str, str], ...] = ()
-    """Columns of types that are no text, with their types."""
-
-    def where(self, row: int) -> str:
-        """``labels.csv line 4``: the place of a row, for messages."""
-        unit = Sentence(self.unit)
-        return Sentence(
-            "{name} {unit} {number}", name=self.name, unit=unit, number=self.numbers[row]
-        )
-
-    def find(self, names: Sequence[str]) -> int | None:
-        """Position of the first column called by one of ``names``, in any case.
-
-        Raises:
-            DataError: there is one, but of a type that is no text; or two of its name that differ.
-        """
-        folded = [column.strip().casefold() for column in self.columns]
-        found = next((folded.index(name) for name in names if name in folded), None)
-        if found is not None:
-            self._check_once(folded, found)
-        for column, kind in self.unread:
-            if found is None and column.strip().casefold() in names:
-                raise DataError(
-                    '{name}: the column "{column}" is of the type {kind}, which is not read as text. Write '
-                    "it as text or whole numbers.",
-                    name=self.name,
-                    column=column,
-                    kind=kind,
-                )
-        return found
-
-    def _check_once(self, folded: Sequence[str], found: int) -> None:
-        for other in range(found + 1, len(folded)):
-            if folded[other] != folded[found]:
-                continue
-            if any(map(ne, self.rows.column(found), self.rows.column(other))):
-                raise DataError(TWICE, name=self.name, column=self.columns[found])
-
-    def need(self, names: Sequence[str]) -> int:
-        """As `find`, for a column that has to be there.
-
-        Raises:
-            DataError: no column has one of these names, or one of another type.
-        """
-        position = self.find(names)
-        if position is None:
-            found = ", ".join(self.columns) or "none"
-            raise DataError(
-                '{name}: no column "{names}" (also allowed: {others}). Found: {found}. Name the columns '
-                "in the first line.",
-                name=self.name,
-                names=names[0],
-                others=", ".join(names[1:]),
-                found=found,
-            )
-        return position
-
-
 def read_table(path: AnyPath, encoding: str | None = None) -> Table:
     """Read a CSV, TSV or Parquet file as text cells.
 
@@ -152,8 +46,6 @@ def read_table(path: AnyPath, encoding: str | None = None) -> Table:
         MissingPackage: a Parquet file, and pyarrow is not installed.
     """
     if os.fspath(path).lower().endswith(PARQUET_SUFFIXES):
-        from clipgrip.data.parquet import read_parquet_table
-
         return read_parquet_table(path)
     name = os.path.basename(os.fspath(path))
     return parse_csv(read_text(path, encoding), name)

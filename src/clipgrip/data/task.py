@@ -15,10 +15,12 @@ from clipgrip.types import Labels, Mask
 
 @dataclass(frozen=True)
 class Task:
-    """Labels of N pool rows (-1: unlabeled) and the candidate classes of the unlabeled ones."""
+    """What is known of a pool of N rows and C classes."""
 
     labels: Labels
+    """(N,) the class position of each row; -1 is unlabeled."""
     candidates: Mask
+    """(C,) the classes that unlabeled rows may take."""
 
     @property
     def n_classes(self) -> int:
@@ -47,12 +49,16 @@ def ul(n_rows: int, n_classes: int) -> Task:
 
 
 def ssl(labels: Labels, n_classes: int) -> Task:
-    """Semi-supervised: some rows of the classes are labeled, each class is a candidate."""
+    """Semi-supervised: ``labels`` (N,) are -1 where nobody labeled, and each class is a candidate there."""
     return Task(labels, torch.ones(n_classes, dtype=torch.bool))
 
 
 def trzsl(labels: Labels, n_classes: int, seen: Sequence[int]) -> Task:
-    """Transductive zero-shot: labels for the seen classes, unlabeled rows belong to the unseen ones."""
+    """Transductive zero-shot: ``labels`` (N,) of the classes ``seen`` (positions); rows with -1 are of the others.
+
+    Raises:
+        DataError: all classes are seen.
+    """
     candidates = torch.ones(n_classes, dtype=torch.bool)
     candidates[list(seen)] = False
     if not candidates.any():

@@ -227,9 +227,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         facts = fitted.facts
         if not self._vocabulary.by_name:
             facts = replace(facts, settings=facts.settings | POSITIONS)
-        learned, joint = fitted.learned, fitted.joint
-        place, class_embeds = Path(folder), fitted.class_embeds
-        checkpoint.save_folder(place, learned, facts, class_embeds, joint, beside=fitted.beside)
+        parts = fitted.learned, facts, fitted.class_embeds, fitted.joint, fitted.beside
+        checkpoint.PromptFiles(*parts).save(Path(folder))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> GripClassifier:

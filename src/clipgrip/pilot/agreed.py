@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from clipgrip.errors import ConfigError
+from clipgrip.pilot.criteria import Criterion
 from clipgrip.sentences import mark
 
-if TYPE_CHECKING:
-    from clipgrip.pilot.plan import Pilot
 
-
-def check_criteria(pilot: Pilot) -> None:
+def check_criteria(
+    criteria: Sequence[Criterion], classes: Sequence[str], ok_classes: Sequence[str]
+) -> None:
     """ConfigError where they do not."""
-    names = [one.name for one in pilot.criteria]
+    names = [one.name for one in criteria]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise ConfigError("the criterion {twice} is given twice. Give it once.", twice=twice)
-    unknown = [name for name in pilot.ok_classes if name not in pilot.classes]
+    unknown = [name for name in ok_classes if name not in classes]
     if unknown:
         raise ConfigError(
             'the OK class "{unknown}" is none of the classes: {classes}.',
             unknown=unknown[0],
-            classes=", ".join(pilot.classes),
+            classes=", ".join(classes),
         )
-    if set(pilot.ok_classes) == set(pilot.classes):
+    if set(ok_classes) == set(classes):
         raise ConfigError(
             mark("every class is an OK class, so nothing could be missed. Leave one out.")
         )
-    if not pilot.ok_classes and {"misses", "overkill"} & set(names):
+    if not ok_classes and {"misses", "overkill"} & set(names):
         raise ConfigError(
             mark(
                 "misses and overkill need to know which classes mean OK. Give --ok-class NAME, once "
@@ -37,10 +37,10 @@ def check_criteria(pilot: Pilot) -> None:
         )
 
 
-def check_shares(pilot: Pilot) -> None:
+def check_shares(shares: Mapping[str, float], classes: Sequence[str]) -> None:
     """ConfigError where they do not."""
-    for name, share in pilot.shares.items():
-        if name not in pilot.classes:
+    for name, share in shares.items():
+        if name not in classes:
             raise ConfigError('--share "{name}" is none of the classes.', name=name)
         if not 0 < share < 1:
             raise ConfigError(
@@ -48,7 +48,7 @@ def check_shares(pilot: Pilot) -> None:
                 name=name,
                 share=f"{share:g}",
             )
-    total, all_given = sum(pilot.shares.values()), len(pilot.shares) == len(pilot.classes)
+    total, all_given = sum(shares.values()), len(shares) == len(classes)
     if total > 1 + 1e-9 or (total < 1 - 1e-9 if all_given else total > 1 - 1e-9):
         raise ConfigError(
             "the given shares sum to {total}. All classes together have 1; those not named share "

@@ -75,8 +75,8 @@ class Pilot:
                 "the expected accuracy is {expected}; it is a share between 0 and 1.",
                 expected=f"{self.expected:g}",
             )
-        check_criteria(self)
-        check_shares(self)
+        check_criteria(self.criteria, self.classes, self.ok_classes)
+        check_shares(self.shares, self.classes)
 
     @property
     def assumed(self) -> float:

@@ -1,0 +1,1 @@
+"""A meeting decides: a finished run as one offline page in two languages, and what its figures mean."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clipgrip.data.tables import TWICE, read_table
+from clipgrip.data.table import TWICE
+from clipgrip.data.tables import read_table
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath
 from clipgrip.sentences import mark

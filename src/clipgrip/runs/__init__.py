@@ -1,0 +1,1 @@
+"""What is remembered: a run from its input to its files, in a folder, killed and resumed at any time."""

@@ -14,7 +14,8 @@ from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.entries import PATH_COLUMNS, Claim
 from clipgrip.data.match import position
 from clipgrip.data.rows import Rows
-from clipgrip.data.tables import Table, csv_bytes, read_table
+from clipgrip.data.table import Table
+from clipgrip.data.tables import csv_bytes, read_table
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath
 from clipgrip.runs.audits import MEASURE

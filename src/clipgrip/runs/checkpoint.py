@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,68 +75,57 @@ def pack(learned: dict[str, Tensor], facts: PromptFacts) -> bytes:
     return save(values, {KEY: json.dumps(header, sort_keys=True)})
 
 
-def write_folder(
-    folder: Path,
-    learned: dict[str, Tensor],
-    facts: PromptFacts,
-    class_embeds: Tensor,
-    joint: Joint | None = None,
-    *,
-    beside: Beside | None = None,
-) -> None:
-    """Write the prompt, what labels taught beside it, and the class embeddings (C, D) that follow from it.
+@dataclass(frozen=True)
+class PromptFiles:
+    """All that a folder has to hold, so that its prompt answers again."""
 
-    Each whole or not at all, and the prompt, which names the digest of the second, after it.
-    """
-    for name, data in _files(learned, facts, class_embeds, joint, beside).items():
-        write_bytes_atomic(folder / name, data)
+    values: dict[str, Tensor] = field(repr=False)
+    facts: PromptFacts
+    class_embeds: Tensor = field(repr=False)
+    """(C, D) what follows from the values."""
+    joint: Joint | None = field(default=None, repr=False)
+    """What labels taught beside the prompt."""
+    beside: Beside | None = field(default=None, repr=False)
+    """What sees images beside the model."""
 
+    def write(self, folder: Path) -> None:
+        """Each file whole or not at all, and the prompt after those whose digests it names."""
+        for name, data in self._files().items():
+            write_bytes_atomic(folder / name, data)
 
-def save_folder(
-    folder: Path,
-    learned: dict[str, Tensor],
-    facts: PromptFacts,
-    class_embeds: Tensor,
-    joint: Joint | None = None,
-    *,
-    beside: Beside | None = None,
-) -> None:
-    """The same into a folder that a person named, where only what was saved so and not changed since is replaced.
+    def save(self, folder: Path) -> None:
+        """The same into a folder that a person named, where only what was saved so and not changed since is replaced.
 
-    RunError: the folder is a file, or a file in it is somebody's; nothing was written then.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise RunError("{folder} is a file. Give save the name of a folder.", folder=folder)
-    files = _files(learned, facts, class_embeds, joint, beside)
-    for name in (EYES, HEAD, NAME, CLASS_EMBEDS):
-        if not may_replace(folder / name, SAVE):
-            raise RunError(
-                "{path} is there already, and it is no file that save wrote and nobody changed "
-                "since: it may hold what you need, and stays. Save into another folder, or move it "
-                "away.",
-                path=folder / name,
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        write_output(folder / name, data, SAVE)
-    for name in (EYES, HEAD):
-        if name not in files:
+        RunError: the folder is a file, or a file in it is somebody's; nothing was written then.
+        """
+        if folder.exists() and not folder.is_dir():
+            raise RunError("{folder} is a file. Give save the name of a folder.", folder=folder)
+        for name in (EYES, HEAD, NAME, CLASS_EMBEDS):
+            if not may_replace(folder / name, SAVE):
+                raise RunError(
+                    "{path} is there already, and it is no file that save wrote and nobody changed "
+                    "since: it may hold what you need, and stays. Save into another folder, or move it "
+                    "away.",
+                    path=folder / name,
+                )
+        files = self._files()
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            write_output(folder / name, data, SAVE)
+        for name in {EYES, HEAD} - files.keys():
             remove_output(folder / name, SAVE)
 
-
-def _files(
-    learned: dict[str, Tensor],
-    facts: PromptFacts,
-    class_embeds: Tensor,
-    joint: Joint | None,
-    beside: Beside | None,
-) -> dict[str, bytes]:
-    """By name, in the order in which they are written."""
-    prompt = pack(learned, facts)
-    head = {} if joint is None else {HEAD: save(joint.tensors())}
-    if beside is not None:
-        head = {EYES: beside.pack(), **head}
-    return {**head, NAME: prompt, CLASS_EMBEDS: pack_class_embeds(class_embeds, prompt)}
+    def _files(self) -> dict[str, bytes]:
+        """By name, in the order in which they are written."""
+        prompt = pack(self.values, self.facts)
+        eyes = {} if self.beside is None else {EYES: self.beside.pack()}
+        head = {} if self.joint is None else {HEAD: save(self.joint.tensors())}
+        return {
+            **eyes,
+            **head,
+            NAME: prompt,
+            CLASS_EMBEDS: pack_class_embeds(self.class_embeds, prompt),
+        }
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load, save
 
 from clipgrip.backbone.base import Eye
-from clipgrip.backbone.clip import Precision
+from clipgrip.backbone.device import Precision
 from clipgrip.backbone.embed import Embedded
 from clipgrip.backbone.encode import Item
 from clipgrip.backbone.eyes import SHIPPED, load_eye, named_eyes

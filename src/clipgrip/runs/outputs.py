@@ -62,14 +62,10 @@ def write_outputs(outcome: Outcome, issues: Issues, listener: Listener) -> None:
     ):
         write_dated(folder / name, table, "run", listener.note)
     write_text_atomic(folder / "metrics.json", json_text(outcome.metrics))
-    checkpoint.write_folder(
-        folder,
-        outcome.learned,
-        outcome.prompt,
-        outcome.start.class_embeds(outcome.learned),
-        outcome.joint,
-        beside=outcome.ready.beside if outcome.joint else None,
-    )
+    class_embeds = outcome.start.class_embeds(outcome.learned)
+    beside = outcome.ready.beside if outcome.joint else None
+    parts = outcome.learned, outcome.prompt, class_embeds, outcome.joint, beside
+    checkpoint.PromptFiles(*parts).write(folder)
 
 
 def _write_predictions(

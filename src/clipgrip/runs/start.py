@@ -14,11 +14,12 @@ from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.task import Task
 from clipgrip.fewshot.joint import Joint, joined_probs
-from clipgrip.method import PRESETS, Method, untuned
+from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
 from clipgrip.runs.embedding import Embeds
+from clipgrip.starts import untuned
 from clipgrip.training.loop import Recipe
 from clipgrip.types import ClassEmbeds, Probs
 

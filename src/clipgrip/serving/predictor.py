@@ -11,7 +11,8 @@ from typing import cast
 import torch
 
 from clipgrip.backbone.base import Backbone, Eye
-from clipgrip.backbone.clip import ClipBackbone, Precision
+from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.device import Precision
 from clipgrip.backbone.embed import Embedded
 from clipgrip.backbone.encode import Item
 from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
@@ -22,7 +23,7 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.rows import Row
 from clipgrip.errors import BackboneError, RunError
 from clipgrip.fewshot.joint import Joint, joined_probs
-from clipgrip.method import PRESETS, untuned
+from clipgrip.method import PRESETS
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs import checkpoint
@@ -31,6 +32,7 @@ from clipgrip.runs.checkpoint import PromptFacts
 from clipgrip.runs.embedding import item, items_of
 from clipgrip.runs.eyes import Beside, EyeFacts
 from clipgrip.runs.given import check_kind, read_given, vectors_of
+from clipgrip.starts import untuned
 from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
 
 

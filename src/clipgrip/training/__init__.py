@@ -1,0 +1,1 @@
+"""From pseudolabels to a tuned prompt: the losses, one loop, and its state, which outlives a kill."""

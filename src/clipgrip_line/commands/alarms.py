@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipgrip_line.errors import LineError
+from clipgrip_line.parsing import document, words_of
 from clipgrip_line.sentences import mark
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the alarms, the oldest first; code 1 where one rings without an answer."""
-    from clipgrip_line.cli import document, words_of
     from clipgrip_line.folder.asking import opened
 
     say = words_of(args)
@@ -115,7 +115,6 @@ def _pictured(one: dict[str, Any], folder: Path, say: Words) -> str:
 
 
 def _answered(args: argparse.Namespace, journal: Journal, say: Words) -> int:
-    from clipgrip_line.cli import document
     from clipgrip_line.clock import now, written
     from clipgrip_line.commands.serve import person
     from clipgrip_line.folder.monitor import reply

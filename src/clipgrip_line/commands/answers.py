@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.parsing import positive
+from clipgrip_line.parsing import document, positive, words_of
 from clipgrip_line.sentences import mark, quoted
 
 if TYPE_CHECKING:
@@ -76,7 +76,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the table and its pictures, or a sheet, or take one in."""
-    from clipgrip_line.cli import words_of
     from clipgrip_line.folder.journal import NAME as JOURNAL
     from clipgrip_line.service.ledger import NAME as LEDGER
 
@@ -90,7 +89,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _carried(args: argparse.Namespace, say: Words, *, watched: bool) -> int:
-    from clipgrip_line.cli import document
     from clipgrip_line.files import check_new, write_text_atomic
     from clipgrip_line.folder import asking
     from clipgrip_line.service import people, versions
@@ -114,7 +112,6 @@ def _carried(args: argparse.Namespace, say: Words, *, watched: bool) -> int:
 
 
 def _asked(args: argparse.Namespace, say: Words) -> int:
-    from clipgrip_line.cli import document
     from clipgrip_line.folder.asking import SHEET, opened, write_sheet
 
     with closing(opened(args.state)) as journal:
@@ -128,7 +125,6 @@ def _asked(args: argparse.Namespace, say: Words) -> int:
 
 
 def _taken(args: argparse.Namespace, say: Words) -> int:
-    from clipgrip_line.cli import document
     from clipgrip_line.clock import now, written
     from clipgrip_line.commands.serve import person
     from clipgrip_line.folder.asking import opened, take_in

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from clipgrip_line.parsing import document, words_of
 from clipgrip_line.sentences import mark
 
 WHOLE = mark("{path} is whole: {n} parts, {golden} golden images answered as where it was made.")
@@ -19,7 +20,6 @@ def run(args: argparse.Namespace) -> int:
     """Compare every part with its digest, then try the model."""
     from clipgrip_line import parts
     from clipgrip_line.bundle import Bundle
-    from clipgrip_line.cli import document, words_of
     from clipgrip_line.model import Model
 
     bundle = Bundle(args.bundle)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from clipgrip_line.commands.keeping import share, size_of
 from clipgrip_line.errors import LineError
+from clipgrip_line.parsing import document, words_of
 from clipgrip_line.sentences import Sentence, counted, quoted
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the ZIP, and say what takes it in."""
-    from clipgrip_line.cli import document, words_of
     from clipgrip_line.folder.collecting import TABLE
     from clipgrip_line.folder.samples import FOLDER, NAME, Samples, unusable
     from clipgrip_line.folder.tally import PICTURES

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipgrip_line.parsing import document, words_of
 from clipgrip_line.sentences import mark
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answer them; code 1 where some file is no image that can be read."""
-    from clipgrip_line.cli import document, words_of
     from clipgrip_line.files import check_new, write_bytes_atomic
     from clipgrip_line.model import Model
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from clipgrip_line.parsing import document, words_of
 from clipgrip_line.sentences import mark
 
 DONE = mark("version {version} answers from now on.")
@@ -28,7 +29,6 @@ def add_reason(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Try the golden images, copy the bundle, write the change."""
-    from clipgrip_line.cli import document, words_of
     from clipgrip_line.commands.serve import person
     from clipgrip_line.service import versions
 

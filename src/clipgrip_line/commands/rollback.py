@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clipgrip_line.commands.promote import DONE, add_reason
 from clipgrip_line.errors import LineError
+from clipgrip_line.parsing import document, words_of
 from clipgrip_line.sentences import mark
 
 GONE = mark(
@@ -25,7 +26,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the change."""
-    from clipgrip_line.cli import document, words_of
     from clipgrip_line.commands.serve import person
     from clipgrip_line.service import versions
 

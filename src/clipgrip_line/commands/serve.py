@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipgrip_line.commands.keeping import add_keeping
-from clipgrip_line.parsing import number, whole
+from clipgrip_line.parsing import asked_language, number, whole, words_of
 from clipgrip_line.sentences import mark, quoted
 
 if TYPE_CHECKING:
@@ -150,7 +150,6 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until it is stopped."""
-    from clipgrip_line.cli import words_of
     from clipgrip_line.service import server
     from clipgrip_line.service.alone import alone
 
@@ -179,7 +178,6 @@ def run(args: argparse.Namespace) -> int:
 
 def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) -> Settings:
     """From the options. LineError: one is out of its range."""
-    from clipgrip_line.cli import asked_language
     from clipgrip_line.errors import LineError
     from clipgrip_line.folder.mqtt import Broker
     from clipgrip_line.folder.webhook import checked_url

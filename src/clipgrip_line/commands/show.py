@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipgrip_line.parsing import document, words_of
 from clipgrip_line.sentences import mark
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print it; no model is read."""
     from clipgrip_line.bundle import Bundle
-    from clipgrip_line.cli import document, words_of
 
     bundle, say = Bundle(args.bundle), words_of(args)
     if args.sbom:

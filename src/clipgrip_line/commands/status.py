@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipgrip_line.errors import LineError
+from clipgrip_line.parsing import document, words_of
 from clipgrip_line.sentences import Sentence, counted, mark
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print how it goes; monitoring and health checks read the exit code."""
-    from clipgrip_line.cli import document, words_of
 
     say = words_of(args)
     facts, sentence, ended, wrong = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from clipgrip_line.parsing import document, words_of
 from clipgrip_line.sentences import mark
 
 VERSION = mark("{live} {version}  {file}, {answers} answers, {promise}")
@@ -26,7 +27,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print them."""
-    from clipgrip_line.cli import document, words_of
     from clipgrip_line.service import versions
 
     say = words_of(args)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from clipgrip_line.commands.keeping import add_keeping
 from clipgrip_line.errors import LineError
-from clipgrip_line.parsing import number_within, positive
+from clipgrip_line.parsing import document, number_within, positive, words_of
 from clipgrip_line.sentences import Sentence, mark
 
 if TYPE_CHECKING:
@@ -116,7 +116,6 @@ def _add_watch(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Watch until Ctrl-C or SIGTERM; with --once code 1 where something is left."""
-    from clipgrip_line.cli import document, words_of
     from clipgrip_line.folder.assembly import check_places, watching
     from clipgrip_line.folder.notes import Notes, to_stdout
     from clipgrip_line.model import Model

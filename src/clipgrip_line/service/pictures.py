@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from clipgrip_line.pictures.small import small_jpeg
-
-if TYPE_CHECKING:
-    from clipgrip_line.service.service import Service
 
 LONGEST = 1400
 """Pixels of the longer side."""
@@ -41,18 +38,10 @@ class Thumbs:
         return made
 
 
-def shown(service: Service, image: str) -> bytes | None:
-    """The picture as JPEG; None where it is not kept (any more)."""
-    return service.thumbs.of(
-        image, lambda: service.observers.gallery.get(image) or _stored(service, image)
-    )
-
-
-def _stored(service: Service, image: str) -> bytes | None:
+def stored(db: sqlite3.Connection, image: str) -> bytes | None:
+    """Its bytes as the ledger keeps them; None where it does not (any more)."""
     for table in ("picture", "alarm_picture"):
-        row = service.ledger.reader.execute(
-            f"SELECT data FROM {table} WHERE image = ?", (image,)
-        ).fetchone()
+        row = db.execute(f"SELECT data FROM {table} WHERE image = ?", (image,)).fetchone()
         if row is not None:
             return bytes(row[0])
     return None

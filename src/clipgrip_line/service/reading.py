@@ -15,7 +15,6 @@ from clipgrip_line.service import people, state, versions
 from clipgrip_line.service.metrics import metrics_text
 from clipgrip_line.service.openapi import openapi
 from clipgrip_line.service.page import TEXTS, page
-from clipgrip_line.service.pictures import shown
 from clipgrip_line.service.replies import answer, refusal, words_of
 from clipgrip_line.service.service import Service
 from clipgrip_line.service.writing import IMAGE
@@ -67,7 +66,7 @@ def _facts(service: Service) -> list[BaseRoute]:
     async def picture(request: Request) -> Response:
         image = request.path_params["image"]
         known = IMAGE.fullmatch(image) is not None
-        data = await _in_pool(service, lambda: shown(service, image)) if known else None
+        data = await _in_pool(service, lambda: service.picture(image)) if known else None
         if data is None:
             return refusal(404, words_of(request)(TEXTS["gone"]), "http")
         return Response(data, 200, {"cache-control": "private, max-age=3600"}, "image/jpeg")

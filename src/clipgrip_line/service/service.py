@@ -22,7 +22,7 @@ from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.live import Answering
 from clipgrip_line.service.looking import Looking
 from clipgrip_line.service.observers import RECENT, Observers
-from clipgrip_line.service.pictures import Thumbs
+from clipgrip_line.service.pictures import Thumbs, stored
 from clipgrip_line.service.predicting import Predicting
 from clipgrip_line.service.sampling import Sampling
 from clipgrip_line.service.shadowing import Shadow
@@ -109,6 +109,11 @@ class Service:
     def model(self) -> Answering:
         """The version that answers now."""
         return self.switching.model
+
+    def picture(self, image: str) -> bytes | None:
+        """An image as JPEG for the page; None where it is not kept (any more)."""
+        gallery, db = self.observers.gallery, self.ledger.reader
+        return self.thumbs.of(image, lambda: gallery.get(image) or stored(db, image))
 
     def start(self) -> None:
         """Threads begin; the service is ready."""

@@ -11,15 +11,12 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clipgrip_line.answers import Answer
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.service.ledger import Ledger, NotKept
 from clipgrip_line.service.live import Answering, Seen
-
-if TYPE_CHECKING:
-    from clipgrip_line.service.service import Service
 
 log = logging.getLogger(__name__)
 MOST = 64
@@ -101,16 +98,6 @@ def _keep(db: sqlite3.Connection, number: int, answer: Answer) -> None:
     if differs:
         row = (number, live, answer.version)
         db.execute("INSERT OR REPLACE INTO differing VALUES (?, ?, ?)", row)
-
-
-def shadow_facts(service: Service) -> dict[str, Any] | None:
-    """How far the shadow differs from the version that answers; None without one."""
-    if service.shadow is None:
-        return None
-    db, live, shadow = service.ledger.reader, service.model.version, service.shadow.model.version
-    found = compared(db, live, shadow)
-    right = service.shadow.right(db, live, found["images"])
-    return {**found, **right, "version": shadow, "skipped": service.shadow.skipped}
 
 
 def compared(db: sqlite3.Connection, live: str, shadow: str) -> dict[str, Any]:

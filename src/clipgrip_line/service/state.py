@@ -11,7 +11,7 @@ from clipgrip_line.sentences import Sentence, combined, mark
 from clipgrip_line.service import people, shifts
 from clipgrip_line.service.bell import letters
 from clipgrip_line.service.service import Service
-from clipgrip_line.service.shadowing import shadow_facts
+from clipgrip_line.service.shadowing import compared
 from clipgrip_line.words import Words
 
 LAST_SHIFTS = 3
@@ -80,7 +80,7 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
     db = service.ledger.reader
     model, recent = service.model, service.observers.last()
     shift = service.settings.shifts.of_moment(now())
-    shadow = shadow_facts(service)
+    shadow = _shadow_facts(service)
     shown = model.names.get(say.language) or model.classes
     watch = watch_facts(service.watching.status, shown, say)
     if service.watching.status.alarm is not None:
@@ -104,6 +104,16 @@ def line_facts(service: Service, say: Words) -> dict[str, Any]:
         "shadow_sentence": "" if shadow is None else say(SHADOW, **_counts(shadow)),
         "changes": [vars(one) for one in service.changes()[-5:]],
     }
+
+
+def _shadow_facts(service: Service) -> dict[str, Any] | None:
+    """How far the shadow differs from the version that answers; None without one."""
+    if service.shadow is None:
+        return None
+    db, live, shadow = service.ledger.reader, service.model.version, service.shadow.model.version
+    found = compared(db, live, shadow)
+    right = service.shadow.right(db, live, found["images"])
+    return {**found, **right, "version": shadow, "skipped": service.shadow.skipped}
 
 
 def _counts(shadow: dict[str, Any]) -> dict[str, Any]:

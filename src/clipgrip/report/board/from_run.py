@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,13 +23,10 @@ from clipgrip.report.board.facts import (
 )
 from clipgrip.report.from_run import lost
 from clipgrip.report.pictures import thumbnail
-from clipgrip.review.store import has_review, open_review
 from clipgrip.runs.auditing import ALL_OK
 from clipgrip.runs.audits import StoredPromise, is_uniform, promises, stored_answers, stored_audits
-from clipgrip.runs.events import Listener
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
-from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import NAME, open_store
 from clipgrip.runs.watch.upholding import fallen_scopes
 from clipgrip.trust.terms import BEFORE, Terms
@@ -132,21 +128,8 @@ class JudgedImages:
         )
 
 
-def board_facts(folder: Path, asked: Asked, listener: Listener | None = None) -> BoardFacts:
-    """Everything the report says about the run in a folder, the review in it included.
-
-    Raises:
-        RunError: the folder holds no finished run.
-        ConfigError: an OK class that the run does not know.
-    """
-    if has_review(folder):
-        from clipgrip.report.board.from_review import review_facts
-
-        with open_review(folder) as store:
-            found = review_facts(folder, store, asked)
-        if found is not None:
-            return found
-    outcome = reopen(folder, listener)
+def run_facts(outcome: Outcome, asked: Asked) -> BoardFacts:
+    """The facts of a run in which nobody has answered anything; ConfigError: an OK class that it does not know."""
     names = outcome.manifest.classes.display
     asked.check(names)
     return BoardFacts(

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from clipgrip.data.tables import Table, parse_csv
+from clipgrip.data.table import Table
+from clipgrip.data.tables import parse_csv
 from clipgrip.data.text import decoded
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import (

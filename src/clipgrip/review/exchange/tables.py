@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from clipgrip.data.classes import UNLABELED_MARKS, canonical
 from clipgrip.data.entries import LABEL_COLUMNS, PATH_COLUMNS
-from clipgrip.data.tables import Table, parse_csv
+from clipgrip.data.table import Table
+from clipgrip.data.tables import parse_csv
 from clipgrip.data.text import decoded
 from clipgrip.review.exchange import label_studio
 from clipgrip.review.exchange.claims import THE_FILE, Claimed, Known, Left, Read

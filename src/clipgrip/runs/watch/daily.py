@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.places import source_at
 from clipgrip.data.reading import read_image
-from clipgrip.data.tables import Table, csv_bytes, read_table
+from clipgrip.data.table import Table
+from clipgrip.data.tables import csv_bytes, read_table
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import AnyPath
 from clipgrip.runs.auditing import AUDIT, SHEET

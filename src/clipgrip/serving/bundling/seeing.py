@@ -25,8 +25,8 @@ from clipgrip_line import texture
 from clipgrip_line.towers import ONNX, TEXTURE, Pixels, Tower, steps_of, tower_from
 
 Precision = Literal["float32", "int8"]
-IN_IMAGES = ("visual", "multimodal")
-"""Prompts with tokens in the image tower."""
+BESIDE_IMAGES = ("zero-shot", "textual")
+"""What leaves the image tower as it is; any other prompt has tokens in it."""
 EMBEDDINGS = "embeddings"
 """In the place of a model's name: somebody else embedded the images."""
 
@@ -124,9 +124,9 @@ def plain_backbone(predictor: Predictor) -> Backbone:
         )
     settings = {**facts.settings, "engine": "torch"}
     backbone = matching_backbone(replace(facts, precision="float32", settings=settings))
-    if facts.kind in IN_IMAGES:
-        return prompt_of(facts, backbone, predictor.learned).on(backbone)
-    return backbone
+    if facts.kind in BESIDE_IMAGES:
+        return backbone
+    return prompt_of(facts, backbone, predictor.learned).on(backbone)
 
 
 def plain_eye(facts: EyeFacts) -> Eye:
