@@ -17,6 +17,7 @@ from clipgrip.runs.lock import locked
 from clipgrip.runs.watch.responding import answer_alarm
 from clipgrip.runs.watch.status import line_of
 from clipgrip.runs.watch.store import LOCK, open_watch
+from clipgrip.sentences import quoted
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.watching import watch_files
 
@@ -63,10 +64,11 @@ def _keep(browser: Browser, japanese: Browser, folder: Path, session: ReviewSess
     made = {
         "review-en": browser.get("/work").text,
         "review-ja": japanese.get("/work").text,
-        "page-en": at_work_page(status, names, "en"),
-        "page-ja": at_work_page(status, names, "ja"),
+        "page-en": at_work_page(status, names, "en", folder),
+        "page-ja": at_work_page(status, names, "ja", folder),
     }
     assert made["page-en"].count("<img") == made["page-ja"].count("<img") == 24
+    assert f"clipgrip watch answer {quoted(folder)} fixed" in made["page-en"], "a command to copy"
     for name, text in made.items() if place else ():
         Path(str(place), f"{name}.html").write_text(text, "utf-8")
 
