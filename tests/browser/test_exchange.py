@@ -11,9 +11,27 @@ from browsing import Serving, visiting
 from playwright.sync_api import Browser
 
 TEXTS = {
-    "en": ("taken", "left out", "2 answers brought in.", "Saved:", "the image file is gone", "of the 160 images", "Choose a file", "No file is chosen."),
-    "ja": ("取り込み", "対象外", "2件を取り込みました。", "保存しました", "画像ファイルがない", "160枚のうち1枚", "ファイルを選ぶ", "ファイルが選ばれていません。"),
-}  # fmt: skip
+    "en": (
+        "taken",
+        "left out",
+        "2 answers brought in.",
+        "Saved:",
+        "the image file is gone",
+        "of the 160 images",
+        "Choose a file",
+        "No file is chosen.",
+    ),
+    "ja": (
+        "取り込み",
+        "対象外",
+        "2件を取り込みました。",
+        "保存しました",
+        "画像ファイルがない",
+        "160枚のうち1枚",
+        "ファイルを選ぶ",
+        "ファイルが選ばれていません。",
+    ),
+}
 
 
 def tasks() -> bytes:

@@ -32,7 +32,8 @@ def test_the_page_says_how_to_begin_then_what_rang_and_who_answered(
     session: ReviewSession, folder: Path, tmp_path: Path
 ) -> None:
     browser, japanese = Browser(session), Browser(session, language="ja")
-    assert "clipgrip watch" in browser.get("/work").text
+    begin = f"clipgrip watch {quoted(folder.resolve())} IMAGES"
+    assert begin in browser.get("/work").text, "it works from any folder"
     assert "まだ始まっていません" in japanese.get("/work").text
     line = tmp_path / "line"
     line.mkdir()
