@@ -220,7 +220,7 @@ def test_no_command_replaces_what_it_did_not_write(
         (("labels", "suggest", "run", "-n", "2"), "s.csv"),
         (("names", "run", "--try", "dent=a dent"), "n.csv"),
         (("report", "run"), "r.html"),
-        (("audit", "plan", "--classes", "classes.txt", "--count", "400"), "pilot.json"),
+        (("audit", "plan", "--classes", "classes.txt", "--count", "2000"), "pilot.json"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value[:2]),
 )

@@ -146,7 +146,7 @@ def answer(
     from clipgrip_line.trust.watch_words import VERDICTS
 
     newest = at_work(run, ui.screen)
-    with locked(newest, LOCK), open_watch(newest) as store:
+    with open_watch(newest) as store, locked(newest, LOCK):
         alarm = answer_alarm(store, verdict, by=by, note=note, at=now())
     say = ui.say
     lines = [
