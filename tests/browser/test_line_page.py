@@ -224,7 +224,7 @@ def test_after_a_restart_the_page_says_that_pictures_are_not_kept(
                     _send(page, address, data)
             page.wait_for_selector("#strip li")
             page.wait_for_function(
-                "[...document.querySelectorAll('#strip img')].every((one) => one.naturalWidth)"
+                "() => [...document.querySelectorAll('#strip img')].every((one) => one.naturalWidth)"
             )
             assert page.locator("#strip li.bare").count() == (2 if restarted else 0)
             assert page.is_visible("#unkept") == restarted
