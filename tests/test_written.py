@@ -178,6 +178,7 @@ def here(place: Place, finished: Path, tmp_path: Path, quick: pytest.MonkeyPatch
     folder = tmp_path / "here"
     shutil.copytree(place.folder, folder)
     shutil.copytree(finished, folder / "run")
+    (folder / "other").mkdir()
     quick.chdir(folder)
     return folder
 
@@ -186,7 +187,7 @@ def here(place: Place, finished: Path, tmp_path: Path, quick: pytest.MonkeyPatch
     "arguments",
     [
         ("predict", "run", "images"),
-        ("compare", "run", "run"),
+        ("compare", "run", "other"),
         ("audit", "run"),
         ("suggest", "run"),
         ("suggest", "images"),
@@ -206,6 +207,38 @@ def test_no_command_replaces_what_it_did_not_write(
     assert {path: path.read_bytes() for path in before} == before
     assert (here / "link.csv").is_symlink()
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("predict", "run", "images"), "p.csv"),
+        (("predict", "run", "images"), "p.parquet"),
+        (("predict", "run", "images", "--all-probabilities", "new/all/all.csv"), "p.csv"),
+        (("embed", "images", "--backbone", "nano"), "e.npz"),
+        (("audit", "draw", "run"), "a.csv"),
+        (("labels", "suggest", "run", "-n", "2"), "s.csv"),
+        (("names", "run", "--try", "dent=a dent"), "n.csv"),
+        (("report", "run"), "r.html"),
+        (("audit", "plan", "--classes", "classes.txt", "--count", "2000"), "pilot.json"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value[:2]),
+)
+def test_a_folder_that_is_missing_is_made(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], name: str
+) -> None:
+    """Found by a fresh user: some commands made it and others refused."""
+    told = command(capsys, *arguments, "--out", f"new/folder/{name}")
+    assert told.code == 0, told.err
+    assert (here / "new" / "folder" / name).is_file()
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="file is a file"):
+        check_output(tmp_path / "file" / "new" / "a.csv", "predict")
+    check_output(tmp_path / "new" / "a.csv", "predict")
+    assert not (tmp_path / "new").exists(), "nothing is made before there is something to write"
 
 
 def test_predict_keeps_foreign_remarks_and_replaces_its_own(

@@ -13,8 +13,16 @@ PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 COMMANDS = ("", *(" ".join(words) for words in paths()))
 HEAD = """# The command line
 
-Written by `python tools/cli_docs.py` from the commands' own help. Exit codes: 0 done, 1 `doctor` found something to
-mend, 2 the input cannot be used (a sentence says why), 130 stopped by Ctrl-C (the same command goes on).
+Written by `python tools/cli_docs.py` from the commands' own help.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | done, and something wants a person: `doctor` found something to mend; an alarm rings (`watch`, `watch status`); \
+a promise was withdrawn (`audit read`); `review --import` took nothing in. Also a fault of the program itself, with a \
+traceback |
+| 2 | the input cannot be used; a sentence says why, and nothing is lost |
+| 130 | stopped by Ctrl-C; the same command goes on |
 
 - **For programs:** `--json` prints one document on standard output, `{"error": ..., "kind": ...}` where a command
   fails; progress goes to standard error.

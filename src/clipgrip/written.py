@@ -46,24 +46,17 @@ def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
 def check_output(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
     """Whether the command ``by`` may write a file there, which is none that it ``reads``.
 
-    RunError: the folder is missing or cannot be written, or what has the name is a folder, a link, a device, or a file
-    that this command did not write, or that was changed since.
+    A folder that is missing is made when the file is written. RunError: that cannot be, or what has the name is a
+    folder, a link, a device, or a file that this command did not write, or that was changed since.
     """
     path = Path(path)
     if path.is_dir() and not path.is_symlink():
         raise RunError(
-            "{path} is a folder. Give --out the name of a file in a folder that is there.",
+            "{path} is a folder. Give --out the name of a file.",
             path=path,
         )
-    folder = path.absolute().parent
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise RunError(
-            "{path} cannot be written: see {folder}. Give --out the name of a file in a folder that "
-            "is there.",
-            path=path,
-            folder=folder,
-        )
-    sweep(folder)
+    check_writable(path.parent)
+    sweep(path.parent)
     if any(_same(path, one) for one in reads):
         raise RunError("{path} is what this command reads. Give --out another name.", path=path)
     if not may_replace(path, by):
@@ -92,6 +85,7 @@ def write_output(path: AnyPath, data: bytes, by: str) -> None:
         _remember(path, data, by)
         return
     check_output(path, by)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     remember = partial(_remember, path, data, by)
     if os.path.lexists(openable(path)):
         write_bytes_atomic(path, data, remember)

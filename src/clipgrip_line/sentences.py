@@ -46,6 +46,12 @@ def combined(parts: Sequence[str], between: str = "; ") -> Sentence:
     return Sentence(template, **values, between=Sentence(between))
 
 
+def shortlist(names: Sequence[str], most: int = 5) -> Sentence:
+    """The first ``most`` names, and how many more there are."""
+    first, rest = combined(names[:most], ", "), len(names) - most
+    return first if rest <= 0 else Sentence("{listed} and {rest} more", listed=first, rest=rest)
+
+
 def quoted(value: object) -> str:
     """A path or text as one argument on this machine's command line, for commands to copy."""
     text = str(value)

@@ -11,9 +11,27 @@ from browsing import Serving, visiting
 from playwright.sync_api import Browser
 
 TEXTS = {
-    "en": ("taken", "left out", "2 answers brought in.", "Saved:", "the image file is gone", "of the 160 images"),
-    "ja": ("取り込み", "対象外", "2件を取り込みました。", "保存しました", "画像ファイルがない", "160枚のうち1枚"),
-}  # fmt: skip
+    "en": (
+        "taken",
+        "left out",
+        "2 answers brought in.",
+        "Saved:",
+        "the image file is gone",
+        "of the 160 images",
+        "Choose a file",
+        "No file is chosen.",
+    ),
+    "ja": (
+        "取り込み",
+        "対象外",
+        "2件を取り込みました。",
+        "保存しました",
+        "画像ファイルがない",
+        "160枚のうち1枚",
+        "ファイルを選ぶ",
+        "ファイルが選ばれていません。",
+    ),
+}
 
 
 def tasks() -> bytes:
@@ -38,14 +56,21 @@ def tasks() -> bytes:
 def test_the_page_says_what_became_of_a_file(
     browser: Browser, own_server: Serving, reviewed_run: Path, tmp_path: Path, language: str
 ) -> None:
-    taken, out, brought, saved, gone, banner = TEXTS[language]
+    taken, out, brought, saved, gone, banner, choose, unchosen = TEXTS[language]
     file = tmp_path / "tasks.json"
     file.write_bytes(tasks())
     lost = reviewed_run.parent / "images" / "part 001.png"
     with visiting(browser, own_server, f"Aki {language}", language) as aki:
         aki.open("/files")
         aki.page.select_option("select[name=form]", "label-studio")
-        aki.page.set_input_files("input[type=file]", file)
+        aki.page.click("#import button")
+        aki.page.wait_for_selector(f"text={unchosen} >> nth=1")
+        with aki.page.expect_file_chooser() as asking:
+            aki.page.click(
+                f"text={choose}"
+            )  # the browser's own button speaks the browser's language
+        asking.value.set_files(file)
+        assert aki.page.inner_text("#chosen") == "tasks.json"
         aki.page.click("#import button")
         aki.page.wait_for_selector("#problems table")
         told = aki.page.inner_text("#problems")

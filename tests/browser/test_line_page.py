@@ -212,6 +212,28 @@ def _shot(page: Page, name: str) -> None:
             page.screenshot(path=f"{folder}/{name}-{scheme}.png", full_page=True)
 
 
+def test_after_a_restart_the_page_says_that_pictures_are_not_kept(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Found by a reader: the strip was black tiles, and the last picture a black field."""
+    for restarted in (False, True):
+        with _serving(tmp_path / "line") as (_, address):
+            page = _opened(browser, address, "en", 1280, 800)
+            if not restarted:
+                for data in (GOOD, SCRATCH):
+                    _send(page, address, data)
+            page.wait_for_selector("#strip li")
+            page.wait_for_function(
+                "() => [...document.querySelectorAll('#strip img')].every((one) => one.naturalWidth)"
+            )
+            assert page.locator("#strip li.bare").count() == (2 if restarted else 0)
+            assert page.is_visible("#unkept") == restarted
+            assert page.is_visible("#picture") != restarted
+            page.wait_for_timeout(1200)
+            assert page.is_visible("#picture") != restarted, "another look changes nothing"
+            page.context.close()
+
+
 @pytest.mark.skipif(not AXE.is_file(), reason="set CLIPGRIP_WEB_CHECKS to a folder with axe-core")
 def test_the_pages_are_accessible(browser: Browser, line: tuple[Service, str]) -> None:
     _, address = line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import os
@@ -436,3 +437,25 @@ def test_an_empty_name_is_not_taken_for_the_working_folder(
     told = command(capsys, *words)
     assert told.code == 2
     assert f"{named} is empty. Give the name of a file or folder" in told.err
+
+
+def test_the_page_of_commands_says_when_each_of_them_ends_with_code_1() -> None:
+    """Found by a reader: it named `doctor` alone."""
+    means = {
+        "brought": "`review --import` took nothing in",
+        "daily": "a promise was withdrawn (`audit read`)",
+        "doctor": "`doctor` found something to mend",
+        "watch": "an alarm rings (`watch`, `watch status`)",
+    }
+    folder = Path(inspect.getfile(root)).parent
+    found = set()
+    for path in folder.glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            made = isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Result"
+            if made and (len(call.args) > 2 or any(one.arg == "code" for one in call.keywords)):
+                found.add(path.stem)
+    assert found == set(means)
+    page = Path(__file__).parents[2].joinpath("docs", "cli.md").read_text("utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith("| 1 |"))
+    for words in means.values():
+        assert words in row

@@ -103,6 +103,34 @@ def test_other_classes_are_refused(
     assert "different classes: rust" in told.err
 
 
+def test_of_many_differing_classes_the_first_are_named_and_the_others_counted(
+    two: tuple[Path, Path],
+    place: Place,
+    tiny_clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Found by a reader: the list ended after five names as if there were no more."""
+    classes = tmp_path / "others.txt"
+    more = "\n".join(f"more {number}" for number in range(7))
+    classes.write_text(f"scratch\ndent\ngood part\nsteel\n{more}\n")
+    run(project(place, tiny_clip, tmp_path / "third", strategy="zero-shot", classes=classes))
+    told = command(capsys, "compare", two[0], tmp_path / "third")
+    assert "more 0, more 1, more 2, more 3, more 4 and 2 more stand in one" in told.err
+    told = command(capsys, "--lang", "ja", "compare", two[0], tmp_path / "third")
+    assert "more 3、more 4、ほか2件" in told.err
+
+
+def test_a_run_is_not_compared_with_itself(
+    two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for again in (two[0], two[0] / ".." / "first"):
+        told = command(capsys, "compare", *two, again)
+        assert told.code == 2
+        assert "first was given twice" in told.err
+        assert "Give each run once" in told.err
+
+
 def test_one_run_alone_is_refused(
     two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -176,7 +176,7 @@ def test_wrong_input_ends_with_a_sentence_and_writes_nothing(
     refused(command(capsys, "suggest", "imagse"), "imagse", "no such file or folder")
     refused(command(capsys, "suggest", "empty"), "no usable image")
     refused(command(capsys, *start, "--out", "kept.csv"), "kept.csv exists", "another --out")
-    refused(command(capsys, *start, "--out", "nowhere/s.csv"), "nowhere")
+    refused(command(capsys, *start, "--out", "plain.csv/s.csv"), "plain.csv is a file")
     refused(command(capsys, *start, "--labels", place.test), "--labels needs the class names")
     refused(command(capsys, *start, "--audit", "plain.csv"), "not the sheet of one audit")
     refused(command(capsys, *start, "--classes", "gone.txt"), "gone.txt", "cannot be read")

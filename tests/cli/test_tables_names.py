@@ -11,7 +11,7 @@ from projects import Place, command
 WRITERS = {
     "audit draw": ("audit", "draw", "run"),
     "audit automate": ("audit", "automate", "run", "--answers", "sheet.csv"),
-    "compare": ("compare", "run", "run"),
+    "compare": ("compare", "run", "other"),
     "names": ("names", "run", "--try", "CLASS=red dent"),
     "labels suggest": ("labels", "suggest", "images", "--count", "3"),
     "predict": ("predict", "run", "images"),

@@ -240,7 +240,15 @@ def test_a_damaged_or_newer_database_is_refused(
         (["gone"], ["gone", "no such file or folder"]),
         (["nothing"], ["no usable image"]),
         (["images", "--out", "empty"], ["empty is a folder", "--out"]),
-        (["images", "--out", "gone/p.csv"], ["cannot be written", "--out"]),
+        (["images", "--out", "one.txt/p.csv"], ["one.txt is a file", "--out"]),
+        (
+            ["images", "--out", "run/predictions.csv", "--all-probabilities", "all.xlsx"],
+            ["no known ending", ".csv, .parquet, .npz"],
+        ),
+        (
+            ["images", "--out", "one.txt/p.parquet", "--all-probabilities", "all.csv"],
+            ["goes with a CSV"],
+        ),
         (["images", "--out", "."], ["is a folder"]),
         (["images", "--out", "run/predictions.csv"], ["the answers of the run", "another name"]),
     ],
@@ -308,7 +316,7 @@ def test_a_file_in_the_place_of_a_folder_is_refused_before_any_work(
     ("out", "words"),
     [
         ("empty", ["empty is a folder", "--out"]),
-        ("gone/a.csv", ["gone/a.csv cannot be written", "--out"]),
+        ("one.txt/a.csv", ["one.txt is a file", "--out"]),
     ],
 )
 def test_audit_and_automate_refuse_a_place_they_cannot_write_before_they_keep_anything(
@@ -324,6 +332,63 @@ def test_audit_and_automate_refuse_a_place_they_cannot_write_before_they_keep_an
             assert word in told.err
     told = refused("automate", "run", "--answers", sheet.name, "--out", sheet.name)
     assert "sheet.csv holds the answers" in told.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["audit", "draw", "run", "--ok-class", "dentt"],
+        ["automate", "run", "--answers", "gone.csv", "--ok-class", "dentt"],
+        ["bundle", "run", "--ok", "dentt"],
+        ["report", "run", "--for", "board", "--ok-class", "dentt"],
+        ["names", "run", "--try", "dentt=a dent"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_wrong_class_is_told_before_any_file_is_looked_at(
+    refused: Refused, here: Path, finished: Path, arguments: list[str]
+) -> None:
+    """Found by a fresh user: the file was mended first, and then the class was wrong too."""
+    shutil.copytree(finished, here / "run")
+    told = refused(*arguments, "--out", "one.txt")
+    assert "dentt" in told.err
+    assert 'Did you mean "dent"?' in told.err
+
+
+def test_an_option_that_lacks_another_is_told_before_the_place_of_the_output(
+    refused: Refused,
+) -> None:
+    taken = ["--out", "one.txt"]
+    assert "needs the class names" in refused("suggest", "images", "--labels", "t.csv", *taken).err
+    assert "needs the names" in refused("embed", "images", "--labels", "t.csv", *taken).err
+    assert "nothing to compare" in refused("compare", *taken).err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["--backbone", "nanno"], 'Did you mean "nano"?'),
+        (["--backbone", "empty"], "config.json"),
+        (["--eye", "textur"], 'Did you mean "texture"?'),
+    ],
+)
+def test_a_model_that_is_not_here_is_told_before_any_image_is_read(
+    refused: Refused,
+    tiny_clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: list[str],
+    words: str,
+) -> None:
+    """Found by a reader: all images were read and hashed first."""
+    monkeypatch.setattr("clipgrip.runs.pipeline.ingest", lambda *_, **__: pytest.fail("read"))
+    assert words in refused(*run_with(tiny_clip), *wrong).err
+
+
+def test_a_watch_of_no_run_says_so(refused: Refused) -> None:
+    for arguments in (["status"], ["answer"]):
+        rest = ["normal"] if arguments == ["answer"] else []
+        told = refused("watch", *arguments, "nowhere", *rest)
+        assert "nowhere holds no run" in told.err
 
 
 def drawn(run: Path, sheet: Path, truth: dict[str, str], answers: int = 9) -> Path:

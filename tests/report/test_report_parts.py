@@ -146,6 +146,23 @@ def test_steps_fit_the_run(make_facts: MakeFacts) -> None:
     assert any("--strategy grip" in command for command in other)
 
 
+def test_where_the_answers_are_guesses_the_steps_are_what_helps_in_its_order(
+    make_facts: MakeFacts,
+) -> None:
+    """Found as a plant engineer: the page called the answers guesses, and went on to sort new images by them."""
+    facts = make_facts(test_per_class=0)
+    facts.metrics["knowledge"] = [{"kind": "demo"}]
+    titles = [step.title for step in steps(Reading(facts), SAY)]
+    assert titles == [
+        "Take a larger model",
+        "Give a few labels",
+        "Describe the classes better",
+        "Measure the accuracy",
+    ]
+    facts.metrics["knowledge"] = [{"kind": "codes", "names": ["A-1"]}, {"kind": "pointless"}]
+    assert steps(Reading(facts), SAY)[0].title == "Describe the classes better"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 def test_a_folder_with_quotes_and_spaces_is_one_argument() -> None:
     name = 'it\'s $(a) "b" `c`'

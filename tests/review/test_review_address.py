@@ -189,7 +189,12 @@ def test_where_the_token_comes_from(
     assert "at least 12" in command(capsys, *ask).err
 
 
-def test_a_short_token_is_refused_where_others_are_let_in() -> None:
-    with pytest.raises(ConfigError, match="--allow-name"):
-        check_access("127.0.0.1", "short", True)
-    check_access("127.0.0.1", "", True)
+def test_a_short_token_is_refused_everywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found by a reader: --help asks for 12 characters, and on loopback 5 were taken."""
+    with pytest.raises(ConfigError, match=r"5 characters.*at least 12"):
+        check_access("127.0.0.1", "short")
+    check_access("127.0.0.1", "")
+    told = command(capsys, "review", tmp_path, "--token", "short", "--no-browser")
+    assert (told.code, "at least 12" in told.err) == (2, True)

@@ -20,7 +20,7 @@ from clipgrip.review.session import ReviewSession
 from clipgrip.runs import audits
 from clipgrip.runs.auditing import Sheet, write_sheet
 from clipgrip.runs.store import open_store
-from clipgrip.trust.knowledge import JUDGED
+from clipgrip.trust.knowledge import JUDGED, LABELS_PER_CLASS
 from clipgrip.trust.promise import promise
 from clipgrip.trust.scope import against_all, misses_and_overkill, overall
 from clipgrip.trust.terms import Terms
@@ -319,3 +319,22 @@ def test_a_model_that_guesses_is_not_looked_at_any_further(
     assert [one.kind for one in found.doubts][:1] == ["no-better"]
     assert found.step == "rethink"
     assert "What helps most, in this order:" in Browser(session).get("/").text
+
+
+def test_what_helps_a_model_that_knows_nothing_comes_before_an_audit(
+    session: ReviewSession, parts: Place
+) -> None:
+    """Found as a plant engineer: below "take another model, or label 30" the page first asked for 50 audit answers."""
+    facts = session.snapshot.view.outcome.run.facts
+    facts["knowledge"] = [{"kind": "demo"}]
+    wanted = LABELS_PER_CLASS * len(session.snapshot.classes.active)
+    ids, terms = truth(session, parts), terms_of(0.02, 0.95)
+    assert overview(session.snapshot, terms).step == "rethink"
+    drawn = set(audit(session.snapshot).tolist())
+    rows = [row for row in range(len(ids)) if row not in drawn] or list(range(len(ids)))
+    for row in rows[: wanted - 1]:
+        answer(session, row, int(ids[row]))
+    found = overview(session.snapshot, terms)
+    assert (found.step, found.step_count) == ("rethink", wanted - found.fresh)
+    facts["knowledge"] = []
+    assert overview(session.snapshot, terms).step == "audit"

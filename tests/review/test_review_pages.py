@@ -422,6 +422,10 @@ def test_the_page_of_a_loading_round_says_so(
     told = browser.get("/api/rounds").json()
     assert (told["current"], told["state"]) == (2, "done")
     assert np.isfinite(session.snapshot.view.confidence).all()
+    told_by_labels = "Of 30 labels, each held out in turn, 87% are answered right."
+    monkeypatch.setattr("clipgrip.review.web.pages.label_sentences", lambda *_: [told_by_labels])
+    page = browser.get("/rounds").text
+    assert page.count(told_by_labels) == 1, "beside what no audit has measured"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

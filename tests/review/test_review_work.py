@@ -17,6 +17,7 @@ from clipgrip.runs.lock import locked
 from clipgrip.runs.watch.responding import answer_alarm
 from clipgrip.runs.watch.status import line_of
 from clipgrip.runs.watch.store import LOCK, open_watch
+from clipgrip.sentences import quoted
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.watching import watch_files
 
@@ -31,7 +32,8 @@ def test_the_page_says_how_to_begin_then_what_rang_and_who_answered(
     session: ReviewSession, folder: Path, tmp_path: Path
 ) -> None:
     browser, japanese = Browser(session), Browser(session, language="ja")
-    assert "clipgrip watch" in browser.get("/work").text
+    begin = f"clipgrip watch {quoted(folder.resolve())} IMAGES"
+    assert begin in browser.get("/work").text, "it works from any folder"
     assert "まだ始まっていません" in japanese.get("/work").text
     line = tmp_path / "line"
     line.mkdir()
@@ -63,10 +65,11 @@ def _keep(browser: Browser, japanese: Browser, folder: Path, session: ReviewSess
     made = {
         "review-en": browser.get("/work").text,
         "review-ja": japanese.get("/work").text,
-        "page-en": at_work_page(status, names, "en"),
-        "page-ja": at_work_page(status, names, "ja"),
+        "page-en": at_work_page(status, names, "en", folder),
+        "page-ja": at_work_page(status, names, "ja", folder),
     }
     assert made["page-en"].count("<img") == made["page-ja"].count("<img") == 24
+    assert f"clipgrip watch answer {quoted(folder)} fixed" in made["page-en"], "a command to copy"
     for name, text in made.items() if place else ():
         Path(str(place), f"{name}.html").write_text(text, "utf-8")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from clipgrip.backbone.added import added_models
 from clipgrip.backbone.base import Eye
-from clipgrip.backbone.checkpoint import knows_words
+from clipgrip.backbone.checkpoint import Checkpoint, knows_words
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.device import Precision
 from clipgrip.backbone.names import AUTO, TEXTURE
@@ -32,8 +33,27 @@ def load_eye(name: str, *, precision: Precision = "auto") -> Eye:
     """
     if name in SHIPPED:
         return SHIPPED[name]()
+    folder = _folder(name)
+    if knows_words(folder):
+        return check_as_added(folder, ClipBackbone(name, folder, precision=precision))
+    return check_as_added(folder, VisionEye(name, folder, precision=precision))
+
+
+def check_here(backbone: str, eyes: Sequence[str] = ()) -> None:
+    """BackboneError where a model, or an eye beside it, is not here or is none; before images are read, which is long.
+
+    No weights are read.
+    """
+    Checkpoint.open(find_folder(backbone, online=may_download()))
+    for name in named_eyes(eyes):
+        if name not in SHIPPED:
+            folder = _folder(name)
+            Checkpoint.open(folder, words=knows_words(folder))
+
+
+def _folder(name: str) -> Path:
     try:
-        folder = find_folder(name, online=may_download())
+        return find_folder(name, online=may_download())
     except BackboneError as error:
         if re.search(r"[/\\@]", name):
             raise
@@ -43,9 +63,6 @@ def load_eye(name: str, *, precision: Precision = "auto") -> Eye:
             name=name,
             **among(name, known),
         ) from error
-    if knows_words(folder):
-        return check_as_added(folder, ClipBackbone(name, folder, precision=precision))
-    return check_as_added(folder, VisionEye(name, folder, precision=precision))
 
 
 def named_eyes(names: Sequence[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from clipgrip.backbone.device import Precision
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.data.classes import canonical
 from clipgrip.errors import BackboneError, PromptError, nearest
-from clipgrip.sentences import mark
+from clipgrip.sentences import mark, shortlist
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 
 FACTS = "facts"
@@ -95,7 +95,7 @@ class GivenTexts:
             if canonical(text) not in self.vectors:
                 known = list(self.vectors)
                 raise PromptError(
-                    NO_TEXT, text=text, known=", ".join(known[:20]), nearest=nearest(text, known)
+                    NO_TEXT, text=text, known=shortlist(known, 20), nearest=nearest(text, known)
                 )
         return torch.stack([self.vectors[canonical(text)] for text in texts])
 

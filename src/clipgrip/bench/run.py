@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from clipgrip.backbone.eyes import check_here
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.grid import PARADIGMS, STRATEGIES, Bench, Cell, cells
 from clipgrip.bench.results import CELLS, Finished, summary, write_results
@@ -122,6 +123,7 @@ def run_grid(
     another process is at work in the same folder.
     """
     listener, settings = listener or Listener(), settings.checked()
+    check_here(settings.backbone)
     if settings.known is None:
         folder_classes(settings.data)
     _check_place(settings.out)

@@ -102,12 +102,13 @@ def draw(
     from clipgrip.cli.audit_measure import draw_to_measure
     from clipgrip.cli.automate import terms_of
     from clipgrip.cli.daily import draw_daily, write_again
-    from clipgrip.cli.reviewed import outcome_at_work
+    from clipgrip.cli.reviewed import classes_at_work, outcome_at_work
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, apart_of, check_apart
     from clipgrip.written import check_table
 
     _check_one_kind(by_class or bool(ok_class), to_measure, daily is not None or again is not None)
     terms = terms_of(max_error, confidence, about)
+    apart = apart_of(classes_at_work(run), by_class, ok_class or [])
     if out.is_file():
         raise ConfigError("{out} exists, perhaps with answers in it. Give another --out.", out=out)
     check_table(out, AUDIT)
@@ -121,7 +122,6 @@ def draw(
     if to_measure:
         return draw_to_measure(ui, run, count, out, sheet, seed, show_labels)
     outcome = outcome_at_work(run, ui.screen)
-    apart = apart_of(outcome.manifest.classes, by_class, ok_class or [])
     if sheet is not None:
         check_apart(sheet, apart)
         apart = sheet.apart

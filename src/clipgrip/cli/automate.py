@@ -58,7 +58,7 @@ def automate(
     that were tried on the same answers fails more often than it says.
     """
     from clipgrip.cli.calibrated import recalibrated
-    from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.reviewed import at_work, classes_at_work
     from clipgrip.runs import auditing, promised
     from clipgrip.runs.audits import first_plan
     from clipgrip.runs.reopen import reopen
@@ -67,6 +67,7 @@ def automate(
     from clipgrip.trust.promise import promise
 
     terms, screen = terms_of(max_error, confidence, about, at_least), ui.screen
+    apart = auditing.apart_of(classes_at_work(run), per_class, ok_class or [])
     sheet = auditing.Sheet.read(answers, encoding)
     newest = at_work(run, screen)
     place = _place(out or newest / "automation.csv", answers)
@@ -75,7 +76,7 @@ def automate(
         audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     check_stands(newest, audit.id)
     _check_place(place, newest, chosen=out is not None)
-    groups = _groups(audit, sheet, per_class, ok_class or [])
+    groups = _groups(audit, sheet, apart)
     rows, truth = sheet.answers(audit)
     earlier = _earlier(newest, audit)
     draw = audit.draw(first_plan(earlier, sheet.planned))
@@ -199,12 +200,9 @@ def keep_answers(
     return True
 
 
-def _groups(
-    audit: Audit, sheet: auditing.Sheet, per_class: bool, ok: list[str]
-) -> tuple[Group, ...]:
-    from clipgrip.runs.auditing import apart_of, check_apart, groups_of
+def _groups(audit: Audit, sheet: auditing.Sheet, asked: str) -> tuple[Group, ...]:
+    from clipgrip.runs.auditing import check_apart, groups_of
 
-    asked = apart_of(audit.classes, per_class, ok)
     if audit.apart:
         check_apart(sheet, asked)
     return groups_of(audit.apart or asked, audit.classes)

@@ -30,14 +30,15 @@ def bundle(
 
     The same run gives the same bytes. docs/line.md says what is inside.
     """
-    from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.reviewed import at_work, classes_at_work
     from clipgrip.review.store import round_folders
     from clipgrip.runs.audits import was_promised
-    from clipgrip.serving.bundling.members import parts_of
+    from clipgrip.serving.bundling.members import check_ok, parts_of
     from clipgrip.serving.bundling.promised import standing_promise
     from clipgrip.written import check_output, write_output
     from clipgrip_line.bundle import Bundle, packed
 
+    check_ok(ok or (), classes_at_work(run).display)
     check_output(out, BUNDLE, reads=(run,))
     newest = at_work(run, ui.screen)
     before = any(map(was_promised, round_folders(run)))

@@ -67,9 +67,9 @@ def compare(
                 "them out."
             )
         )
-    check_table(out, COMPARE, reads=[config] if config else [])
     ways = several_ways(config, backbone or [], prompt or []) if config else []
-    need_two(len(runs or []) + len(ways))
+    need_two([*(runs or []), *(way.out for way in ways if way.out)])
+    check_table(out, COMPARE, reads=[config] if config else [])
     screen = ui.screen
     for model in dict.fromkeys(way.backbone for way in ways):
         find_folder(model, online=may_download())  # a missing one is told before any way is run

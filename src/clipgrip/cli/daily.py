@@ -68,7 +68,7 @@ def _written(ui: Ui, run: Path, newest: Path, store: WatchStore, drawn: Drawn, o
     lines = [
         say(DRAWN_ONE if len(drawn.images) == 1 else DRAWN, n=len(drawn.images), out=out),
         *([say("answers given so far: {n}", n=given)] if given else []),
-        say("classes: {names}", names=classes.listing()),
+        say("classes: {names}", names=say.names(classes.display, 12)),
         say(
             "Fill the column answer with a class name, from the top without a gap, then: {command}",
             command=f"clipgrip audit read {quoted(run)} --answers {quoted(out)} --by NAME",

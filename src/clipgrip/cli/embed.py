@@ -66,9 +66,9 @@ def embed(
     from clipgrip.template_files import expand
     from clipgrip.written import write_output
 
-    beside = _free_place(out, images)
     if classes is None:
         _check_none_given(labels=labels, test=test, template=template)
+    beside = _free_place(out, images)
     names = ClassNames.read(classes, encoding) if classes else names_in(images)
     texts = None if classes is None else expand(template or DEFAULT_TEMPLATE, encoding)
     model = load_backbone(backbone, engine="auto")

@@ -46,14 +46,14 @@ def names(
     For names that are doubted, other words are proposed. Nothing of the run is touched: answers are those of the model
     before it was tuned.
     """
-    from clipgrip.cli.reviewed import outcome_at_work
+    from clipgrip.cli.reviewed import classes_at_work, outcome_at_work
     from clipgrip.report.rewording import lines, values
     from clipgrip.runs.rewording import TextTrial
 
     wanted = tries or []
+    words = [_wish(one, classes_at_work(run)) for one in wanted]
     _check_out(out, wanted)
     outcome = outcome_at_work(run, ui.screen)
-    words = [_wish(one, outcome.manifest.classes) for one in wanted]
     trial = TextTrial.of(outcome)
     found = _reworded(outcome, trial, words, ui.say)
     text, facts = lines(found, ui.say), values(found)
@@ -183,4 +183,5 @@ def _write(out: Path, classes: ClassNames) -> None:
     from clipgrip.files import write_bytes_once
 
     rows = zip(classes.display, classes.prompts, strict=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes_once(out, csv_bytes(("name", "prompt"), rows))

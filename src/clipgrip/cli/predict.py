@@ -34,14 +34,15 @@ def predict(
 
     Files that cannot be used are listed beside the answers, in a file that ends with .issues.csv.
     """
-    from clipgrip.cli.predicting import PredictRequest, as_csv, as_parquet
+    from clipgrip.cli.predicting import PredictRequest, as_csv, as_parquet, check_beside_csv
     from clipgrip.cli.reviewed import at_work
     from clipgrip.runs.probabilities import check_probabilities_place
     from clipgrip.serving.batch import check_answers_place, is_parquet
 
-    check_answers_place(out, images)
     if all_probabilities is not None:
+        check_beside_csv(out)
         check_probabilities_place(all_probabilities)
+    check_answers_place(out, images)
     asked = PredictRequest(
         run, at_work(run, ui.screen), images, out, encoding, on, all_probabilities
     )

@@ -71,13 +71,6 @@ def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
     from clipgrip.serving.stream import predict_stream
 
     out, decide = asked.out, deciding(asked.run, asked.newest)
-    if asked.all_probabilities is not None:
-        raise ConfigError(
-            mark(
-                "--all-probabilities goes with a CSV file of answers. Give --out a name like {stem}.csv."
-            ),
-            stem=out.stem,
-        )
     say_left_out(Predictor.open(asked.newest), asked.images, ui)
     progress: Callable[[str, int, int], None] = ui.screen.progress
     with using(executor_named(asked.on)), ui.screen.live():
@@ -94,6 +87,17 @@ def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
         say_given_back(asked.newest, found.people, ui)
     lines, facts = _labeled(found.images, out, read_calibration(asked.newest))
     return _with_issues(ui, lines, facts | {"fresh": found.fresh}, found.issues, out)
+
+
+def check_beside_csv(out: Path) -> None:
+    """ConfigError where all probabilities are asked for beside Parquet, whose shards pass by."""
+    from clipgrip.serving.batch import is_parquet
+
+    if is_parquet(out):
+        raise ConfigError(
+            "--all-probabilities goes with a CSV file of answers. Give --out a name like {stem}.csv.",
+            stem=out.stem,
+        )
 
 
 def say_left_out(predictor: Predictor, images: Path, ui: Ui) -> None:

@@ -71,10 +71,10 @@ def report(
     from clipgrip.written import check_writable
 
     _check(audience, groups, bool(pilot or assume or ok_class))
+    wanted = _asked(run, pilot, assume or [], ok_class or [], currency)
     screen, place = ui.screen, _page(out, run, audience)
     check_writable(place.parent)
     if audience == "board":
-        wanted = _asked(pilot, assume or [], ok_class or [], currency)
         with screen.live():
             page, sheet = write_board(run, wanted, ui.language, screen, place)
         lines = [
@@ -132,17 +132,21 @@ def _check(audience: str, groups: Path | None, for_board: bool) -> None:
         )
 
 
-def _asked(pilot: Path | None, assume: list[str], ok: list[str], currency: str) -> Asked:
+def _asked(run: Path, pilot: Path | None, assume: list[str], ok: list[str], currency: str) -> Asked:
 
+    from clipgrip.cli.reviewed import classes_at_work
     from clipgrip.data.classes import canonical
     from clipgrip.pilot.store import read_versions
     from clipgrip.report.board.from_run import Asked
     from clipgrip.report.board.savings import given
 
-    return Asked(
+    asked = Asked(
         made=now(),
         ok_classes=tuple(dict.fromkeys(canonical(name) for name in ok)),
         versions=() if pilot is None else read_versions(pilot),
         assumed=given(assume),
         currency=currency,
     )
+    if ok:
+        asked.check(classes_at_work(run).display)
+    return asked

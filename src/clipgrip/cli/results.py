@@ -69,7 +69,6 @@ def write_board(
 def _written(path: Path, data: bytes, note: Callable[[str], None]) -> Path:
     from clipgrip.written import write_dated
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     return write_dated(path, data, "report", note)
 
 

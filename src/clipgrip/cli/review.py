@@ -72,7 +72,7 @@ def review(
 
     secret = _token(token, token_file)
     public = tuple(PublicName.of(name) for name in allow_name or ())
-    check_access(host, secret, bool(public))
+    check_access(host, secret)
     if public and not secret:
         ui.screen.note(
             Sentence(

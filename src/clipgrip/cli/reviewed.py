@@ -9,6 +9,7 @@ from clipgrip.cli.screen import Screen
 from clipgrip.sentences import Sentence
 
 if TYPE_CHECKING:
+    from clipgrip.data.classes import ClassNames
     from clipgrip.runs.outcome import Outcome
 
 
@@ -26,6 +27,14 @@ def at_work(run: Path, screen: Screen) -> Path:
             )
         )
     return newest
+
+
+def classes_at_work(run: Path) -> ClassNames:
+    """The classes of that round, so that a wrong name is told before any file is looked at."""
+    from clipgrip.review.store import newest_round
+    from clipgrip.runs.watch.upholding import classes_of
+
+    return classes_of(newest_round(run))
 
 
 def outcome_at_work(run: Path, screen: Screen) -> Outcome:

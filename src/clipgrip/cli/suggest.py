@@ -72,17 +72,19 @@ def suggest(
     from clipgrip.template_files import expand
     from clipgrip.written import check_table
 
+    more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
+    if is_run := (where / RUN).is_file():
+        _check_alone(where, more)
+    else:
+        _check_named(classes, {"labels": labels, "test": test, "template": template})
     if out.is_file():
         raise ConfigError("{out} exists, perhaps with labels in it. Give another --out.", out=out)
     check_table(out, SUGGEST)
     sheets, screen = _sheets(audit, encoding), ui.screen
-    more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
-    if is_run := (where / RUN).is_file():
-        _check_alone(where, more)
+    if is_run:
         with screen.live():
             found = from_run(where, count, audits=sheets, seed=seed, listener=screen)
     else:
-        _check_named(classes, {"labels": labels, "test": test, "template": template})
         names = ClassNames.read(classes, encoding) if classes else None
         texts: Template = expand(template, encoding) if template else DEFAULT_TEMPLATE
         model, names, texts = _model(where, backbone, names, texts)

@@ -10,7 +10,6 @@ import typer
 from clipgrip.cli.arguments import By, Encoding, Run, option
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
-from clipgrip.sentences import quoted
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
@@ -147,7 +146,7 @@ def answer(
     from clipgrip_line.trust.watch_words import VERDICTS
 
     newest = at_work(run, ui.screen)
-    with locked(newest, LOCK), open_watch(newest) as store:
+    with open_watch(newest) as store, locked(newest, LOCK):
         alarm = answer_alarm(store, verdict, by=by, note=note, at=now())
     say = ui.say
     lines = [
@@ -158,6 +157,7 @@ def answer(
 
 def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> list[str]:
     """The light with words, and what rings with what to do."""
+    from clipgrip.report.at_work import answer_command
     from clipgrip.runs.watch.alarm_text import alarm_text
 
     say, alarm = ui.say, status.open_alarm
@@ -176,7 +176,7 @@ def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> li
     facts, text = alarm.facts, alarm_text(alarm, names, say)
     lines.append(f"  {say('{what}, {since}', what=text.what, since=text.since)}")
     lines.append(f"  {text.advice}")
-    command = f"clipgrip watch answer {quoted(run)} fixed|normal|nothing --by NAME --note TEXT"
+    command = answer_command(run)
     lines.append(f"  {say('before: {paths}', paths=_paths(facts['before'], say))}")
     lines.append(f"  {say('since then: {paths}', paths=_paths(facts['after'], say))}")
     lines.append(f"  {say('Then answer it: {command}', command=command)}")

@@ -14,7 +14,7 @@ from clipgrip.data.tables import DELIMITERS, dialect, parse_csv
 from clipgrip.data.text import read_text, without_controls
 from clipgrip.errors import DataError, nearest
 from clipgrip.files import AnyPath
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence, mark, shortlist
 
 UNLABELED_MARKS = ("", "-1")
 """Label cells that mean "nobody has labeled this image"."""
@@ -146,9 +146,7 @@ class ClassNames:
 
     def listing(self, most: int = 12) -> str:
         """The display names in one line, cut when there are many."""
-        rest = len(self.display) - most
-        shown = ", ".join(self.display[:most])
-        return f"{shown} and {rest} more" if rest > 0 else shown
+        return shortlist(self.display, most)
 
     @cached_property
     def _positions(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clipgrip.backbone.eyes import check_here
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Images
@@ -73,6 +74,7 @@ def fit_images(
     DataError: y does not fit the images, nobody names the classes, or no image can be used.
     """
     settings = with_named_eyes(settings)
+    check_here(settings.backbone, settings.eye)
     names, target = _target_of_images(images, y, names)
     labels = None if y is None else target.labels.tolist()
     ingested = ingest(

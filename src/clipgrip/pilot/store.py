@@ -85,6 +85,7 @@ def write_version(
     text = json.dumps(sealed(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     data = utf8_bytes(text)
     version = _parsed(data, target, number, replaces)
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         sweep(target.parent)
         write_bytes_once(target, data, lambda: before(version))

@@ -15,6 +15,7 @@ from clipgrip.report.pictures import SIDE, thumbnail
 from clipgrip.runs.watch.alarm_text import AlarmText, alarm_text
 from clipgrip.runs.watch.status import Status
 from clipgrip.runs.watch.store import Alarm
+from clipgrip.sentences import quoted
 from clipgrip.words import Language, Words
 from clipgrip.written import write_dated
 from clipgrip_line.trust.watch_words import audited_words
@@ -51,28 +52,35 @@ class AtWork:
     alarms: Sequence[AlarmWords]
     promises: Sequence[str]
     audited: str
+    answer: str
+    """The command that answers an alarm, to copy."""
     now: str
 
 
 def write_at_work(run: Path, status: Status, names: Sequence[str], language: Language) -> Path:
     """Write the page into the run's folder; one that a person changed stays, and the new one is dated."""
-    content = at_work_page(status, names, language).encode("utf-8")
+    content = at_work_page(status, names, language, run).encode("utf-8")
     return write_dated(run / PAGE, content, WATCH)
 
 
-def at_work_page(status: Status, names: Sequence[str], language: Language) -> str:
+def at_work_page(status: Status, names: Sequence[str], language: Language, run: Path) -> str:
     """The page; all text from outside is shown as text."""
     say = Words(language)
-    return page("clipgrip.report", "at_work.html", say=say, work=at_work(status, names, say))
+    return page("clipgrip.report", "at_work.html", say=say, work=at_work(status, names, say, run))
 
 
-def at_work(status: Status, names: Sequence[str], say: Words) -> AtWork:
+def at_work(status: Status, names: Sequence[str], say: Words, run: Path | str) -> AtWork:
     """What the section *At work* shows, the newest alarm first."""
     newest = list(reversed(status.alarms))
     alarms = [alarm_words(one, names, say, pictured=n < PICTURED) for n, one in enumerate(newest)]
     promises = [one.words(say) for one in status.promises]
     right = audited_words(status.audited, say)
-    return AtWork(status, status.words(say), alarms, promises, right, now())
+    return AtWork(status, status.words(say), alarms, promises, right, answer_command(run), now())
+
+
+def answer_command(run: Path | str) -> str:
+    """How the alarm that rings in the run's folder is answered."""
+    return f"clipgrip watch answer {quoted(run)} fixed|normal|nothing --by NAME --note TEXT"
 
 
 def alarm_words(

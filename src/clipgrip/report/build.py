@@ -49,5 +49,7 @@ def build_report(facts: RunFacts, language: Language = "en") -> str:
         galleries=galleries(run, [row.position for row in classes]),
         steps=steps(run, say),
         tables=tables(run, say),
-        work=None if facts.work is None else at_work(facts.work, facts.class_names, say),
+        work=None
+        if facts.work is None
+        else at_work(facts.work, facts.class_names, say, facts.folder),
     )

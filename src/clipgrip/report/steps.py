@@ -8,6 +8,7 @@ from clipgrip.backbone.names import NANO
 from clipgrip.report.reading import Reading
 from clipgrip.report.refining import would_divide
 from clipgrip.sentences import quoted
+from clipgrip.trust.knowledge import helps
 from clipgrip.words import Words
 
 LARGER = "openai/clip-vit-base-patch32"
@@ -25,6 +26,10 @@ class Step:
 
 def steps(run: Reading, say: Words) -> list[Step]:
     """What makes sense after this run, the most useful first."""
+    if run.guesses:  # there is nothing to sort new images by, and little to measure
+        by_help = {"model": _larger(run, say), "labels": _label(run, say), "words": _prompts(say)}
+        found = [by_help[one] for one in helps(run.doubts)]
+        return [step for part in (*found, _test(run, say)) for step in part]
     parts = (
         _test(run, say),
         _tune(run, say),
@@ -97,8 +102,8 @@ def _larger(run: Reading, say: Words) -> list[Step]:
     if run.settings.get("backbone") != NANO:
         return []
     why = say(
-        "This run used nano, the small model that ships with clipgrip. The larger CLIP sees more; it is fetched once "
-        "from the internet, or named as a local folder."
+        "This run used nano, the small model that ships with clipgrip. The larger CLIP sees more; clipgrip models says "
+        "how it comes to this machine."
     )
     return [Step(say("Take a larger model"), why, _run(f"--backbone {LARGER}"))]
 

@@ -245,6 +245,9 @@ def _next_step(
     if proof is not None and proof.promise.apart and proof.promise.paying:
         return "more-audit", sum(one.draws or 0 for one in proof.promise.paying), ""
     counted, drawn = len(found.rows), len(snapshot.round.draw.pool_rows)
+    wanted = LABELS_PER_CLASS * len(snapshot.classes.active)
+    if guesses and not counted and count_waiting(snapshot):  # labels teach it, an audit would not
+        return ("rethink", wanted - fresh, "") if fresh < wanted else ("round", fresh, "")
     if counted < min(FIRST_AUDIT, drawn):
         return "audit", min(FIRST_AUDIT, drawn) - counted, ""
     if fresh >= max(ENOUGH, 2 * len(snapshot.classes.active)):
@@ -252,7 +255,7 @@ def _next_step(
     if n := len(asked(snapshot)):
         return "second", n, ""
     if guesses and count_waiting(snapshot):
-        return "rethink", LABELS_PER_CLASS * len(snapshot.classes.active), ""
+        return "rethink", wanted, ""
     if (
         proof is not None
         and not proof.promise.apart

@@ -25,7 +25,6 @@ from clipgrip.review.store import (
     ReviewRound,
     ReviewStore,
     StoredClass,
-    check_run,
     open_review,
 )
 from clipgrip.review.view import RoundClassifier
@@ -35,7 +34,7 @@ from clipgrip.runs.lock import locked
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.pipeline import carry_out
 from clipgrip.runs.reopen import reopen
-from clipgrip.runs.store import StoredRun, open_store
+from clipgrip.runs.store import StoredRun, check_run, open_store
 from clipgrip.sentences import mark, quoted
 
 NEVER_OPEN = mark(

@@ -16,8 +16,7 @@ from clipgrip.errors import RunError
 from clipgrip.review.schema import MIGRATIONS, SEALED
 from clipgrip.runs.database import opened, plain_errors
 from clipgrip.runs.seal import Seals
-from clipgrip.runs.store import NAME as RUNS
-from clipgrip.runs.store import parsed
+from clipgrip.runs.store import check_run, parsed
 from clipgrip.sentences import quoted
 
 NAME = "review.db"
@@ -250,17 +249,6 @@ def open_review(folder: Path, *, create: bool = False) -> Iterator[ReviewStore]:
 def has_review(folder: Path) -> bool:
     """Whether a review lies in the folder."""
     return (folder / NAME).is_file()
-
-
-def check_run(folder: Path) -> None:
-    """RunError where the folder holds no run."""
-    if not (folder / RUNS).is_file():
-        raise RunError(
-            "{folder} holds no run (no {runs} in it). Give the folder that clipgrip run wrote (its "
-            "--out).",
-            folder=folder,
-            runs=RUNS,
-        )
 
 
 def newest_round(folder: Path) -> Path:

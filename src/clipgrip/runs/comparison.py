@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +15,7 @@ from clipgrip import metrics
 from clipgrip.data.tables import Cell, csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.outcome import Outcome
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence, mark, shortlist
 from clipgrip.trust.consensus import (
     Ballots,
     Weights,
@@ -128,7 +129,7 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
 
     RunError: fewer than two runs, other classes, or no image in common.
     """
-    need_two(len(outcomes))
+    need_two([outcome.folder for outcome in outcomes])
     _check_classes(outcomes)
     by_run = [_answers(outcome) for outcome in outcomes]
     common = sorted(set.intersection(*(set(answers) for answers in by_run)))
@@ -164,15 +165,21 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     )
 
 
-def need_two(runs: int) -> None:
-    """RunError where there is nothing to compare with."""
-    if runs < 2:
+def need_two(folders: Sequence[Path]) -> None:
+    """RunError where there is nothing to compare with, or a run would be compared with itself."""
+    if len(folders) < 2:
         alone = Sentence("one run alone cannot be compared")
-        some = alone if runs else Sentence("there is nothing to compare")
+        some = alone if folders else Sentence("there is nothing to compare")
         raise RunError(
             "{some}. Give the folders of two or more runs, or --config project.toml with two or more "
             "of --backbone and --prompt.",
             some=some,
+        )
+    places = [os.path.realpath(folder) for folder in folders]
+    if (twice := next((n for n, one in enumerate(places) if one in places[:n]), None)) is not None:
+        raise RunError(
+            "{folder} was given twice, and a run always agrees with itself. Give each run once.",
+            folder=folders[twice],
         )
 
 
@@ -210,7 +217,7 @@ def _check_classes(outcomes: Sequence[Outcome]) -> None:
                 "Compare runs with the same class names.",
                 folder=outcome.folder,
                 folder_2=first.folder,
-                differing=", ".join(differing[:5]),
+                differing=shortlist(differing),
             )
 
 

@@ -32,7 +32,7 @@ from clipgrip.data.rows import Row, Rows, decoded
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath, write_bytes_atomic
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence, mark, shortlist
 
 FILE = "embeddings.safetensors"
 """In a run's folder: its `GivenModel`. The images' vectors stay in the file that was given."""
@@ -183,7 +183,7 @@ def places(file: AnyPath, classes: ClassNames, names: Sequence[str], n: int) -> 
     for name, prompt in zip(classes.display, classes.prompts, strict=True):
         row = rows.get(prompt, rows.get(name))
         if row is None:
-            known = ", ".join(list(rows)[:20])
+            known = shortlist(list(rows), 20)
             close = nearest(name, rows)
             raise DataError(NO_CLASS, file=file, name=name, known=known, nearest=close)
         found.append(row)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from clipgrip.backbone.base import Model
+from clipgrip.backbone.eyes import check_here
 from clipgrip.backbone.given import GivenModel
 from clipgrip.clock import now
 from clipgrip.config import Project, Settings
@@ -86,7 +87,9 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     check_place(wanted)
     embedded = embeddings_at(project.images)  # as long as it is held nobody reads it again
     settings = on_embeddings(project) if embedded is not None else on_images(project)
-    if embedded is not None and (unused := not_used(project)) is not None:
+    if embedded is None:
+        check_here(settings.backbone, settings.eye)
+    elif (unused := not_used(project)) is not None:
         listener.note(unused)
     ingested = ingest(
         project.images,

@@ -232,18 +232,21 @@ class RunStore:
 @contextmanager
 def open_store(folder: Path, *, create: bool = False) -> Iterator[RunStore]:
     """The store of a run's folder; RunError where there is none or it is damaged."""
-    path = folder / NAME
-    if not create and not path.is_file():
+    if not create:
+        check_run(folder)
+    with opened(folder / NAME, MIGRATIONS, SEALED) as (db, seals):
+        yield RunStore(db, seals)
+
+
+def check_run(folder: Path) -> None:
+    """RunError where the folder holds no run."""
+    if not (folder / NAME).is_file():
         raise RunError(
-            mark(
-                "{folder} holds no run (no {name} in it). Give the folder that clipgrip run wrote (its "
-                "--out)."
-            ),
+            "{folder} holds no run (no {name} in it). Give the folder that clipgrip run wrote (its "
+            "--out).",
             folder=folder,
             name=NAME,
         )
-    with opened(path, MIGRATIONS, SEALED) as (db, seals):
-        yield RunStore(db, seals)
 
 
 def parsed(text: str) -> Any:

@@ -60,6 +60,7 @@ def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[s
     Without test images, three in ten of the labeled are kept for measuring, the same ones each time. ClipgripError: the
     input cannot be used; DataError where too few images are labeled.
     """
+    backbone = load_backbone(given.backbone, engine="auto")
     ingested = ingest(
         given.images,
         classes=given.classes,
@@ -68,7 +69,6 @@ def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[s
         encoding=given.encoding,
         on_progress=lambda done, total: listener.progress("hash", done, total),
     )
-    backbone = load_backbone(given.backbone, engine="auto")
     found = embedded(backbone, ingested.manifest, listener)
     names, method = found.manifest.classes, PRESETS["default"]["textual"]
     pool, truth, test, test_truth = _parts(found.embeds)

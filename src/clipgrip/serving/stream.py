@@ -75,7 +75,7 @@ def predict_stream(
     found = listing(images, encoding)
     predictor, parts = Predictor.open(folder), parts_folder(out)
     with naming(parts):
-        parts.mkdir(exist_ok=True)
+        parts.mkdir(parents=True, exist_ok=True)
     with locked(parts):
         done = _fill(predictor, folder, parts, found, on_progress)
         counted = _joined([parts / name for name in done.names], found, out, decide, say)

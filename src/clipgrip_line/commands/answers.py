@@ -104,6 +104,7 @@ def _carried(args: argparse.Namespace, say: Words, *, watched: bool) -> int:
         with versions.opened(args.state) as db:
             called = people.write_pictures(db, args.images) if args.images is not None else None
             table = people.labels_csv(db, called)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomic(args.out, table)
     n = table.count("\n") - 1
     facts = {"answers": n, "out": args.out, "images": len(called or {})}

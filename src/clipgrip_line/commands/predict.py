@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     model = Model.open(args.bundle)
     answers, refused = answered(model, paths, to_people=args.to_people)
     if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(args.out, table(answers).encode("utf-8-sig"))  # so that Excel reads it
     if args.json:
         print(document({"answers": answers, "refused": refused}))

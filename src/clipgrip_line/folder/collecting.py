@@ -61,6 +61,7 @@ def collect(store: Samples, images: Sequence[Sample], out: Path) -> Collected:
         OSError: the system refused.
     """
     check_new(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
     part = part_name(out.absolute().parent)
     with naming(out):
         try:

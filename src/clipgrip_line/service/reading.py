@@ -98,8 +98,9 @@ def _pages(service: Service) -> list[BaseRoute]:
         return HTMLResponse(page("line.html", service, words_of(request)))
 
     async def docs(request: Request) -> Response:
-        if request.scope["raw_path"].endswith(b"/"):  # its links go on from where it is
-            return RedirectResponse("../docs", 308)
+        path = request.scope["raw_path"]
+        if slashes := len(path) - len(path.rstrip(b"/")):  # its links go on from where it is
+            return RedirectResponse("../" * slashes + "docs", 308)
         return HTMLResponse(page("docs.html", service, words_of(request)))
 
     async def icon(_: Request) -> Response:

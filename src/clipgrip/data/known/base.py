@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from clipgrip.errors import DataError
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, shortlist
 
 Part = Literal["pool", "test", ""]
 Listed = tuple[str, str, Part]
@@ -52,7 +52,7 @@ class KnownSet:
         wrong = sorted(set(counts) ^ set(self.classes))
         if wrong:
             raise self._incomplete(
-                folder, Sentence("its classes differ ({names})", names=", ".join(wrong[:5]))
+                folder, Sentence("its classes differ ({names})", names=shortlist(wrong))
             )
         missing = [path for path, _, _ in listing.files if not (listing.images / path).is_file()]
         if missing:

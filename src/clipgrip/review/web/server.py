@@ -35,7 +35,7 @@ SHORTEST = 12
 log = logging.getLogger(__name__)
 
 
-def check_access(host: str, token: str, public: bool = False) -> None:
+def check_access(host: str, token: str) -> None:
     """A page that others can reach needs a token that they cannot guess. ConfigError: none, or too short."""
     if host not in LOOPBACK and len(token) < SHORTEST:
         raise ConfigError(
@@ -45,10 +45,11 @@ def check_access(host: str, token: str, public: bool = False) -> None:
             host=host,
             shortest=SHORTEST,
         )
-    if public and 0 < len(token) < SHORTEST:
+    if 0 < len(token) < SHORTEST:
         raise ConfigError(
-            "--allow-name lets others reach the page, so the token needs at least {shortest} "
-            "characters that nobody can guess.",
+            "the token has {n} characters. Give one of at least {shortest} that nobody can guess, or none where only "
+            "this machine reaches the page.",
+            n=len(token),
             shortest=SHORTEST,
         )
 

@@ -19,6 +19,7 @@ from clipgrip.runs.watch.alarm_text import alarm_text
 from clipgrip.runs.watch.responding import answer_alarm
 from clipgrip.runs.watch.status import Status, line_of
 from clipgrip.runs.watch.store import LOCK, Alarm, is_watched, open_watch
+from clipgrip.sentences import quoted
 from clipgrip_line.trust.watch_words import VERDICTS, audited_words
 
 PICTURED = 3
@@ -34,7 +35,7 @@ def work_page(context: PageContext) -> str:
         "work.html",
         tab="work",
         line=line,
-        folder=folder,
+        named=quoted(context.server.folder.resolve()),
         light="" if line is None else line.words(say),
         promises=[] if line is None else [one.words(say) for one in line.promises],
         audited="" if line is None else audited_words(line.audited, say),

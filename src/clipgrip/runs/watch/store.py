@@ -14,7 +14,7 @@ import numpy as np
 from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.seal import Seals
-from clipgrip.runs.store import parsed
+from clipgrip.runs.store import check_run, parsed
 from clipgrip.runs.watch.packed import monitors_bytes, read_monitors, read_vectors, vectors_bytes
 from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
 from clipgrip.sentences import quoted
@@ -178,6 +178,7 @@ def open_watch(run: Path, *, create: bool = False) -> Iterator[WatchStore]:
     """The line of a run's folder; RunError where none has begun, or it is damaged."""
     path = run / NAME
     if not create and not path.is_file():
+        check_run(run)
         raise RunError(
             "{run} is not watched yet (no {name} in it). Begin with clipgrip watch {run} IMAGES.",
             run=quoted(run),

@@ -57,8 +57,9 @@ function showLast(last) {
   if (shownImage !== last.image_id) {
     shownImage = last.image_id;
     picture.src = "v1/pictures/" + last.image_id;
+    picture.hidden = false;
+    at("unkept").hidden = true;
   }
-  picture.hidden = false;
   picture.alt = (texts[last.verdict] || "") + " " + named(last.class);
 }
 
@@ -160,6 +161,7 @@ function showRecent(recent) {
     const picture = document.createElement("img");
     picture.src = "v1/pictures/" + one.image_id;
     picture.alt = "";
+    picture.addEventListener("error", () => { picture.remove(); item.classList.add("bare"); item.title = texts.gone; });
     item.append(picture, made("b", SYMBOLS[one.verdict]), made("span", named(one.class)));
     return item;
   });
@@ -302,7 +304,7 @@ async function respond(verdict) {
 
 at("by").value = localStorage.getItem("clipgrip_by") || "";
 at("by").addEventListener("change", () => localStorage.setItem("clipgrip_by", at("by").value));
-at("picture").addEventListener("error", () => { at("picture").hidden = true; });
+at("picture").addEventListener("error", () => { at("picture").hidden = true; at("unkept").hidden = false; });
 at("asked").addEventListener("error", () => { at("gone").hidden = false; });
 at("answer-now").addEventListener("click", openPeople);
 at("unsure").addEventListener("click", () => said(""));

@@ -65,10 +65,20 @@ function showImport(told) {
   at("problems").replaceChildren(...(rows.length ? [table(heads, rows)] : []));
 }
 
+const unchosen = at("chosen").textContent;
+at("import").file.addEventListener("change", (event) => {
+  at("chosen").textContent = event.target.files.length ? event.target.files[0].name : unchosen;
+});
+
 at("import").addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (!named()) return;
   const form = event.target;
+  if (!form.file.files.length) {
+    form.file.focus();
+    toast(unchosen, true);
+    return;
+  }
+  if (!named()) return;
   const button = form.querySelector("button");
   at("problems").replaceChildren();
   at("told").textContent = "";
