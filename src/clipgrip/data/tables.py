@@ -25,6 +25,8 @@ TABLE_SUFFIXES = (*TEXT_SUFFIXES, *PARQUET_SUFFIXES)
 
 Cell = str | int | float | None
 
+SHOWN, WIDEST = 20, 60
+"""Columns, and characters of a name, that an error shows."""
 MAX_COLUMNS = 1000
 """The most columns of a table."""
 DELIMITERS = ",;\t|"
@@ -130,7 +132,7 @@ class Table:
         """
         position = self.find(names)
         if position is None:
-            found = ", ".join(self.columns) or "none"
+            found = ", ".join(_short(column) for column in self.columns[:SHOWN]) or "none"
             raise DataError(
                 '{name}: no column "{names}" (also allowed: {others}). Found: {found}. Name the columns '
                 "in the first line.",
@@ -140,6 +142,10 @@ class Table:
                 found=found,
             )
         return position
+
+
+def _short(column: str) -> str:
+    return column if len(column) <= WIDEST else f"{column[: WIDEST - 1]}…"
 
 
 def read_table(path: AnyPath, encoding: str | None = None) -> Table:
