@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import IOBase
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,8 @@ def _item(number: int, item: Any) -> Any:
         item = item.detach().cpu().numpy()
     if isinstance(item, str | os.PathLike) and os.fspath(item):
         return item
-    if isinstance(item, Image.Image | np.ndarray | ImageSource):
+    is_file = isinstance(item, IOBase)  # can be read as a source, but once only
+    if isinstance(item, Image.Image | np.ndarray | ImageSource) and not is_file:
         return item
     shown = repr(item) if len(repr(item)) <= 40 else type(item).__name__
     raise DataError(f"image {number} is {shown}, which is no image. {ALLOWED}")
