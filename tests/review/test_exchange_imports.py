@@ -392,7 +392,7 @@ def test_tasks_that_nobody_answered_bring_no_answer_whatever_their_data(
         (["dent", "steel"], "ticks"),
         ([], "no-label"),
         (None, "no-label"),
-        ({"label": None}, "malformed"),
+        ({"label": None}, "no-label"),
         (True, "malformed"),
         (False, "malformed"),
         ({"label": True}, "malformed"),

@@ -179,7 +179,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(N,) answers, of ``classes_``."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy over the labeled images; ``y`` as in `fit`.
@@ -253,10 +254,10 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """What a run would be given; ConfigError where a value is not allowed."""
         values = {k: v for k, v in self.get_params().items() if k in Settings.model_fields}
         values["eye"] = self.eyes
-        if isinstance(self.random_state, np.random.RandomState):
-            values["seed"] = int(self.random_state.randint(2**31 - 1))
-        elif self.random_state is not None:
-            values["seed"] = self.random_state
+        state = self.random_state
+        drawn = isinstance(state, np.random.RandomState)
+        if state is not None:
+            values["seed"] = int(state.randint(2**31 - 1)) if drawn else state
         return checked(Settings, values, lambda _: "GripClassifier")
 
     def _learned(self, vocabulary: Vocabulary, rounds_reason: str = "") -> None:
