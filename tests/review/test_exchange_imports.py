@@ -392,7 +392,7 @@ def test_tasks_that_nobody_answered_bring_no_answer_whatever_their_data(
         (["dent", "steel"], "ticks"),
         ([], "no-label"),
         (None, "no-label"),
-        ({"label": None}, "malformed"),
+        ({"label": None}, "no-label"),
         (True, "malformed"),
         (False, "malformed"),
         ({"label": True}, "malformed"),
@@ -731,3 +731,65 @@ def test_names_that_differ_in_blanks_or_in_how_an_accent_is_written_are_told_apa
         assert both.find(name.removesuffix(".png")).image == name
     assert both.find("a").image == "  a.png"
     assert both.find("folder/\u00e9.png").ambiguous
+
+
+# -- tables and labels as people and tools hand them back --------------------------------------------------------------
+
+
+def test_a_label_of_fiftyone_without_a_name_is_no_label(session: ReviewSession) -> None:
+    one, other = (row.path for row in session.snapshot.view.rows[:2])
+    name = session.snapshot.classes.active[0].name
+    labels = {one: {"label": None, "confidence": 0.2}, other: [{"label": None}, {"label": name}]}
+    told = bring(session, "fiftyone", {"classes": [], "labels": labels})
+    assert (told["answers"], reasons(told), told["problems"]) == (1, {"no-label": 1}, [])
+
+
+def test_a_parent_folder_is_no_part_of_a_path() -> None:
+    found = finder("zero/a.png", "../test/zero/a.png").find("/data/test/zero/a.png")
+    assert found.image == "../test/zero/a.png"
+
+
+def test_json_in_the_place_of_a_table_is_called_so(session: ReviewSession) -> None:
+    with pytest.raises(DataError, match="is JSON and no table"):
+        bring(session, "csv", [{"path": "a.png", "label": "x"}])
+
+
+def test_two_columns_of_labels_that_differ_are_no_answer(session: ReviewSession) -> None:
+    one, other = (row.path for row in session.snapshot.view.rows[:2])
+    name, second = (klass.name for klass in session.snapshot.classes.active[:2])
+    table = f"path,label,class\n{one},{name},{second}\n{other},{name},{name}\n"
+    told = bring(session, "csv", table.encode())
+    assert (told["answers"], reasons(told)) == (1, {"disagree": 1})
+
+
+def test_what_a_model_left_to_a_person_is_taken_with_a_word(session: ReviewSession) -> None:
+    path, name = session.snapshot.view.rows[0].path, session.snapshot.classes.active[0].name
+    table = f"path,label,verdict,decided_by\n{path},{name},person,person\n"
+    told = bring(session, "csv", table.encode())
+    notes = {line["reason"]: line["n"] for line in told["table"] if line["kind"] == "note"}
+    assert (told["answers"], notes) == (1, {"unseen": 1})
+
+
+COMMENT = {"type": "textarea", "from_name": "comment", "value": {"text": ["looks odd"]}}
+
+
+@pytest.mark.parametrize("said", [((0,), (0,)), ((0,), (1,)), ((0,), ())])
+def test_comments_of_two_people_change_nothing(
+    said: tuple[tuple[int, ...], ...], session: ReviewSession
+) -> None:
+    names = [klass.name for klass in session.snapshot.classes.active]
+
+    def annotation(places: tuple[int, ...]) -> dict[str, Any]:
+        choice = {
+            "type": "choices",
+            "from_name": "choice",
+            "value": {"choices": [names[place] for place in places]},
+        }
+        return {"result": [choice, COMMENT]}
+
+    path = session.snapshot.view.rows[0].path
+    annotations = [annotation(places) for places in said]
+    told = bring(session, "label-studio", [{"data": {"image": path}, "annotations": annotations}])
+    agree = len({places for places in said if places}) == 1
+    assert told["answers"] == int(agree)
+    assert reasons(told).get("disagree", 0) == int(not agree)

@@ -6,6 +6,7 @@ import getpass
 from pathlib import Path
 
 from clipgrip.cli.ui import Result
+from clipgrip.data.text import in_utf8
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import read_file, system_words
 from clipgrip.sentences import Sentence, mark
@@ -17,7 +18,9 @@ LARGEST = 2 << 30
 """Bytes of a table."""
 
 
-def bring_in(run: Path, table: Path, person: str, say: Words) -> Result:
+def bring_in(
+    run: Path, table: Path, person: str, say: Words, encoding: str | None = None
+) -> Result:
     """Keep what a table says as answers of a person; what was taken, what was left out, and why. Code 1: nothing.
 
     Raises:
@@ -30,7 +33,7 @@ def bring_in(run: Path, table: Path, person: str, say: Words) -> Result:
     from clipgrip.review.web.server import alone
 
     try:
-        data = read_file(table, LARGEST)
+        data = in_utf8(read_file(table, LARGEST), encoding)
     except OSError as error:
         unread = mark("{path} cannot be read: {reason}. Check the name.")
         raise DataError(unread, path=table, reason=system_words(error)) from error

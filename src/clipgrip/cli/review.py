@@ -65,7 +65,7 @@ def review(
     if bring is not None:
         from clipgrip.cli.brought import bring_in
 
-        return bring_in(run, bring, person, Words(ui.language))
+        return bring_in(run, bring, person, Words(ui.language), encoding)
     from clipgrip.review.web.address import PublicName
     from clipgrip.review.web.address import path_prefix as prefix_of
     from clipgrip.review.web.server import check_access, serve

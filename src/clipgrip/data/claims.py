@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +14,26 @@ from clipgrip.data.discover import Images, discover, from_folder, is_packed_plac
 from clipgrip.data.entries import PATH_COLUMNS, Claim, Found
 from clipgrip.data.foreign import foreign
 from clipgrip.data.images import may_be_image
+from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.listed import Listed, picked
 from clipgrip.data.sources import FileSource, StoreSource
-from clipgrip.data.splitnames import check_classes
-from clipgrip.data.stores import local_of
+from clipgrip.data.splitnames import check_classes, train_beside
+from clipgrip.data.stores import local_of, url_of
 from clipgrip.data.tablerows import claims_in, paths_of
 from clipgrip.data.tables import TABLE_SUFFIXES, read_table
 from clipgrip.data.texts import Texts
 from clipgrip.data.walk import relative
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, mark, quoted
 
+LOOSE = mark(
+    '{folder}: its images ("{first}") lie in the folder itself, and nothing says of which class they are. Put them '
+    "into one folder for each class, or give the {kind} as a CSV or Parquet file with the columns path,label."
+)
+OF_TEST = mark(
+    "it lies beside {train}, and is given to learn from, so it cannot measure. To measure on it give --test {place}"
+)
 Label = str | int | None
 """A class name, a class position, or nothing."""
 
@@ -72,6 +80,16 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
     return replace(statements, root=os.path.dirname(path))
 
 
+def split_remarks(labels: object) -> Iterator[Issue]:
+    """Where labels to learn from are called as what one measures on: test beside train."""
+    if not isinstance(labels, str | os.PathLike) or url_of(labels) is not None:
+        return
+    place = os.path.abspath(local_of(labels))
+    if (train := train_beside(Path(place))) is not None:
+        detail = Sentence(OF_TEST, train=train, place=quoted(os.fspath(labels)))
+        yield Issue(os.path.basename(place), "labels-of-test", detail)
+
+
 def _packed_claims(place: AnyPath, kind: str) -> Found:
     """Images that bring their labels with them: in tar or Parquet files, or in a store.
 
@@ -113,6 +131,7 @@ def _class_folders(folder: str, root: str, kind: str) -> Found:
             "{folder}: no image in it. Put the images into one folder for each class.",
             folder=folder,
         )
+    left = _loose(found, folder, kind)
 
     def made(place: int) -> Claim:
         entry = found.entries[place]
@@ -121,7 +140,23 @@ def _class_folders(folder: str, root: str, kind: str) -> Found:
         where = Sentence("folder {place}", place=f"{os.path.basename(folder)}/{label}")
         return Claim(entry.key, label, where, folder=True)
 
-    return Found(folder, found.entries, found.issues, Listed(len(found.entries), made))
+    issues = Issues(found.issues, left)
+    return Found(folder, found.entries, issues, Listed(len(found.entries), made))
+
+
+def _loose(found: Found, folder: str, kind: str) -> Iterator[Issue]:
+    """A remark on images that lie beside the folders of classes; DataError where there are no others."""
+    names = (relative(os.path.join(found.root, one.path), folder) for one in found.entries)
+    count, first, is_all = 0, "", True
+    for name in names:
+        if "/" in name:
+            is_all = False
+        elif may_be_image(os.path.join(folder, name)):
+            count, first = count + 1, first or name
+    if count and is_all:
+        raise DataError(LOOSE, folder=folder, kind=kind, first=first)
+    detail = Sentence("{n} images lie in no folder of a class, so they have no label", n=count)
+    return iter([Issue(os.path.basename(folder), "labels-left-out", detail)] if count else [])
 
 
 def aligned_claims(images: Images, labels: Sequence[Label], classes: ClassNames) -> Listed[Claim]:

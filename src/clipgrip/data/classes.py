@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from clipgrip.data.classlines import TABS, check_names
+from clipgrip.data.nameindex import NameIndex
 from clipgrip.data.tables import DELIMITERS, dialect, parse_csv
 from clipgrip.data.text import read_text, without_controls
 from clipgrip.errors import DataError, nearest
@@ -35,6 +36,12 @@ _MAY_BE_HEADINGS = frozenset((*_NAME_COLUMNS, *_PROMPT_COLUMNS)) | {
     *("クラス", "クラス名", "ラベル", "名前", "名称", "分類", "カテゴリ", "カテゴリー"),
 }
 """First lines of which nobody but the writer knows whether they name a class."""
+
+
+_LINES = re.compile(r"[\t-\r\x85\u2028\u2029]")
+IN_LINES = mark(
+    '{source} {unit} {place}: the name "{name}" holds a line break or a tab. Write it in one line, with spaces.'
+)
 
 
 def canonical(name: str) -> str:
@@ -81,7 +88,7 @@ class ClassNames:
         return len(self.display)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and canonical(name) in self._positions
+        return isinstance(name, str) and canonical(name) in self._index.positions
 
     @classmethod
     def from_names(cls, names: Iterable[str]) -> ClassNames:
@@ -119,7 +126,7 @@ class ClassNames:
         Raises:
             DataError: no such class; the message lists the known ones and the nearest.
         """
-        position = self._positions.get(canonical(name))
+        position = self._index.positions.get(canonical(name))
         if position is None:
             raise DataError(
                 'unknown class "{name}". Known: {listing}.{nearest}',
@@ -128,6 +135,10 @@ class ClassNames:
                 nearest=nearest(canonical(name), self.display),
             )
         return position
+
+    def meant(self, label: str) -> int | None:
+        """As `NameIndex.meant`."""
+        return self._index.meant(canonical(label))
 
     @classmethod
     def of(
@@ -149,8 +160,8 @@ class ClassNames:
         return shortlist(self.display, most)
 
     @cached_property
-    def _positions(self) -> dict[str, int]:
-        return {canonical(name): position for position, name in enumerate(self.display)}
+    def _index(self) -> NameIndex:
+        return NameIndex(map(canonical, self.display))
 
 
 _Line = tuple[int, str, str]
@@ -234,6 +245,9 @@ def _check(
     unit = Sentence("line") if lines else Sentence("position")
     _check_once(display, places, source, unit)
     for name, place in zip(display, places, strict=True):
+        if _LINES.search(name):
+            shown = _LINES.sub(" ", name)
+            raise DataError(IN_LINES, source=source, unit=unit, place=place, name=shown)
         if canonical(name) in UNLABELED_MARKS:
             raise DataError(
                 '{source} {unit} {place}: "{name}" means unlabeled. Rename the class.',

@@ -114,6 +114,12 @@ def placed(path: str, root: str) -> str:
     return os.path.abspath(os.path.join(root, written))
 
 
+def as_written(path: str, root: str) -> str | None:
+    """The absolute path of a file whose name really holds ``\\``, as Linux allows; None where there is none."""
+    found = os.path.abspath(os.path.join(root, local_of(path).strip()))
+    return found if os.sep == "/" and "\\" in path and os.path.isfile(openable(found)) else None
+
+
 def native(path: str) -> str:
-    """A path from a table with this system's separators; ``\\`` is never a name in one."""
+    """A path from a table with this system's separators; ``\\`` is one unless a file is called so (`as_written`)."""
     return path.replace("\\", "/").strip() if os.sep == "/" else path.strip()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clipgrip.data.claims import Label, aligned_claims, read_claims
+from clipgrip.data.claims import Label, aligned_claims, read_claims, split_remarks
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Images, discover
 from clipgrip.data.embeddedrows import numbered_claims
@@ -37,6 +37,7 @@ from clipgrip.data.rows import DIGITS, Hashes, Row, Rows
 from clipgrip.data.sources import EmbeddingSource, ImageSource
 from clipgrip.data.splitnames import split_folders
 from clipgrip.data.tablerows import unread_remarks
+from clipgrip.data.tables import TABLE_SUFFIXES
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence, mark
@@ -99,7 +100,8 @@ def ingest(
     of_texts = text_remarks(classes, (images, labels, test), encoding)
     unread = unread_remarks(found.unread if labels is None else (), names)
     among = tables_among(found.root, issues) if labels is None else ()
-    everything = Issues(issues, of_texts, unread, among, *remarks).in_order()
+    of_split = split_remarks(labels)
+    everything = Issues(issues, of_texts, unread, among, of_split, *remarks).in_order()
     if not len(rows):
         raise _nothing_usable(images, found, everything.among(UNUSED))
     return Ingested(Manifest(rows, names), everything, found.root, by_folder)
@@ -264,6 +266,11 @@ NO_FILE = mark(
 )
 
 
+NO_ROW = mark(
+    "{where}: the table names no image: there is nothing below its heading. Give one row for each image."
+)
+
+
 def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
     example = (
         Sentence(" The first: {path}: {detail}.", path=issues[0].path, detail=issues[0].detail)
@@ -279,7 +286,8 @@ def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
     if not found.entries and not isinstance(images, str | os.PathLike):
         return DataError("{where} is empty. Give one image at least.", where=where)
     if not found.entries and not issues:
-        return DataError(NO_FILE, where=where)
+        is_table = os.fspath(where).casefold().endswith(TABLE_SUFFIXES)
+        return DataError(NO_ROW if is_table else NO_FILE, where=where)
     return DataError(
         "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
         "WebP images.",

@@ -39,7 +39,8 @@ REASONS: dict[str, str] = {
     "folder-like-class": "a folder named almost like a class; its images are not labeled by it",
     "folder-of-test": "below a folder named test or val; not labeled by the folder",
     "labels-not-read": "a column that may hold labels and is not called so, or one beside the labels",
-    "labels-left-out": "labels of a table that are not learned from: of another split, or a model's answers",
+    "labels-left-out": "labels that are not learned from: of another split, a model's answers, or of no class's folder",
+    "labels-of-test": "a folder or table called test or val that is given to learn from",
     "labels-unseen": "labels that were a model's answers, left to a person; taken as people's",
     "labels-empty": "a table of labels that holds none, such as a sheet that nobody filled",
     "repeated-member": "a name that stands twice in a tar file; its last picture is used",
@@ -54,7 +55,7 @@ NOTES = frozenset(
     {"conflicting-labels", "label-without-image", "matched-by-name", "text-encoding", "class-list"}
     | {"first-page-only", "folder-disagrees", "nested-class-folders", "folder-like-class"}
     | {"folder-of-test", "no-picture", "repeated-member", "labels-not-read", "labels-left-out"}
-    | {"labels-unseen", "labels-empty"}
+    | {"labels-unseen", "labels-empty", "labels-of-test"}
 )
 """Reasons that are remarks: the image they name, if any, may still be used."""
 UNUSED = frozenset(REASONS) - NOTES

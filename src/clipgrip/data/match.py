@@ -47,20 +47,20 @@ def position(claim: Claim, classes: ClassNames) -> int:
         return -1
     if claim.folder and (found := folders_like(classes).position(label)) is not None:
         return found
-    if label not in classes and claim.numbered and label.isdecimal() and int(label) < len(classes):
+    if (meant := classes.meant(label)) is not None:
+        return meant
+    if claim.numbered and label.isdecimal() and int(label) < len(classes):
         return int(label)
     if label.isdecimal() and not any(map(str.isdecimal, classes.display)):
         raise DataError(NUMBER, where=claim.where, label=label, listing=classes.listing())
-    if label not in classes:
-        raise DataError(
-            '{where}: unknown label "{label}". Known: {listing}.{nearest} Correct the label, or add '
-            "the class.",
-            where=claim.where,
-            label=label,
-            listing=classes.listing(),
-            nearest=nearest(label, classes.display),
-        )
-    return classes.index(label)
+    raise DataError(
+        '{where}: unknown label "{label}". Known: {listing}.{nearest} Correct the label, or add '
+        "the class.",
+        where=claim.where,
+        label=label,
+        listing=classes.listing(),
+        nearest=nearest(label, classes.display),
+    )
 
 
 class PathIndex:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -12,9 +13,12 @@ from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.tables import TEXT_SUFFIXES, read_table
 from clipgrip.data.text import encoding_remark
 from clipgrip.errors import DataError
+from clipgrip.files import open_file
 from clipgrip.sentences import Sentence, mark
 
 MOST_TABLES = 20
+LONGEST_LINE = 1 << 16
+"""Bytes of a first line that are looked at."""
 OF_A_MODEL = ("decided_by", "confidence")
 """Columns of tables of a model's answers, which clipgrip writes: they are no labels."""
 AMONG = mark(
@@ -34,6 +38,12 @@ def text_remarks(classes: object, places: Iterable[object], encoding: str | None
     return issues
 
 
+AMONG_LINES = mark(
+    "{path} holds labels in JSON lines and lies among the images; to take them, write them as a CSV with the columns "
+    "path,label, and give --labels with it"
+)
+
+
 def tables_among(root: str, issues: Issues) -> Iterator[Issue]:
     """Tables of labels that lie among images, as metadata.csv in published sets: they are read where they are given."""
     files = (one.path for one in issues.among({"not-an-image"}) if _is_table(one.path))
@@ -46,6 +56,21 @@ def tables_among(root: str, issues: Issues) -> Iterator[Issue]:
             continue
         if is_list:
             yield Issue(path, "labels-not-read", Sentence(AMONG, path=path))
+    lines = (one.path for one in issues.among({"not-an-image"}) if one.path.endswith(".jsonl"))
+    for path in islice(lines, MOST_TABLES):
+        if _holds_labels(os.path.join(root, path)):
+            yield Issue(path, "labels-not-read", Sentence(AMONG_LINES, path=path))
+
+
+def _holds_labels(path: str) -> bool:
+    """Whether the first of JSON lines names a file and a label, as metadata.jsonl does."""
+    try:
+        with open_file(path) as file:
+            first = json.loads(file.readline(LONGEST_LINE))
+    except (OSError, ValueError, RecursionError):
+        return False
+    keys = {key.casefold() for key in first} if isinstance(first, dict) else set()
+    return bool(keys & set(PATH_COLUMNS)) and bool(keys & set(LABEL_COLUMNS))
 
 
 def _file(place: object) -> str | None:

@@ -53,6 +53,17 @@ def check_classes(folder: Path, kind: str) -> None:
     )
 
 
+def train_beside(place: Path) -> str | None:
+    """Name of the train folder, or table, beside one that is called as the test or validation part of it."""
+    if SPLITS.get(place.stem.casefold(), "train") == "train":
+        return None
+    try:
+        beside = sorted(p.name for p in place.parent.iterdir() if p.suffix == place.suffix)
+    except OSError:
+        return None
+    return next((n for n in beside if SPLITS.get(Path(n).stem.casefold()) == "train"), None)
+
+
 def check_one_split(paths: Iterable[str]) -> None:
     """DataError where Parquet files of several splits lie together."""
     found = {

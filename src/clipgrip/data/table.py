@@ -12,6 +12,8 @@ from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
 from clipgrip.sentences import Sentence, mark
 
+SHOWN, WIDEST = 20, 60
+"""Columns, and characters of a name, that an error shows."""
 MAX_COLUMNS = 1000
 """The most columns of a table."""
 TWICE = mark('{name}: the column "{column}" stands twice, with other cells. Keep one of them.')
@@ -105,7 +107,7 @@ class Table:
         """
         position = self.find(names)
         if position is None:
-            found = ", ".join(self.columns) or "none"
+            found = ", ".join(_short(column) for column in self.columns[:SHOWN]) or "none"
             raise DataError(
                 '{name}: no column "{names}" (also allowed: {others}). Found: {found}. Name the columns '
                 "in the first line.",
@@ -115,3 +117,7 @@ class Table:
                 found=found,
             )
         return position
+
+
+def _short(column: str) -> str:
+    return column if len(column) <= WIDEST else f"{column[: WIDEST - 1]}…"

@@ -15,6 +15,7 @@ from clipgrip.data.entries import (
     Claim,
     Found,
     Unread,
+    as_written,
     each_once,
     file_entries,
     is_listed,
@@ -33,13 +34,17 @@ from clipgrip.files import openable
 from clipgrip.sentences import Sentence, combined, mark
 from clipgrip_line.folder.collecting import COLUMNS as COLLECTED
 
-SPLIT_COLUMNS = ("split", "subset")
+SPLIT_COLUMNS = ("split", "subset", "set", "data set", "dataset", "partition", "ml_use")
+IS_SPLIT = {"is_valid": "val", "is_val": "val", "is_test": "test"}
+"""Columns of yes and no, as fastai has them, and what a yes means."""
 DECIDED_BY = ("decided_by",)
 """In the tables that clipgrip writes: whose answer the label is."""
 LOOKED_AT = 1000
 """Rows in which a column of another name is searched for names of classes."""
 CALLED_LABELS = ("label", "class", "categor", "target", "ラベル", "クラス", "分類", "判定")
-TICKS = frozenset(("0", "1", "0.0", "1.0", "true", "false", "True", "False"))
+_YES = dict.fromkeys(("1", "1.0", "true", "True", "TRUE"), True)
+_YES |= dict.fromkeys(("0", "0.0", "false", "False", "FALSE"), False)
+TICKS = frozenset(_YES)
 MARKS = {"calibrated": ("yes", "no"), "verdict": ("person",)}
 """Columns that say of a row, even where a person is to decide, that its label was the model's answer."""
 UNSEEN = mark(
@@ -63,7 +68,9 @@ def from_table(table: Table, root: str) -> Found:
             continue
         path = placed(written, root)
         if url_of(path) is None and not os.path.lexists(openable(path)):
-            path = _meant(path, root, folders, issues, table.where(number))
+            path = as_written(written, root) or _meant(
+                path, root, folders, issues, table.where(number)
+            )
             if not is_listed(path, root, issues, table.where(number)):
                 continue
         paths.append(path)
@@ -120,9 +127,7 @@ def claims_in(
         return Listed(len(numbers), made)
 
     taken = [*groups["train"], *groups["test"]]
-    issues = Issues(
-        _remarks(table, groups), _routed(table, decider, taken), _contradicted(table, label)
-    )
+    issues = Issues(_remarks(table, groups), _routed(table, taken), _contradicted(table, label))
     if required and not any(cell.strip() for cell in table.rows.column(label)):
         detail = Sentence('no cell of its column "{column}" is filled', column=table.columns[label])
         issues.append(Issue(table.name, "labels-empty", detail))
@@ -133,12 +138,28 @@ def _splits(table: Table) -> Callable[[int], str]:
     """The split of a row; the column counts only where all its cells are known names, and some are for training."""
     column = table.find(SPLIT_COLUMNS)
     if column is None:
-        return lambda _: "train"
+        return _ticked_splits(table)
     names = {cell.strip().casefold() for cell in table.rows.column(column)}
     kinds = {SPLITS.get(name, "" if name else "train") for name in names}
     if "" in kinds or "train" not in kinds:
         return lambda _: "train"
     return lambda number: SPLITS.get(table.rows.cell(number, column).strip().casefold(), "train")
+
+
+def _ticked_splits(table: Table) -> Callable[[int], str]:
+    """As `_splits`, of columns of yes and no; all their cells must be one of these."""
+    found = [(table.find((name,)), split) for name, split in IS_SPLIT.items()]
+    columns = [
+        (column, split)
+        for column, split in found
+        if column is not None and set(table.rows.column(column)) <= TICKS
+    ]
+
+    def split_of(row: int) -> str:
+        return next((s for c, s in columns if _YES[table.rows.cell(row, c)]), "train")
+
+    is_split = any(split_of(row) == "train" for row in range(len(table.rows)))
+    return split_of if is_split else lambda _: "train"
 
 
 def _remarks(table: Table, groups: Mapping[str, Sequence[int]]) -> Iterator[Issue]:
@@ -152,15 +173,26 @@ def _remarks(table: Table, groups: Mapping[str, Sequence[int]]) -> Iterator[Issu
             yield Issue(table.name, "labels-left-out", Sentence(detail, n=n))
 
 
-def _routed(table: Table, decider: int | None, rows: Iterable[int]) -> Iterator[Issue]:
+def _routed(table: Table, rows: Iterable[int]) -> Iterator[Issue]:
     """Rows that were left to a person, beside whose label the model's own marks stand: perhaps nobody saw them yet."""
+    if n := sum(map(routed(table), rows)):
+        yield Issue(table.name, "labels-unseen", Sentence(UNSEEN, n=n))
+
+
+def routed(table: Table) -> Callable[[int], bool]:
+    """Whether the label of a row, by its number, was a model's answer that was left to a person."""
+    decider = table.find(DECIDED_BY)
     known = ((table.find((name,)), values) for name, values in MARKS.items())
     marks = [(column, values) for column, values in known if column is not None]
     if decider is None or not marks:
-        return
-    of_people = (row for row in rows if table.rows.cell(row, decider).strip() == "person")
-    if n := sum(any(table.rows.cell(row, c).strip() in v for c, v in marks) for row in of_people):
-        yield Issue(table.name, "labels-unseen", Sentence(UNSEEN, n=n))
+        return lambda _: False
+
+    def is_routed(row: int) -> bool:
+        if table.rows.cell(row, decider).strip() != "person":
+            return False
+        return any(table.rows.cell(row, column).strip() in values for column, values in marks)
+
+    return is_routed
 
 
 def _contradicted(table: Table, label: int) -> Iterator[Issue]:

@@ -13,7 +13,7 @@ from clipgrip.sentences import Sentence, mark
 
 MAX_BYTES = 256 << 20
 """The largest text file that is read."""
-EXAMPLES = "utf-8, cp932, gbk, big5, cp1252, cp1250 or euc-jp"
+EXAMPLES = "utf-8, cp932, gbk, big5, cp1252, cp1250, mac-roman or euc-jp"
 
 NUL = mark(
     "{name}: NUL characters stand in it, so it is no text, or UTF-16 without its mark. Save it as UTF-8 "
@@ -23,10 +23,16 @@ SHEET = mark(
     "{name}: it is a sheet of Excel or LibreOffice, or a ZIP, and no text. Save it there as CSV in UTF-8 (in Excel: "
     '"CSV UTF-8") and give that file.'
 )
+PARQUET = mark(
+    "{name}: it is a Parquet file, and a text is wanted here. Write it as CSV in UTF-8 and give that file."
+)
 _PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 """How XLSX, ODS and ZIP begin, and XLS."""
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200b\ufeff]")
+_NO_TEXT = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
+)
+"""Controls, also of terminals and of the direction of writing, which would turn other text around."""
 _TO_JAPANESE = re.compile(r"\x1b(?:\$\(?[@BD]|\([IJ])")
 """Where text of ISO 2022 turns to Japanese, be it only to its rare characters."""
 
@@ -63,6 +69,8 @@ def _taken(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
     marked = [code for bom, code in _BOMS if data.startswith(bom)]
     if data.startswith(_PACKED):
         raise DataError(SHEET, name=name)
+    if data.startswith(b"PAR1"):
+        raise DataError(PARQUET, name=name)
     if b"\0" in data and not marked and not encoding:
         raise DataError(NUL, name=name)
     tried = marked or ([encoding] if encoding else ["utf-8", "cp932"])

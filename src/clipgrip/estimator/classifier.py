@@ -21,8 +21,8 @@ from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.embeds import beside_embeds, embeds_of, joined_embeds
 from clipgrip.estimator.fitting import fit_embeds, fit_images
 from clipgrip.estimator.heads import final_head
-from clipgrip.estimator.inputs import Named, images_of
-from clipgrip.estimator.labels import Vocabulary, class_names_of
+from clipgrip.estimator.inputs import Named, images_of, warn_of_other_rows
+from clipgrip.estimator.labels import Vocabulary, class_names_of, weights_of
 from clipgrip.estimator.output import classes_html, frame
 from clipgrip.estimator.rounds import silent
 from clipgrip.method import Method
@@ -137,7 +137,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             BackboneError: the model cannot be used.
         """
         settings = self._settings()
-        check_encoding("utf-8" if self.encoding is None else self.encoding)
+        warn_of_other_rows(X, y)
+        check_encoding(self.encoding or "utf-8")
         names = class_names_of(self.class_names, self.encoding)
         say = print if self.verbose else silent
         if self.backbone == EMBEDDINGS:
@@ -188,6 +189,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             DataError: a label is unknown, none is given, or there are not as many as images.
         """
         self._check_fitted()
+        warn_of_other_rows(X, y)
         truth = self._vocabulary.positions(y)
         answers = self._vocabulary.columns[self.predict_proba(X).argmax(axis=1)]
         known = truth >= 0
@@ -196,8 +198,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{len(truth)} labels for {len(answers)} images, {known.sum()} of them not -1. "
                 "Give one label for each image, and at least one that is known."
             )
-        weights = np.ones(len(truth)) if sample_weight is None else np.asarray(sample_weight)
-        return float(np.average(answers[known] == truth[known], weights=weights[known]))
+        weights = weights_of(sample_weight, known)
+        return float(np.average(answers[known] == truth[known], weights=weights))
 
     def to_frame(self, X: Any, *, probabilities: bool = False) -> Any:
         """A pandas DataFrame: ``path`` (not for embeddings), ``label`` (the class name) and ``confidence``.
@@ -294,6 +296,5 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _html_repr(self) -> str:
         """scikit-learn's own, and once they are known the classes, and why so few rounds were run."""
         own = str(estimator_html_repr(self))
-        if not hasattr(self, "_vocabulary"):
-            return own
-        return own + classes_html(self._vocabulary, self.rounds_reason_)
+        is_known = hasattr(self, "_vocabulary")
+        return own + classes_html(self._vocabulary, self.rounds_reason_) if is_known else own

@@ -92,22 +92,33 @@ def _embeds(estimator: Any, X: Any, *, reset: bool) -> ImageEmbeds:
     return F.normalize(torch.tensor(array), dim=-1)
 
 
-def class_vectors(class_embeds: Any, n_classes: int | None, width: int) -> ClassEmbeds:
+def class_vectors(class_embeds: Any, names: ClassNames | None, width: int) -> ClassEmbeds:
     """(C, D) unit vectors.
 
-    DataError: another shape than the class names and X ask for, or values that are no numbers.
+    DataError: another shape than the class names and X ask for, rows in another order, or no direction in a row.
     """
+    n_classes = None if names is None else len(names)
     if callable(getattr(class_embeds, "detach", None)):
         class_embeds = class_embeds.detach().cpu().float().numpy()
+    called = (
+        [str(name) for name in getattr(class_embeds, "index", ())]
+        if hasattr(class_embeds, "iloc")
+        else []
+    )
+    if names is not None and called != list(names.display) and set(called) == set(names.display):
+        raise DataError(
+            f"the rows of class_embeds are called {', '.join(called[:12])}, and class_names has another order. Give "
+            "class_embeds.loc[class_names]."
+        )
     try:
         array = np.asarray(class_embeds, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise DataError(f"class_embeds is no array of numbers: {error}. Give (C, D).") from None
     wanted = (array.shape[0] if n_classes is None and array.ndim else n_classes, width)
-    if array.shape != wanted or not np.isfinite(array).all():
+    if array.shape != wanted or not np.isfinite(array).all() or not array.any(axis=1).all():
         raise DataError(
             f"class_embeds has shape {array.shape}; allowed is {wanted} with finite values: one row for each of "
-            "class_names, in that order, as wide as X."
+            "class_names, in that order, as wide as X, and none of zeros alone."
         )
     return F.normalize(torch.tensor(array), dim=-1)
 

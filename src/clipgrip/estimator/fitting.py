@@ -158,7 +158,7 @@ def fit_embeds(
     _check_needs_no_model(settings, class_embeds)
     if class_embeds is None:
         return _fit_labels(embeds, y, names, settings, method)
-    vectors = class_vectors(class_embeds, None if names is None else len(names), embeds[0].shape[1])
+    vectors = class_vectors(class_embeds, names, embeds[0].shape[1])
     named = names or ClassNames.from_names(f"class {n}" for n in range(len(vectors)))
     target = _target_of_rows(y, names, named, len(embeds[0]))
     labels = torch.from_numpy(target.labels)

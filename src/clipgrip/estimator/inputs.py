@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import IOBase
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,23 @@ ALLOWED = (
 )
 
 
+def is_tensor(value: Any) -> bool:
+    """Whether it is one of torch's; an open file can be detached too."""
+    return callable(getattr(value, "detach", None)) and hasattr(value, "cpu")
+
+
+def warn_of_other_rows(X: Any, y: Any) -> None:
+    """A UserWarning where pandas would pair X and y otherwise than place by place, as is done here."""
+    if not (hasattr(X, "iloc") and hasattr(y, "iloc")) or X.index.equals(y.index):
+        return
+    if len(X) == len(y) and X.index.is_unique and X.index.isin(y.index).all():
+        warnings.warn(
+            "X and y have the same index in another order. They are paired by place, as in scikit-learn, and not by "
+            "index. Give y.loc[X.index] where the index says what belongs together.",
+            stacklevel=3,
+        )
+
+
 def images_of(X: Any) -> Images:
     """A folder as it is, all else as a list with one item for each image.
 
@@ -38,7 +57,7 @@ def images_of(X: Any) -> Images:
         X = _path_column(X)
     if isinstance(X, Image.Image):
         raise DataError("X is one image, not a list of images. Give [image].")
-    if callable(getattr(X, "detach", None)):
+    if is_tensor(X):
         X = X.detach().cpu().numpy()
     if isinstance(X, np.ndarray):
         return _of_array(X)
@@ -83,11 +102,12 @@ def _of_array(array: NDArray[Any]) -> list[Any]:
 
 
 def _item(number: int, item: Any) -> Any:
-    if callable(getattr(item, "detach", None)):
+    if is_tensor(item):
         item = item.detach().cpu().numpy()
     if isinstance(item, str | os.PathLike) and os.fspath(item):
         return item
-    if isinstance(item, Image.Image | np.ndarray | ImageSource):
+    is_file = isinstance(item, IOBase)  # can be read as a source, but once only
+    if isinstance(item, Image.Image | np.ndarray | ImageSource) and not is_file:
         return item
     shown = repr(item) if len(repr(item)) <= 40 else type(item).__name__
     raise DataError(f"image {number} is {shown}, which is no image. {ALLOWED}")

@@ -136,7 +136,7 @@ def read(y: Any) -> list[Value]:
 
     DataError: y is one value or a table, or a label is neither a name, a whole number nor missing.
     """
-    if callable(getattr(y, "detach", None)):
+    if callable(getattr(y, "detach", None)) and hasattr(y, "cpu"):
         y = y.detach().cpu().numpy()
     if isinstance(y, str | bytes | dict | set) or not (
         hasattr(y, "__len__") or hasattr(y, "__array__")
@@ -199,6 +199,26 @@ def _from_y(values: list[Value]) -> Target:
     return Target(np.array(labels, np.int64), Vocabulary.of_values(classes))
 
 
+def weights_of(given: Any, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(n,) ``sample_weight`` (N,) of the images that are ``known`` (N,), or ones.
+
+    DataError: not one number from 0 on for each image, or all are 0.
+    """
+    if given is None:
+        return np.ones(int(known.sum()))
+    try:
+        weights = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        weights = np.empty(0)
+    fits = weights.shape == known.shape and bool((np.isfinite(weights) & (weights >= 0)).all())
+    if not fits or not weights[known].any():
+        raise DataError(
+            f"sample_weight is {_shown(given)}. Give a number from 0 on for each of the {len(known)} images, and more "
+            "than 0 for one that has a label."
+        )
+    return weights[known]
+
+
 def class_names_of(given: Any, encoding: str | None = None) -> ClassNames | None:
     """The parameter ``class_names``: None as it is, a list, array, Series or file of names, or a `ClassNames`.
 
@@ -206,10 +226,14 @@ def class_names_of(given: Any, encoding: str | None = None) -> ClassNames | None
     """
     if given is None or isinstance(given, ClassNames | str | os.PathLike):
         return None if given is None else ClassNames.of(given, encoding)
+    if isinstance(given, dict | set | frozenset):
+        raise DataError(
+            f"class_names is a {type(given).__name__}, and the order of classes matters. Give a list of the names."
+        )
     names = [_plain(name) for name in given]
-    wrong = next((name for name in names if not isinstance(name, str)), None)
-    if wrong is not None:
-        raise DataError(f"class_names holds {_shown(wrong)}, which is no text. Give texts.")
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise DataError(f"class_names holds {_shown(wrong[0])}, which is no text. Give texts.")
     return ClassNames.of(names)
 
 

@@ -6,20 +6,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 
-from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
-from clipgrip.data.entries import PATH_COLUMNS, Claim
-from clipgrip.data.match import position
+from clipgrip.data.classes import ClassNames
 from clipgrip.data.rows import Rows
 from clipgrip.data.table import Table
 from clipgrip.data.tables import csv_bytes, read_table
-from clipgrip.errors import ConfigError, DataError, RunError, nearest
+from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.files import AnyPath
 from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.sheet_answers import answers_in
 from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.audit import audit_id, audit_order
 from clipgrip.trust.draw import Draw
@@ -29,6 +27,10 @@ from clipgrip.written import write_output
 NO_SHEET = mark(
     "{name}: not the sheet of one audit (column audit). A promise needs images that were drawn at random: draw them "
     "with clipgrip audit draw, and fill the column answer of its sheet."
+)
+NO_ROW = mark(
+    '{where}: the column audit holds "{found}", and not the mark of the draw. Take out lines that are not of the sheet '
+    "(totals, notes, a second heading), and fill the mark down where cells were merged or cleared."
 )
 OF_ANOTHER = mark(
     "{name}: its images were not drawn for the answers that this run gives now (audit {audit}, here {now}). It belongs "
@@ -42,7 +44,6 @@ AUDIT = "audit"
 AUTOMATE = "automate"
 """Which command wrote a file."""
 
-ANSWER_COLUMNS = ("answer", "label", "class")
 MARK = re.compile(r"(([0-9]+)-[^-]*)(?:-([1-9][0-9]*))?")
 """Column audit: seed and id of the draw, then the answers planned; sheets of version 0.1 have no plan."""
 BY_CLASS, BY_OK = "class", "ok"
@@ -193,6 +194,14 @@ class Sheet:
         table = read_table(place, encoding)
         column = table.find(("audit",))
         marks = set() if column is None else {row[column].strip() for row in table.rows}
+        of_draws = {mark for mark in marks if MARK.fullmatch(mark)}
+        if column is not None and of_draws and of_draws != marks:
+            strange = next(
+                n for n, row in enumerate(table.rows) if row[column].strip() not in marks & of_draws
+            )
+            raise DataError(
+                NO_ROW, where=table.where(strange), found=table.rows.cell(strange, column)
+            )
         if len(marks) > 1:
             raise DataError(
                 "{name}: rows of {n} draws (column audit). Images drawn in different ways, or at other times, are "
@@ -257,33 +266,3 @@ class Sheet:
         """Row of the pool -> class that a person gave, in the sheet's order; DataError where it is of neither."""
         rows = {p: row for row, several in enumerate(audit.images.paths()) for p in several}
         return answers_in(self.table, rows, audit.classes, NO_IMAGE)
-
-
-Key = TypeVar("Key")
-
-
-def answers_in(
-    table: Table, images: Mapping[str, Key], classes: ClassNames, no_image: str
-) -> dict[Key, int]:
-    """Of ``images`` (path -> what stands for it) the answered ones, with their classes, in the order of a sheet.
-
-    DataError: a path is none of them (``no_image`` says so), a label is no class, or an image has two answers.
-    """
-    paths, answers = table.need(PATH_COLUMNS), table.need(ANSWER_COLUMNS)
-    known = {canonical(path): key for path, key in images.items()}
-    found: dict[Key, int] = {}
-    for number, cells in enumerate(table.rows):
-        where, path = table.where(number), canonical(cells[paths])
-        if path not in known:
-            near = nearest(path, known)
-            raise DataError(no_image, where=where, path=cells[paths], nearest=near)
-        if canonical(cells[answers]) in UNLABELED_MARKS:
-            continue
-        label = position(Claim(path, cells[answers], where), classes)
-        if found.setdefault(known[path], label) != label:
-            raise DataError(
-                '{where}: "{path}" has two different answers. Keep one of them.',
-                where=where,
-                path=cells[paths],
-            )
-    return found

@@ -58,6 +58,10 @@ REMARKS = {
         mark("A table says of some of its labels that they are not to learn from (issues.csv): {examples}."),
         mark("Tables say of some of their labels that they are not to learn from (issues.csv): {examples}."),
     ),
+    "labels-of-test": (
+        mark("What is given to learn from is called as what one measures on (issues.csv): {examples}."),
+        mark("What is given to learn from is called as what one measures on (issues.csv): {examples}."),
+    ),
     "labels-empty": (
         mark("{n} table is given for labels and holds none; is it filled, and saved? {examples}"),
         mark("{n} tables are given for labels and hold none; are they filled, and saved? {examples}"),

@@ -21,6 +21,8 @@ class Claimed:
     sha256: str = ""
     of_part: bool = False
     """Whether the file says it of a part of the image."""
+    of_model: bool = False
+    """Whether it was a model's answer that a person was to decide; perhaps nobody has looked yet."""
 
 
 @dataclass(frozen=True)

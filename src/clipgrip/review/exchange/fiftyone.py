@@ -35,7 +35,9 @@ def _read(path: str, value: Any, names: list[Any]) -> Read:
     several = value if isinstance(value, list) else [value]
     found = [_label(one, names) for one in several if one is not None]
     labels = list(dict.fromkeys(label for label, _ in found if label is not None))
-    wrong = [one for one, (label, _) in zip(several, found, strict=False) if label is None]
+    given = [one for one in several if one is not None]
+    pairs = zip(given, found, strict=True)
+    wrong = [one for one, (label, _) in pairs if label is None and not _is_unlabeled(one)]
     if any(box for _, box in found):
         return Left("kind", where, path, Sentence("detections (boxes)"))
     if wrong:
@@ -61,6 +63,11 @@ def _label(value: Any, names: list[Any]) -> tuple[str | None, bool]:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
         return str(names[value]), False
     return None, False
+
+
+def _is_unlabeled(value: Any) -> bool:
+    """A label of which FiftyOne knows no name: an object whose label is null, as of an image that was not answered."""
+    return isinstance(value, dict) and value.get("label", "") is None
 
 
 def _samples(samples: Sequence[Any], known: Known) -> Iterator[Read]:

@@ -197,7 +197,7 @@ def _decoded64(text: str) -> str:
 
 
 def _parts(path: str) -> list[str]:
-    return [part for part in path.split("/") if part not in ("", ".")]
+    return [part for part in path.split("/") if part not in ("", ".", "..")]
 
 
 def _uploaded(name: str) -> str:

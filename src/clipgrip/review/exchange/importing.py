@@ -11,6 +11,7 @@ from typing import Any
 from clipgrip.clock import precisely
 from clipgrip.data.classes import canonical
 from clipgrip.data.classfolders import folders_like
+from clipgrip.data.nameindex import NameIndex
 from clipgrip.errors import DataError, among, nearest
 from clipgrip.review.exchange.archives import read_folders
 from clipgrip.review.exchange.claims import REASONS, Claimed, Left, Read, Reader
@@ -35,6 +36,9 @@ TAKEN: dict[How, str] = {
     "other-content": mark("found by path or name, but the file is about another content: look at them"),
 }  # fmt: skip
 PARTS = mark("read from boxes around parts of images, as labels of the whole images")
+UNSEEN = mark(
+    "were a model's answers left to a person (decided_by), taken as yours: make sure that each was looked at"
+)
 SAME = mark("your answer already")
 CHANGED = mark("another answer of yours before, which now counts no more")
 UNKNOWN = mark('no import "{form}". Known: {known}.{nearest}')
@@ -51,6 +55,8 @@ class _Sorted:
     """Content hash -> how it was found, and the file name as written."""
     parts: set[str] = field(default_factory=set)
     """Those whose label the file says of a part only."""
+    unseen: set[str] = field(default_factory=set)
+    """Those whose label was a model's answer."""
     left: list[Left] = field(default_factory=list)
 
 
@@ -104,15 +110,14 @@ class _ClassOf:
     def __init__(self, snapshot: ReviewSnapshot, form: str) -> None:
         table = snapshot.classes
         self.names = [canonical(one.name) for one in table.active]
-        self._ids = {canonical(one.name): one.id for one in table.active}
+        self._index = NameIndex(self.names)
         self._folders = folders_like(table.class_names) if form == "folders" else None
         self._columns = table.ids.tolist()
 
     def __call__(self, name: str) -> int | None:
         """None where it stands for none."""
-        if self._folders is None:
-            return self._ids.get(canonical(name))
-        position = self._folders.position(name)
+        folders, index = self._folders, self._index
+        position = index.meant(canonical(name)) if folders is None else folders.position(name)
         return None if position is None else self._columns[position]
 
 
@@ -150,6 +155,8 @@ def _sorted(
             found.klass.setdefault(place.image, klass)
             if one.of_part:
                 found.parts.add(place.image)
+            if one.of_model:
+                found.unseen.add(place.image)
         if left is not None:
             found.left.append(left)
             if REASONS[left.reason].spoils and place.image is not None:
@@ -216,7 +223,10 @@ def _table(
         line("changed", "changed", CHANGED, written(changed)),
         line("same", "same", SAME, written(same)),
     ]
-    lines.append(line("note", "parts", PARTS, written(i for i in fresh if i in found.parts)))
+    lines += [
+        line("note", "parts", PARTS, written(i for i in fresh if i in found.parts)),
+        line("note", "unseen", UNSEEN, written(i for i in fresh if i in found.unseen)),
+    ]
     reasons = Counter(left.reason for left in found.left)
     lines += [
         line(

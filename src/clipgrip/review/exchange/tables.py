@@ -7,18 +7,28 @@ from collections.abc import Iterator
 from clipgrip.data.classes import UNLABELED_MARKS, canonical
 from clipgrip.data.entries import LABEL_COLUMNS, PATH_COLUMNS
 from clipgrip.data.table import Table
+from clipgrip.data.tablerows import routed
 from clipgrip.data.tables import parse_csv
 from clipgrip.data.text import decoded
+from clipgrip.errors import DataError
 from clipgrip.review.exchange import label_studio
 from clipgrip.review.exchange.claims import THE_FILE, Claimed, Known, Left, Read
 from clipgrip.review.exchange.fiftyone import GUESS, TRUTH
+from clipgrip.sentences import mark
 
+IS_JSON = mark(
+    "the file is JSON and no table. Bring it in on the page Files of clipgrip review, as what its tool writes: Label "
+    "Studio, COCO or FiftyOne; or make of it a CSV with the columns path and label."
+)
 _TICKS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
 
 
 def read_csv(data: bytes, known: Known) -> Iterator[Read]:
     """One claim for each line. DataError: no CSV, or a column is missing."""
-    table = parse_csv(decoded(data, THE_FILE), THE_FILE)
+    text = decoded(data, THE_FILE)
+    if text.lstrip()[:1] in ("[", "{"):
+        raise DataError(IS_JSON)
+    table = parse_csv(text, THE_FILE)
     if label_studio.is_label_studio(table):
         yield from label_studio.read_table(table, known)
         return
@@ -43,6 +53,9 @@ def _labels(table: Table) -> int:
 
 def _lines(table: Table, paths: int, labels: int) -> Iterator[Read]:
     hashes, deciders = table.find(("sha256",)), table.find(("decided_by",))
+    is_routed = routed(table)
+    called = [table.find((name,)) for name in LABEL_COLUMNS]
+    others = [column for column in called if column not in (None, labels)]
     for number, cells in enumerate(table.rows):
         where, path, label = table.where(number), cells[paths], cells[labels]
         sha256 = "" if hashes is None else cells[hashes]
@@ -50,8 +63,10 @@ def _lines(table: Table, paths: int, labels: int) -> Iterator[Read]:
             yield Left("no-label", where, path, sha256=sha256)
         elif deciders is not None and cells[deciders].strip() == "model":
             yield Left("model", where, path, sha256=sha256)
+        elif any(canonical(cells[one]) not in ("", canonical(label)) for one in others):
+            yield Left("disagree", where, path, sha256=sha256)
         else:
-            yield Claimed(path, label, where, sha256)
+            yield Claimed(path, label, where, sha256, of_model=is_routed(number))
 
 
 def _one_column_a_class(table: Table) -> list[Read] | None:
