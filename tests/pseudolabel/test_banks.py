@@ -99,6 +99,34 @@ def test_one_label_a_class_lets_every_bank_count_that_shares_what_the_first_sees
     assert fit_bank_map([one.clip, one.eye, noise(300)], None, labels).weights == (1.0, 1.0, 0.0)
 
 
+def test_an_eye_counts_more_than_a_clip_whose_text_does_not_name_the_labels() -> None:
+    one = pool()
+    lost = predict_proba(one.clip, one.texts.roll(1, 0), SCALE)
+    labels = some(one.truth, 1)
+    banks = [one.clip, one.eye, noise(300)]
+    assert fit_bank_map(banks, lost, labels).weights == (1.0, pytest.approx(3.0), 0.0)
+    assert fit_bank_map(banks, one.probs, labels).weights[1] < 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_near_labels_that_agree_by_chance_do_not_put_out_an_eye_that_sees_as_well(
+    seed: int,
+) -> None:
+    one = pool(seed=seed)
+    draw = torch.Generator().manual_seed(seed)
+    dim = one.eye + 15 * torch.randn(one.eye.shape, generator=draw)
+    assert fit_bank_map([one.clip, dim], None, some(one.truth, 8)).weights[1] > 0.4
+
+
+@pytest.mark.parametrize("shots", [2, 5])
+def test_held_out_labels_leave_noise_without_weight(shots: int) -> None:
+    one = pool()
+    lost = predict_proba(one.clip, one.texts.roll(1, 0), SCALE)
+    for seed in range(5):
+        banks = [one.clip, noise(300, seed)]
+        assert fit_bank_map(banks, lost, some(one.truth, shots)).weights == (1.0, 0.0)
+
+
 def test_of_few_images_a_bank_counts_unless_it_is_constant() -> None:
     one = pool(each=2)
     banks = [one.clip, one.eye, torch.ones(10, 3)]

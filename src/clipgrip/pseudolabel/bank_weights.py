@@ -4,6 +4,9 @@ Neighbours in a bank that sees the classes have the same class. The text's sure 
 labeled: the share of neighbours that agree in them, with what chance makes taken off (Scott's pi, Public Opinion
 Quarterly 1955), is the bank's agreement. A bank in which nothing agrees beyond chance gets no weight, so that noise
 costs nothing.
+
+Labels that can be held out say it once more, by the weights under which the labels near them make them likeliest; few
+say little, so these are blended with what was likely before. Of the two weights the larger one counts.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.chunks import chunk_slices
@@ -51,6 +55,16 @@ class BankSettings:
     """Of fewer images noise cannot be told from a bank that sees; then each counts that is not constant."""
     prior_labels: float = 5.0
     """So many labels count as much as what is known without them."""
+    tried: tuple[float, ...] = tuple(2.0**step for step in range(-5, 4))
+    """Weights under which held-out labels are compared."""
+    unread: float = 3.0
+    """Weight before labels are asked where the text does not name them: who reads badly mostly sees badly too."""
+    spread: float = 1.0
+    """Standard deviation of a weight's logarithm before labels are held out."""
+    held_out: int = 1000
+    """Labels at most that are held out; of their pairs each weight asks every one."""
+    sharpness: tuple[float, ...] = tuple(2.0**step for step in range(-2, 8))
+    """Factors on the similarity of labels; the one under which they are likeliest is taken."""
 
 
 DEFAULT = BankSettings()
@@ -68,6 +82,8 @@ class Agreement:
 
 
 NONE = Agreement(0.0, 0.0, 0)
+LEAST = 1e-3
+"""Of a label's probability, so that one label does not outweigh all others."""
 
 
 def bank_weights(
@@ -83,11 +99,16 @@ def bank_weights(
     copies = copies_among(banks[0])
     rows = _different(len(banks[0]), copies, settings)
     some = [bank[rows].float() for bank in banks]
+    middle = some[0].mean(0)
     by_text = _by_text(some, None if probs is None else probs[rows], settings)
-    by_label = _by_labels(banks, labels, copies, settings)
+    given, own = _labeled(banks, labels, copies)
+    by_label = _by_labels(given, own, settings)
+    seen_first = F.normalize(given[0] - middle, dim=1)
     shared = [_shared(some[0], bank, settings) for bank in some]
     enough = len(rows) >= settings.few
-    trusted = enough and by_text[0].n > 0 and _knows(probs, labels)
+    knows = _knows(probs, labels)
+    trusted = enough and by_text[0].n > 0 and knows
+    unread = 0.0 if knows or not enough else math.log(settings.unread)
     weights = [1.0]
     for bank in range(1, len(banks)):
         seen = by_text[bank], by_label[bank], shared[bank]
@@ -95,10 +116,11 @@ def bank_weights(
         if not some[bank].shape[1] or (enough and not clear):
             weights.append(0.0)
             continue
-        before = settings.power * _ratio(by_text[bank], by_text[0], settings) if trusted else 0.0
+        before = settings.power * _ratio(by_text[bank], by_text[0], settings) if trusted else unread
         of_labels = settings.label_power * _ratio(by_label[bank], by_label[0], settings)
         n, prior = by_label[0].n, settings.prior_labels
-        weight = math.exp((n * of_labels + prior * before) / (n + prior))
+        agreed = (n * of_labels + prior * before) / (n + prior)
+        weight = math.exp(max(agreed, _likeliest(seen_first, given[bank], own, before, settings)))
         weights.append(0.0 if weight < settings.least else min(weight, settings.most))
     return tuple(weights)
 
@@ -124,24 +146,53 @@ def _by_text(
     return [_agreement(bank[sure], answers[sure], settings.neighbours) for bank in banks]
 
 
-def _by_labels(
-    banks: Sequence[Tensor], labels: Labels | None, copies: Copies | None, settings: BankSettings
-) -> list[Agreement]:
-    """Of labels whose class has at least two, a bank each; of copies one counts.
+def _labeled(
+    banks: Sequence[Tensor], labels: Labels | None, copies: Copies | None
+) -> tuple[list[Tensor], Tensor]:
+    """The labeled rows of each bank and their labels (n,), in an order of chance; of copies one counts."""
+    if labels is None:
+        return [bank[:0] for bank in banks], torch.zeros(0, dtype=torch.long)
+    rows = torch.arange(len(labels)) if copies is None else copies.representatives(labels >= 0)
+    rows = rows[labels[rows] >= 0]
+    rows = rows[torch.randperm(len(rows), generator=generator(0, "banks"))]
+    return [bank[rows].float() for bank in banks], labels[rows]
+
+
+def _by_labels(banks: Sequence[Tensor], labels: Labels, settings: BankSettings) -> list[Agreement]:
+    """Of labels (n,) whose class has at least two, a bank each.
 
     As many neighbours are asked as a class has other labels: of the nearest alone chance says too much.
     """
-    if labels is None or not bool((labels >= 0).any()):
-        return [NONE] * len(banks)
-    if copies is not None:
-        once = copies.representatives(labels >= 0)
-        banks, labels = [bank[once] for bank in banks], labels[once]
-    counts = torch.bincount(labels[labels >= 0])
-    rows = ((labels >= 0) & (counts[labels.clamp_min(0)] > 1)).nonzero().squeeze(1)
-    rows = rows[torch.randperm(len(rows), generator=generator(0, "banks"))[: settings.sample]]
+    counts = torch.bincount(labels)
+    rows = (counts[labels] > 1).nonzero().squeeze(1)[: settings.sample]
     others = int(counts[counts > 1].median()) - 1 if len(rows) else 1
     asked = min(others, settings.label_neighbours)
-    return [_agreement(bank[rows].float(), labels[rows], asked) for bank in banks]
+    return [_agreement(bank[rows], labels[rows], asked) for bank in banks]
+
+
+def _likeliest(
+    first: Tensor, bank: Tensor, labels: Labels, before: float, settings: BankSettings
+) -> float:
+    """The mean log weight of a bank (n, E) beside the first (n, D) once labels (n,) were held out; -inf where none can.
+
+    Each is answered by all others, the more the nearer they are. The first bank is seen from its mean; ``before`` is
+    the likeliest log weight without labels.
+    """
+    labels = labels[: settings.held_out]
+    asked = torch.bincount(labels)[labels] > 1
+    if not bool(asked.any()):
+        return -math.inf
+    others = F.one_hot(labels).float()
+    logs = torch.tensor(settings.tried).log()
+    one, other = (rows[: len(labels)] @ rows[: len(labels)].T for rows in (first, bank))
+    found = []
+    for weight in settings.tried:
+        alike = ((one + weight * other) / (1 + weight)).fill_diagonal_(-torch.inf)[asked]
+        named = ((factor * alike).softmax(1) @ others for factor in settings.sharpness)
+        own = (each.gather(1, labels[asked, None]).clamp_min(LEAST) for each in named)
+        found.append(max(float(each.log().sum()) for each in own))
+    likelihoods = torch.tensor(found) - 0.5 * ((logs - before) / settings.spread).square()
+    return float(likelihoods.softmax(0) @ logs)
 
 
 def _shared(first: Tensor, bank: Tensor, settings: BankSettings) -> Agreement:
