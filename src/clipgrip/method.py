@@ -186,7 +186,9 @@ def learn(
         seed=seed,
         select=select,
         refine=refine
-        or refiner_of(method, embeds, reached.zero_shot, teacher, joined=_is_joined(embeds, start)),
+        or refiner_of(
+            method, embeds, reached.zero_shot, teacher, eye_columns=_eye_columns(embeds, start)
+        ),
         teacher=teacher,
         head=method.head,
         context=replace(
@@ -199,10 +201,10 @@ def learn(
     )
 
 
-def _is_joined(image_embeds: WideEmbeds, prompt: Prompt) -> bool:
-    """Whether the rows are several banks: the text reads only their first columns."""
+def _eye_columns(image_embeds: WideEmbeds, prompt: Prompt) -> int:
+    """How many of the last columns are what eyes see: the text reads only the first."""
     with torch.no_grad():
-        return image_embeds.shape[1] > prompt.class_embeds().shape[1]
+        return image_embeds.shape[1] - prompt.class_embeds().shape[1]
 
 
 def teacher_of(
@@ -213,12 +215,12 @@ def teacher_of(
     texts: ClassEmbeds | None,
     *,
     seed: int,
-    joined: bool = False,
+    eye_columns: int = 0,
 ) -> Teacher | None:
     """What the task's labels teach, held-out answers included; None where the method or the task asks for none.
 
-    Without a text there are neither its answers for the pool, ``zero_shot``, nor its ``texts`` (C, D). ``joined``: the
-    rows of ``image_embeds`` are several banks.
+    Without a text there are neither its answers for the pool, ``zero_shot``, nor its ``texts`` (C, D). The last
+    ``eye_columns`` of ``image_embeds`` are what eyes see.
     """
     if method.head is None or not teaches(method.head, task):
         return None
@@ -230,7 +232,7 @@ def teacher_of(
         method=method.refine,
         refinement=method.refinement,
         generator=generator(seed, "held out"),
-        joined=joined,
+        eye_columns=eye_columns,
     )
     return teacher.validated(checked)
 
@@ -241,11 +243,11 @@ def refiner_of(
     first: Probs,
     teacher: Teacher | None = None,
     *,
-    joined: bool = False,
+    eye_columns: int = 0,
 ) -> PoolRefiner:
     """The refiner of a pool whose rounds begin with the answers ``first``; it leaves them where labels say so."""
     name = method.refine if teacher is None or teacher.uses_unlabeled else ZERO_SHOT
-    return PoolRefiner.of(name, image_embeds, first, method.refinement, joined=joined)
+    return PoolRefiner.of(name, image_embeds, first, method.refinement, eye_columns=eye_columns)
 
 
 def _temperature(reached: Reached, task: Task, method: Method) -> float:

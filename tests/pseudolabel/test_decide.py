@@ -32,6 +32,7 @@ EVEN: dict[str, Any] = {"resistance": 0.2}
 TOO_FEW: dict[str, Any] = {"resistance": None}
 JOINED = Choice("joined", reasons.NONE_LOSES)
 WHOLE = Choice("zero-shot", reasons.WOULD_DIVIDE)
+TAUGHT = Choice("co-training", reasons.NONE_LOSES)
 HALF = Choice("half-balance", reasons.NEARLY_EQUAL)
 BALANCE = Choice("balance", reasons.LITTLE_RESISTANCE)
 UNEQUAL = Choice("zero-shot", reasons.UNEQUAL)
@@ -59,6 +60,10 @@ def few(images: float, **more: Any) -> dict[str, Any]:
         (few(5, **TOO_FEW), JOINED),
         (few(4, prototypes=True), JOINED),
         (few(3, prototypes=True), UNEQUAL),
+        (few(8, untaught_eyes=True, **EVEN), TAUGHT),
+        (few(7.9, untaught_eyes=True, **EVEN), BALANCE),
+        (few(8, untaught_eyes=True, resistance=0.31), JOINED),
+        (few(8, untaught_eyes=True, undivided=True, **EVEN), WHOLE),
         ({"undivided": True}, WHOLE),
         (few(2, undivided=True), UNEQUAL),
         ({"n_present": 10}, JOINED),

@@ -239,9 +239,8 @@ def _fit_labels(
     banks = _bank_map(embeds, labels, None, 1.0)
     joined = banks.joined(embeds) if banks else embeds[0]
     joined, labels = sample_of(joined, labels, n_classes, settings.seed)
-    head = head_of_labels(
-        joined, labels, n_classes, chosen, settings.seed, joined=banks is not None and banks.joins
-    )
+    eyes = joined.shape[1] - embeds[0].shape[1]
+    head = head_of_labels(joined, labels, n_classes, chosen, settings.seed, eye_columns=eyes)
     return Fitted(head, target.vocabulary, [], "SSL", banks=banks, rounds_reason=ONLY_LABELS)
 
 

@@ -68,11 +68,11 @@ def head_of_labels(
     method: Method,
     seed: int,
     *,
-    joined: bool = False,
+    eye_columns: int = 0,
 ) -> AnswerHead:
     """Without any text: labels (N,), -1 for unlabeled, and the unlabeled images where held-out labels bear them out.
 
-    ``joined``: the rows of ``image_embeds`` are several banks.
+    The last ``eye_columns`` of ``image_embeds`` are what eyes see.
     """
     settings = method.head or HeadSettings()
     task = ssl(labels, n_classes)
@@ -86,10 +86,10 @@ def head_of_labels(
             method=method.refine,
             refinement=method.refinement,
             generator=generator(seed, "held out"),
-            joined=joined,
+            eye_columns=eye_columns,
         )
         teacher = teacher.validated(checked)
-        refiner = refiner_of(method, image_embeds, teacher.start, teacher, joined=joined)
+        refiner = refiner_of(method, image_embeds, teacher.start, teacher, eye_columns=eye_columns)
         found = refiner(teacher.start, task)
         pseudolabels = choose(found.probs, task, 1, selector("everything"))
     return JointHead(teacher.joint(image_embeds, pseudolabels))

@@ -158,17 +158,17 @@ def validate(
     method: str,
     refinement: Refinement,
     generator: torch.Generator,
-    joined: bool = False,
+    eye_columns: int = 0,
 ) -> HeldOut | None:
     """What the teacher's labels say when they are held out, with the refinement that the rounds will use.
 
-    ``joined``: the rows of ``image_embeds`` are several banks.
+    The last ``eye_columns`` of ``image_embeds`` are what eyes see.
     """
     task = teacher.task
     every = task.candidates
 
     def refiner(embeds: ImageEmbeds) -> Refine:
-        images = PoolImages.of(embeds, refinement, joined=joined)
+        images = PoolImages.of(embeds, refinement, eye_columns=eye_columns)
 
         def refine(answers: Probs, known: Labels) -> Probs:
             one_hot = torch.nn.functional.one_hot(known.clamp_min(0), task.n_classes).float()

@@ -112,15 +112,15 @@ class Prepared:
         # where no unlabeled image is learned from, none is refined to see how well held-out labels are answered
         method = self.method if any(self.ks) else replace(self.method, refine=ZERO_SHOT)
         pool, texts = self.embeds.pool_joined, self.start.texts
-        seed, joined = self.settings.seed, self.is_joined
+        seed, eyes = self.settings.seed, self.eye_columns
         return teacher_of(
-            method, self.task, pool, self.text_answers, texts, seed=seed, joined=joined
+            method, self.task, pool, self.text_answers, texts, seed=seed, eye_columns=eyes
         )
 
     @property
-    def is_joined(self) -> bool:
-        """Whether the pool's rows are several banks: the text reads only their first columns."""
-        return self.embeds.pool_joined.shape[1] > self.start.zero_shot.shape[1]
+    def eye_columns(self) -> int:
+        """How many of the last columns of the pool's rows are what eyes see: the text reads only the first."""
+        return self.embeds.pool_joined.shape[1] - self.start.zero_shot.shape[1]
 
     @property
     def text_answers(self) -> Probs | None:
@@ -135,8 +135,8 @@ class Prepared:
     @cached_property
     def refiner(self) -> PoolRefiner:
         """One for the estimate and the rounds, so that the first answers are refined once."""
-        pool, joined = self.embeds.pool_joined, self.is_joined
-        return refiner_of(self.method, pool, self.first, self.teacher, joined=joined)
+        pool, eyes = self.embeds.pool_joined, self.eye_columns
+        return refiner_of(self.method, pool, self.first, self.teacher, eye_columns=eyes)
 
     def learn(
         self,

@@ -171,7 +171,9 @@ def _joined(
     found = fit_bank_map(banks, probs, labels)
     if not found.joins:
         return given, found.weights
-    images = PoolImages.of(found.joined(banks), given.settings, joined=True)
+    rows = found.joined(banks)
+    eyes = rows.shape[1] - banks[0].shape[1]
+    images = PoolImages.of(rows, given.settings, eye_columns=eyes)
     return replace(given, images=images, text_images=given.images), found.weights
 
 

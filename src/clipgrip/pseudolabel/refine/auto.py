@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
 from clipgrip.pseudolabel.refine.clusters import clustered
+from clipgrip.pseudolabel.refine.cotraining import cotrained
 from clipgrip.pseudolabel.refine.decide import (
     KEEP_WHOLE,
     Choice,
@@ -27,6 +28,9 @@ from clipgrip.pseudolabel.refine.simple import (
 )
 from clipgrip.types import Mask
 
+ATTEMPTS = {"joined": (clustered,), "co-training": (cotrained, clustered)}
+"""What is tried in turn until no class loses too many images by it."""
+
 
 def auto(given: RefineInput) -> Refined:
     """What the evidence decides for, unless it splits up a class; with the evidence and the reasons."""
@@ -43,12 +47,15 @@ def auto(given: RefineInput) -> Refined:
         if evidence.some_absent:
             scaled = _damped(scaled, present)
     choice = decide(evidence, settings)
-    if choice.method == "joined":
-        clusters = clustered(scaled).probs
-        lost = lost_share(scaled, clusters)
-        evidence = replace(evidence, lost_share=lost)
-        if accept(lost, settings):
-            found = join(scaled, clusters, evidence.images_per_cluster)
+    if choice.method in ATTEMPTS:
+        for attempt in ATTEMPTS[choice.method]:
+            found = attempt(scaled)
+            lost = lost_share(scaled, found.probs)
+            evidence = replace(evidence, lost_share=lost)
+            if not accept(lost, settings):
+                continue
+            if found.method == "clusters":
+                found = join(scaled, found.probs, evidence.images_per_cluster)
             return replace(found, reasons=_why(choice, evidence), evidence=evidence)
         choice = KEEP_WHOLE
     methods = {"balance": balanced_assignment, "half-balance": half_balanced}

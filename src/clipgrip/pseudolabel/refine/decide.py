@@ -1,6 +1,7 @@
 """Which refinement a pool bears, and whether it is accepted: numbers in, a decision out, no tensor.
 
-Join text, neighbours and clusters if there are images enough per class; else move to equal shares, or half the way, if
+Join text, neighbours and clusters if there are images enough per class, or let eyes learn from a text whose answers
+hardly resist equal shares; else move to equal shares, or half the way, if
 the answers hardly resist; else keep zero-shot's answers. What would split up a class is given up.
 """
 
@@ -31,7 +32,9 @@ def decide(evidence: Evidence, settings: Refinement) -> Choice:
     # equal shares tell of each class what clusters must find out: these have to bring as much once more
     least = settings.cluster_min_images * (2 if equal else 1)
     if evidence.images_per_cluster >= least:
-        return KEEP_WHOLE if evidence.undivided else Choice("joined", reasons.NONE_LOSES)
+        # eyes see what the text's own vectors cannot say, and labels have taught them already
+        banks = "co-training" if equal and evidence.untaught_eyes else "joined"
+        return KEEP_WHOLE if evidence.undivided else Choice(banks, reasons.NONE_LOSES)
     if evidence.some_absent:
         return Choice("zero-shot", None)
     if equal and evidence.images_per_class >= settings.cluster_min_images:

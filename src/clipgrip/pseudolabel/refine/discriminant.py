@@ -25,20 +25,21 @@ def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
     """(N, C) by discriminants that are fitted to ``probs``, answer with ``text`` added, and are fitted to that."""
     settings, weight = pool.settings, pool.settings.label_weight
     weights, scatter = pool.weights(weight), pool.scatter(weight)
-    steps = settings.numerics.discriminant_steps
-    moments, logits = _no_moments(pool, probs), like(probs, stored=LOGITS)
+    steps, shape = settings.numerics.discriminant_steps, (probs.shape[1], pool.images.shape[1])
+    moments, logits = no_moments(*shape), like(probs, stored=LOGITS)
     for rows in chunk_slices(len(probs), over=(probs, pool.images)):
-        _count(moments, probs[rows].float(), weights[rows], pool.read(rows))
+        count(moments, probs[rows].float() * weights[rows, None], pool.read(rows))
     for step in range(steps):
-        directions, offsets = _discriminants(moments, scatter, settings)
-        moments = _no_moments(pool, probs)
+        directions, offsets = discriminants(moments, scatter, settings)
+        moments = no_moments(*shape)
         for rows in chunk_slices(len(probs), over=(logits, pool.images, text)):
             images = pool.read(rows)
             found = torch.addmm(offsets, images, directions).add_(text[rows])
             if step == steps - 1:
                 put_logits(logits, rows, found)
             else:
-                _count(moments, pool.keep_labels(found.softmax(1), rows), weights[rows], images)
+                kept = pool.keep_labels(found.softmax(1), rows)
+                count(moments, kept * weights[rows, None], images)
     return logits
 
 
@@ -74,19 +75,18 @@ def _mean_highest(below: Logits, temperature: float) -> float:
     return float(torch.cat(parts).mean())
 
 
-def _no_moments(pool: Pool, probs: Probs) -> Moments:
-    classes, width = probs.shape[1], pool.images.shape[1]
+def no_moments(classes: int, width: int) -> Moments:
+    """Of no image."""
     return torch.zeros(classes, width).double(), torch.zeros(classes).double()
 
 
-def _count(moments: Moments, probs: Probs, weights: Tensor, images: Tensor) -> None:
-    """Add a block's images, each to the classes that it may be."""
-    mass = probs * weights[:, None]
+def count(moments: Moments, mass: Tensor, images: Tensor) -> None:
+    """Add a block's images, each with as much ``mass`` (n, C) to a class as it may be of it."""
     moments[0].add_(mass.T @ images)
     moments[1].add_(mass.sum(0))
 
 
-def _discriminants(
+def discriminants(
     moments: Moments, scatter: Scatter, settings: Refinement
 ) -> tuple[Tensor, Tensor]:
     """(D, C) directions and (C,) offsets from one covariance, shrunk towards a multiple of the identity."""

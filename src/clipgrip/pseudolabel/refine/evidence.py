@@ -22,6 +22,8 @@ class Evidence:
     """Deviation of the log factors that bring the classes half the way to equal shares; None for too few images."""
     prototypes: bool = False
     """Whether the classes are given by images and not by texts."""
+    untaught_eyes: bool = False
+    """Whether eyes see the images too, and nobody labeled any."""
     undivided: bool = False
     """Whether clusters of zero-shot's answers would split a class up, so that none are sought in a tuned prompt's."""
     n_present: int | None = None

@@ -34,6 +34,7 @@ def measure(given: RefineInput, lost_before: float | None = None) -> Evidence:
         standard_confidence=mean_confidence(logits.softmax(1)),
         resistance=None if factors is None else float(factors.std()),
         prototypes=given.prototypes,
+        untaught_eyes=given.images.eye_columns > 0 and not bool(given.labeled.any()),
         undivided=given.undivided,
         lost_before=lost_before,
     )

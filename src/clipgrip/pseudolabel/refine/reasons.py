@@ -8,6 +8,7 @@ from clipgrip.sentences import Sentence, mark
 
 DONE = {
     "joined": mark("similar images improved the answers"),
+    "co-training": mark("what eyes see and what the model sees taught each other"),
     "clusters": mark("groups of similar images improved the answers"),
     "balance": mark("the answers were improved by giving each class equally many images"),
     "half-balance": mark("the answers were moved half-way to equally many images of each class"),

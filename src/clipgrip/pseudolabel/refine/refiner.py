@@ -55,10 +55,12 @@ class PoolRefiner:
         zero_shot: Probs,
         settings: Refinement = DEFAULT,
         *,
-        joined: bool = False,
+        eye_columns: int = 0,
     ) -> PoolRefiner:
-        """The refiner of a pool (N, D), or of one whose rows are several banks ``joined``, with zero-shot's answers."""
-        return cls(method, PoolImages.of(image_embeds, settings, joined=joined), zero_shot)
+        """The refiner of a pool (N, D) with zero-shot's answers; its last ``eye_columns`` are what eyes see."""
+        return cls(
+            method, PoolImages.of(image_embeds, settings, eye_columns=eye_columns), zero_shot
+        )
 
     def __call__(self, probs: Probs, task: Task) -> Refined:
         """The refined answers of a round; ``probs`` (N, C) are zero-shot's in the first."""

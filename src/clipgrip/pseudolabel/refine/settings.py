@@ -49,6 +49,8 @@ class Numerics:
     """Directions of the subspace that are kept in any case."""
     subspace_max_directions: int = 256
     """Directions at most: half of CLIP's, so that a million projected images take half a gigabyte."""
+    cotraining_folds: int = 5
+    """Parts of a pool, each answered by what was learned from the others."""
     exact_rows: int = 30_000
     """Up to so many images each is compared with each; above, with those of its own cell."""
     cell_rows: int = 2000

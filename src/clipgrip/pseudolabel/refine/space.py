@@ -24,6 +24,8 @@ from clipgrip.types import ImageEmbeds, Labels, Probs, RowMask
 
 TINY = 1e-9
 Scatter = Float[Tensor, "D D"]
+Side = slice
+"""Columns of one bank among those of all."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,29 @@ class PoolImages:
 
     embeds: ImageEmbeds = field(repr=False)
     settings: Refinement = field(default=DEFAULT, repr=False)
+    eye_columns: int = 0
+    """The last so many are what eyes see; the text reads the others alone."""
 
     @classmethod
     def of(
-        cls, embeds: ImageEmbeds, settings: Refinement = DEFAULT, *, joined: bool = False
+        cls, embeds: ImageEmbeds, settings: Refinement = DEFAULT, *, eye_columns: int = 0
     ) -> PoolImages:
-        """Of unit vectors; ``joined`` rows (N, W) of several banks are longer, and are brought to length one."""
-        return cls(unit_rows(embeds) if joined else embeds, settings)
+        """Of unit vectors; rows (N, W) with columns of eyes are longer, and are brought to length one."""
+        return cls(unit_rows(embeds) if eye_columns else embeds, settings, eye_columns)
+
+    @property
+    def seen_by_text(self) -> Side:
+        """The columns of the text's bank."""
+        return slice(0, self.embeds.shape[1] - self.eye_columns)
+
+    @property
+    def seen_by_eyes(self) -> Side:
+        """The columns of all eyes together."""
+        return slice(self.embeds.shape[1] - self.eye_columns, self.embeds.shape[1])
+
+    def read(self, side: Side, rows: slice) -> Float[Tensor, "n d"]:
+        """Some images (n,) as one bank sees them: unit vectors in float32."""
+        return F.normalize(self.embeds[rows][:, side].float(), dim=1)
 
     @cached_property
     def copies(self) -> Copies | None:
@@ -66,7 +84,7 @@ class PoolImages:
         """The first row of each image."""
         if self.copies is None:
             return self
-        return PoolImages(self.embeds[self.copies.first], self.settings)
+        return PoolImages(self.embeds[self.copies.first], self.settings, self.eye_columns)
 
     @cached_property
     def graph(self) -> Graph:

@@ -1,0 +1,94 @@
+"""Each bank of embeddings learns from what the other says of the same images: co-training.
+
+A text errs where its own model's vectors mislead it, so whatever learns from its answers in those vectors repeats its
+errors. In an eye's vectors these errors are noise, and a classifier learns what is common to the images of a class
+(Blum, Mitchell, COLT 1998). It answers images that it did not learn from, at the temperature at which it foretells its
+teacher best: an eye that sees nothing says nothing. What the eye says then teaches the text's own bank in the same way.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
+from clipgrip.pseudolabel.refine.balance import sinkhorn, uniform
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.clusters import mean_answer
+from clipgrip.pseudolabel.refine.discriminant import count, discriminants, no_moments
+from clipgrip.pseudolabel.refine.settings import Refinement
+from clipgrip.pseudolabel.refine.space import PoolImages, Side
+from clipgrip.seeds import generator
+from clipgrip.types import Logits, SomeProbs
+
+TINY = 1e-12
+TEMPERATURES = torch.logspace(-1, 3, 41)
+"""Of a teacher's pupil: at the highest it says nothing."""
+
+
+def cotrained(given: RefineInput) -> Refined:
+    """The text at equal shares, what eyes learned from it, and what the text's bank learned from them.
+
+    Of a pool with columns of eyes in which nobody labeled an image.
+    """
+    images, settings = given.images, given.settings
+    text = sinkhorn(given.unlabeled_probs, uniform(int(given.candidates.sum())), settings)
+    by_eyes = learned(images, images.seen_by_eyes, text)
+    taught = (by_eyes + mean_answer(text).clamp_min(TINY).log()).softmax(1)
+    by_text = learned(images, images.seen_by_text, taught)
+    for rows in chunk_slices(len(text)):
+        views = text[rows].float().clamp_min(TINY).log() + by_eyes[rows] + by_text[rows]
+        text[rows] = views.softmax(1)
+    return Refined(given.with_unlabeled(text), "co-training")
+
+
+def learned(images: PoolImages, side: Side, teacher: SomeProbs) -> Logits:
+    """(n, K) log-likelihoods of discriminants in one bank, each of an image that they did not learn from."""
+    folds = images.settings.numerics.cotraining_folds
+    fold = torch.randperm(len(teacher), generator=generator(0, "co-training")) % folds
+    fitted = _fitted(images, side, teacher, fold)
+    logits = torch.empty(teacher.shape)
+    for rows in chunk_slices(len(teacher)):
+        seen = images.read(side, rows)
+        for number, (directions, offsets) in enumerate(fitted):
+            own = fold[rows] == number
+            logits[rows][own] = torch.addmm(offsets, seen[own], directions)
+    return logits.div_(_fitting_temperature(logits, teacher, images.settings))
+
+
+def _fitted(
+    images: PoolImages, side: Side, teacher: SomeProbs, fold: Int[Tensor, " n"]
+) -> list[tuple[Tensor, Tensor]]:
+    """Discriminants for each fold, learned from the others; images are read once."""
+    settings, width = images.settings, side.stop - side.start
+    folds = settings.numerics.cotraining_folds
+    moments = [no_moments(teacher.shape[1], width) for _ in range(folds)]
+    scatters = torch.zeros(folds, width, width, dtype=torch.float64)
+    for rows in chunk_slices(len(teacher)):
+        seen, answers = images.read(side, rows), teacher[rows].float()
+        for number in range(folds):
+            own = fold[rows] == number
+            count(moments[number], answers[own], seen[own])
+            scatters[number] += seen[own].T @ seen[own]
+    sums, totals = (torch.stack(parts) for parts in zip(*moments, strict=True))
+    return [
+        discriminants(
+            (sums.sum(0) - sums[number], totals.sum(0) - totals[number]),
+            scatters.sum(0) - scatters[number],
+            settings,
+        )
+        for number in range(folds)
+    ]
+
+
+def _fitting_temperature(logits: Logits, teacher: SomeProbs, settings: Refinement) -> float:
+    """The temperature of ``TEMPERATURES`` at which the classes' shares and these say best what the teacher says."""
+    sample = settings.numerics.decision_sample
+    some, wanted = even_sample(logits, sample), even_sample(teacher, sample).float()
+    shares = wanted.mean(0).clamp_min(TINY).log()
+    losses = [
+        -(wanted * (some / temperature + shares).log_softmax(1)).sum(1).mean()
+        for temperature in TEMPERATURES
+    ]
+    return float(TEMPERATURES[int(torch.stack(losses).argmin())])

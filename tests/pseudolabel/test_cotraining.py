@@ -1,0 +1,104 @@
+"""What eyes learn from a text, and teach it: each bank answers images that it did not learn from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clipgrip.prompts.classifier import predict_proba
+from clipgrip.pseudolabel import refined
+from clipgrip.pseudolabel.refine.answers import RefineInput
+from clipgrip.pseudolabel.refine.cotraining import cotrained, learned
+from clipgrip.pseudolabel.refine.space import PoolImages
+
+CLASSES, EACH, SCALE = 10, 60, 40.0
+
+
+class Pool(NamedTuple):
+    clip: Tensor
+    eye: Tensor
+    texts: Tensor
+    truth: Tensor
+
+
+def confusing(seed: int) -> Pool:
+    """Classes 0 and 1 look the same to the text's model but for a trace; the eye sees them apart, beside much else."""
+    draw = torch.Generator().manual_seed(seed)
+    truth = torch.arange(CLASSES).repeat_interleave(EACH)
+    alike = 0.15 * F.one_hot(truth, CLASSES) + 0.85 * F.one_hot(truth.clamp_min(1), CLASSES)
+    clip = torch.cat([alike, torch.ones(len(truth), 1)], 1)
+    clip = F.normalize(clip + 0.25 * torch.randn(clip.shape, generator=draw), dim=1)
+    texts = torch.eye(CLASSES, CLASSES + 1)
+    texts[0, 1] = 1.0
+    texts = F.normalize(texts, dim=1)
+    patterns = 3 * F.one_hot(torch.randint(4, (len(truth),), generator=draw), 4)
+    eye = torch.cat([F.one_hot(truth, CLASSES).float(), patterns.float()], 1)
+    eye = eye + 0.25 * torch.randn(eye.shape, generator=draw)
+    return Pool(clip, eye, texts, truth)
+
+
+def accuracy(probs: Tensor, truth: Tensor) -> float:
+    return float((probs.argmax(1) == truth).double().mean())
+
+
+def joined_rows(one: Pool, eye: Tensor) -> RefineInput:
+    rows = torch.cat([one.clip, F.normalize(eye - eye.mean(0), dim=1)], dim=1)
+    probs = predict_proba(one.clip, one.texts, SCALE)
+    nobody, every = torch.zeros(len(rows), dtype=torch.bool), torch.ones(CLASSES, dtype=torch.bool)
+    return RefineInput(PoolImages.of(rows, eye_columns=eye.shape[1]), probs, nobody, every)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_eye_tells_apart_what_the_text_confuses(seed: int) -> None:
+    one = confusing(seed)
+    banks = [one.clip, one.eye]
+    found = refined(banks, one.texts, logit_scale=SCALE)
+    before = refined(banks, one.texts, logit_scale=SCALE, method="joined")
+    assert found.method == "co-training"
+    assert accuracy(found.probs, one.truth) > accuracy(before.probs, one.truth) + 0.03
+
+
+def test_an_eye_that_sees_nothing_says_nothing() -> None:
+    one = confusing(0)
+    noise = torch.randn(len(one.truth), 64, generator=torch.Generator().manual_seed(1))
+    given = joined_rows(one, noise)
+    start = refined(one.clip, one.texts, logit_scale=SCALE, method="balance").probs
+    # the text's own bank still learns: of flat answers nothing, so that these are the text's
+    same = cotrained(given).probs.argmax(1) == start.argmax(1)
+    assert float(same.double().mean()) > 0.99
+
+
+def test_an_image_is_answered_by_what_others_taught() -> None:
+    one = confusing(0)
+    given = joined_rows(one, one.eye)
+    wrong = given.probs.clone()
+    wrong[0] = F.one_hot(torch.tensor(5), CLASSES)
+    told = replace(given, probs=wrong)
+    seen = given.images.seen_by_eyes
+    before, after = (learned(one_of.images, seen, one_of.probs)[0] for one_of in (given, told))
+    assert torch.allclose(before.log_softmax(0), after.log_softmax(0), atol=0.05)
+
+
+def test_where_people_labeled_the_head_has_learned_from_the_eye_already() -> None:
+    one = confusing(0)
+    labels = torch.full_like(one.truth, -1)
+    labels[::EACH] = torch.arange(CLASSES)
+    found = refined([one.clip, one.eye], one.texts, logit_scale=SCALE, labeled=labels)
+    assert found.method == "joined"
+    assert found.probs[::EACH].argmax(1).tolist() == list(range(CLASSES))
+
+
+def test_copies_count_once() -> None:
+    one = confusing(0)
+    rows = torch.cat([torch.arange(len(one.truth)), torch.arange(40)])
+    banks = [one.clip, one.eye]
+    once = refined(banks, one.texts, logit_scale=SCALE)
+    twice = refined([bank[rows] for bank in banks], one.texts, logit_scale=SCALE)
+    assert twice.method == "co-training"
+    assert torch.equal(twice.probs[: len(one.truth)][:40], twice.probs[len(one.truth) :])
+    assert accuracy(twice.probs[: len(one.truth)], once.probs.argmax(1)) > 0.97
