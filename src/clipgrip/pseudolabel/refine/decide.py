@@ -1,8 +1,8 @@
 """Which refinement a pool bears, and whether it is accepted: numbers in, a decision out, no tensor.
 
 Join text, neighbours and clusters if there are images enough per class, or let eyes learn from a text whose answers
-hardly resist equal shares; else move to equal shares, or half the way, if
-the answers hardly resist; else keep zero-shot's answers. What would split up a class is given up.
+hardly resist equal shares; else move to equal shares, or half the way, if the answers hardly resist; else keep
+zero-shot's answers. What would split up a class is given up.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
             if step == steps - 1:
                 put_logits(logits, rows, found)
             else:
-                kept = pool.keep_labels(found.softmax(1), rows)
-                count(moments, kept * weights[rows, None], images)
+                mass = pool.keep_labels(found.softmax(1), rows) * weights[rows, None]
+                count(moments, mass, images)
     return logits
 
 
