@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from embedded import NAMES, N, arrays, with_labels, with_texts
+from embedded import NAMES, N, arrays, right_by_text, with_labels, with_texts
 from projects import Dying, Log, command, outputs
 
 from clipgrip.backbone import registry
@@ -78,7 +78,9 @@ def test_texts_answer_the_second_bank_betters_and_new_images_are_predicted(tmp_p
         for answers in (outcome.zero_shot, outcome.answers)
     ]
     assert hits[1] > hits[0] + 0.05
-    assert right(outcome.folder, new_images(tmp_path / "new.npz", "dino", "clip")) > 0.85
+    assert right(outcome.folder, new_images(tmp_path / "new.npz", "dino", "clip")) > right_by_text(
+        1
+    )
 
 
 def test_labels_alone_are_enough_and_no_text_is_spoken_of(tmp_path: Path) -> None:
@@ -395,7 +397,7 @@ def test_the_estimator_takes_the_file_and_opens_its_run(tmp_path: Path) -> None:
     assert set(fitted.class_names_) == set(NAMES)
     new = new_images(tmp_path / "new.npz", "clip", "dino")
     truth = np.array(NAMES)[arrays(1)["truth"]]
-    assert (fitted.predict(new) == truth).mean() > 0.85
+    assert (fitted.predict(new) == truth).mean() > right_by_text(1)
     by_labels = GripClassifier(backbone="embeddings").fit(with_labels(tmp_path / "l.npz"))
     assert (by_labels.predict(arrays(1)["dino"]) == truth).mean() > 0.9
 

@@ -47,7 +47,7 @@ class BankSettings:
     """Weight at most; of the first bank it is 1."""
     least: float = 0.02
     """A smaller weight is none."""
-    significance: float = 4.0
+    significance: float = 5.0
     """Standard deviations beyond chance from which a bank counts at all."""
     floor: float = 0.05
     """Added to each agreement, so that a ratio of two small ones says little."""
@@ -203,8 +203,7 @@ def _shared(first: Tensor, bank: Tensor, settings: BankSettings) -> Agreement:
         return NONE
     one, other = nearest(first, k), nearest(bank, k)
     same = (one[:, :, None] == other[:, None, :]).any(2).double().mean()
-    # two that are neighbours are so for each other, so half of the pairs say something new
-    return _beyond(float(same), k / (n - 1), n * k // 2)
+    return _beyond(float(same), k / (n - 1), n, k)
 
 
 def _agreement(images: Tensor, labels: Labels, neighbours: int) -> Agreement:
@@ -215,13 +214,16 @@ def _agreement(images: Tensor, labels: Labels, neighbours: int) -> Agreement:
         return NONE
     same = (labels[nearest(images, k)] == labels[:, None]).double().mean()
     chance = float((counts * (counts - 1)).sum()) / (n * (n - 1))
-    return _beyond(float(same), chance, n)
+    return _beyond(float(same), chance, n, k)
 
 
-def _beyond(same: float, chance: float, n: int) -> Agreement:
+def _beyond(same: float, chance: float, n: int, neighbours: int) -> Agreement:
+    """Of the share of ``n`` images' neighbours that are the same, or share a label, where chance has ``chance``."""
     if chance >= 1:
         return NONE
-    deviation = math.sqrt(max(chance, 1 / n) * (1 - chance) / n)
+    # two that are neighbours are so for each other, so half of the pairs say something new
+    pairs = max(n, n * neighbours // 2)
+    deviation = math.sqrt(max(chance, 1 / n) * (1 - chance) / pairs)
     return Agreement((same - chance) / (1 - chance), (same - chance) / deviation, n)
 
 
