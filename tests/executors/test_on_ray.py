@@ -103,6 +103,19 @@ ray = executor_named("ray")
 print(sorted(ray.answers(works.doubled, [1, 2])))
 ray.close()
 """
+KILLED = """
+import os, signal, sys, time
+sys.path[:0] = {path!r}
+from executors import works
+from clipgrip.executors import executor_named
+ray = executor_named("ray")
+for part, (process, value) in ray.answers(works.slowly, range(6)):
+    if part == 0:
+        os.kill(process, signal.SIGKILL)
+    print(part, value)
+time.sleep(3)  # Ray's news come later
+ray.close()
+"""
 NOBODY = """
 from clipgrip.errors import ConfigError
 from clipgrip.executors import executor_named
@@ -113,13 +126,19 @@ except ConfigError as error:
 """
 
 
-def answered(code: str, **more: str) -> str:
+def answered(code: str, stderr: int | None = None, **more: str) -> str:
     """What a process of its own prints."""
     paths = os.pathsep.join(filter(None, sys.path))
     environment = {**os.environ, "PYTHONPATH": paths, **more}
     command = [sys.executable, "-c", code]
     return subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=600
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        check=True,
+        timeout=600,
     ).stdout
 
 
@@ -128,6 +147,19 @@ def test_ray_that_is_begun_for_a_command_leaves_nothing_behind() -> None:
     with tempfile.TemporaryDirectory(dir=on_ray.PLACE) as place:  # a short path: sockets lie there
         assert answered(OWN.format(path=sys.path, place=place)).startswith("[PartAnswer(part=0")
         assert os.listdir(place) == []
+
+
+def test_of_a_worker_that_is_killed_ray_itself_says_nothing() -> None:
+    pytest.importorskip("ray")
+    told = answered(KILLED.format(path=sys.path), stderr=subprocess.STDOUT)
+    assert sorted(told.splitlines()) == [f"{n} {2 * n}" for n in range(6)]
+
+
+def test_what_somebody_has_to_do_something_about_is_said_in_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    on_ray._say({"lines": ["Task compute failed. There are", "No core is free.\nAdd some."]})
+    assert capsys.readouterr() == ("", "Ray: No core is free.\n")
 
 
 def test_an_address_where_nobody_listens_is_told_of_within_a_minute() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,8 @@ TRIES = "RAY_gcs_server_port_wait_time_s"
 """How often Ray asks whether a cluster is there. Asked once it waits half a minute, where its own 20 are many."""
 PLACE = "/tmp" if os.path.isdir("/tmp") else None
 """Sockets lie in Ray's folder, and their paths may have 107 characters, which elsewhere are too few."""
+TRIED_AGAIN = ("A worker died", "Task compute failed", "The node with node id")
+"""How Ray's news begin that concern nobody: what was lost is computed again."""
 NOT_LOADED = "failed to import on the worker"
 UNABLE = mark(
     "a machine of the cluster cannot do the work: {error}. Install clipgrip {version} with the same packages on every "
@@ -139,8 +142,24 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n", 1)[0].rstrip(".")
 
 
+def _hushed(ray: Any) -> None:
+    """Ray writes its news into the standard output, several lines each; no setting of its own ends that."""
+    worker: Any = getattr(getattr(ray, "_private", None), "worker", None)
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = _say
+
+
+def _say(news: Any, **_: Any) -> None:
+    """The first line of what somebody may have to do something about, such as a cluster without a free core."""
+    for lines in news["lines"]:
+        first = str(lines).strip().split("\n", 1)[0]
+        if not first.startswith(TRIED_AGAIN):
+            print(f"Ray: {first}", file=sys.stderr)
+
+
 def _connect(ray: Any, address: str | None, place: str | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    _hushed(ray)
     if address is None:
         ray.init(
             "local", include_dashboard=False, _node_ip_address="127.0.0.1", _temp_dir=place, **quiet

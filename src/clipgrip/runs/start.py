@@ -17,7 +17,7 @@ from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
-from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, leave
 from clipgrip.runs.embedding import Embeds
 from clipgrip.starts import untuned
 from clipgrip.training.loop import Recipe
@@ -106,13 +106,14 @@ class Start:
         if len(embeds.pool) <= AT_ONCE:
             return Answers(joined_probs(embeds.pool_joined, class_embeds, scale, joint), test)
         pool = torch.empty(len(embeds.pool), len(class_embeds))
-        for rows in chunk_slices(len(pool), PASSED, over=(embeds.pool,)):
+        for rows in chunk_slices(len(pool), PASSED):
             part = replace(
                 embeds,
                 pool=embeds.pool[rows],
                 pool_beside=None if embeds.pool_beside is None else embeds.pool_beside[rows],
             )
             pool[rows] = joined_probs(part.pool_joined, class_embeds, scale, joint)
+            leave((embeds.pool,), rows)
         return Answers(pool, test)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clipgrip.errors import DataError
 from clipgrip.mapped import PROBS, is_mapped, like
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, leave
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, leave, put
 from clipgrip.pseudolabel.refine.copies import Copies
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
@@ -81,10 +81,13 @@ class RefineInput:
             return values
         rows = (~self.labeled).nonzero().squeeze(1)
         picked = like(values, (len(rows), int(classes.sum())))
-        for part in chunk_slices(len(rows), over=(picked,)):
+
+        def pick(part: slice) -> None:
             here = rows[part]
             picked[part] = values[here][:, classes]
             leave((values,), slice(int(here[0]), int(here[-1])))
+
+        put(pick, chunk_slices(len(rows)), over=(picked,))
         return picked
 
     def once(self, copies: Copies) -> RefineInput:
@@ -111,12 +114,17 @@ class RefineInput:
             return answers
         columns = (self.candidates if classes is None else classes).nonzero().squeeze(1)
         rows, whole = (~self.labeled).nonzero().squeeze(1), like(self.probs, stored=answers.dtype)
-        for part in chunk_slices(len(whole), over=(whole, self.probs)):
+
+        def copy(part: slice) -> None:
             whole[part] = self.probs[part]
-        for part in chunk_slices(len(rows), over=(answers,)):
+
+        def spread(part: slice) -> None:
             unlabeled = torch.zeros(part.stop - part.start, len(self.candidates))
             made = unlabeled.index_copy_(1, columns, answers[part].float())
             whole[rows[part]] = made.to(whole.dtype)
+
+        put(copy, chunk_slices(len(whole)), over=(whole, self.probs))
+        put(spread, chunk_slices(len(rows)), over=(answers,))
         return whole
 
 
@@ -139,11 +147,14 @@ def input_of(
     def answers(scale: float) -> Probs:
         shape = rows, n_classes
         made = like(images, shape, stored=PROBS) if is_mapped(images) else torch.empty(shape)
-        for part in chunk_slices(rows, over=(images, made)):
+
+        def answer(part: slice) -> None:
             logits = scale * torch.mm(images[part].float(), classes.T)
             probs = logits.masked_fill_(~mask, -torch.inf).softmax(1)
             one_hot = F.one_hot(labels[part].clamp_min(0), n_classes).float()
             made[part] = torch.where(known[part, None], one_hot, probs)
+
+        put(answer, chunk_slices(rows), over=(images, made))
         return made
 
     at_given = answers(logit_scale) if scale != logit_scale else None
@@ -206,8 +217,9 @@ def _are_prototypes(
     similar.fill_diagonal_(-torch.inf)
     among = similar.max(1).values.mean()
     texts = classes[candidates].T
-    parts = [
-        (images[part].float() @ texts).max(1).values
-        for part in chunk_slices(len(images), over=(images,))
-    ]
-    return bool(torch.cat(parts)[unlabeled].mean() > settings.prototype_similarity * among)
+
+    def highest(part: slice) -> Tensor:
+        return (images[part].float() @ texts).max(1).values
+
+    parts = computed(highest, chunk_slices(len(images)), over=(images,))
+    return bool(torch.cat(list(parts))[unlabeled].mean() > settings.prototype_similarity * among)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.mapped import like
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, even_sample, put
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.types import Logits, Probs
 
@@ -35,18 +35,25 @@ def sinkhorn(probs: Probs, prior: Prior, settings: Refinement = DEFAULT) -> Prob
         if float((factors / before - 1).abs().max()) < settings.numerics.balance_tolerance:
             break
     scaled = like(probs)
-    for rows in chunk_slices(len(probs), BALANCE_CHUNK, over=(probs, scaled)):
+
+    def scale(rows: slice) -> None:
         part = probs[rows].float() * factors.float()
         scaled[rows] = part / part.sum(1, keepdim=True).clamp_min(TINY)
+
+    put(scale, chunk_slices(len(probs), BALANCE_CHUNK), over=(probs, scaled))
     return scaled
 
 
 def _column_sums(probs: Probs, factors: Tensor) -> Tensor:
     """(C,) in float64: the sums of the probabilities over what the factors make of their row."""
-    sums = torch.zeros(probs.shape[1], dtype=torch.float64)
-    for rows in chunk_slices(len(probs), BALANCE_CHUNK, over=(probs,)):
+
+    def column_sums(rows: slice) -> Tensor:
         part = probs[rows].float()
-        sums += part.T @ (part @ factors).clamp_min(TINY).reciprocal()
+        return part.T @ (part @ factors).clamp_min(TINY).reciprocal()
+
+    sums = torch.zeros(probs.shape[1], dtype=torch.float64)
+    for some in computed(column_sums, chunk_slices(len(probs), BALANCE_CHUNK), over=(probs,)):
+        sums += some
     return sums
 
 
@@ -57,8 +64,11 @@ def half_way(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
     if factors is None:
         return probs
     moved = like(probs)
-    for rows in chunk_slices(len(probs), over=(probs, moved)):
+
+    def move(rows: slice) -> None:
         moved[rows] = (logits_of(probs[rows]) + factors).softmax(1)
+
+    put(move, chunk_slices(len(probs)), over=(probs, moved))
     return moved
 
 
@@ -82,9 +92,13 @@ def logits_of(probs: Probs) -> Logits:
 
 def _shares(logits: Logits, factors: Tensor) -> Tensor:
     """(C,) mean answer with the factors' logs added, in float64."""
+
+    def answers(rows: slice) -> Tensor:
+        return (logits[rows] + factors).softmax(1).sum(0)
+
     sums = torch.zeros(logits.shape[1], dtype=torch.float64)
-    for rows in chunk_slices(len(logits)):
-        sums += (logits[rows] + factors).softmax(1).sum(0)
+    for some in computed(answers, chunk_slices(len(logits))):
+        sums += some
     return sums / len(logits)
 
 
@@ -99,11 +113,16 @@ def sure_prior(probs: Probs) -> Prior:
     Each image gives its confidence squared to its answer and the rest to all classes alike. Where answers are sure it
     is the model's own prior, where they are not it is uniform.
     """
-    sums, doubt = torch.zeros(probs.shape[1], dtype=torch.float64), 0.0
-    for rows in chunk_slices(len(probs), BALANCE_CHUNK, over=(probs,)):
+
+    def sure_and_not(rows: slice) -> tuple[Tensor, float]:
         answers = probs[rows].float()
         confidence = answers.max(1).values.square()
-        sums += confidence @ answers
-        doubt += float((1 - confidence).sum())
+        return confidence @ answers, float((1 - confidence).sum())
+
+    sums, doubt = torch.zeros(probs.shape[1], dtype=torch.float64), 0.0
+    parts = chunk_slices(len(probs), BALANCE_CHUNK)
+    for sure, not_sure in computed(sure_and_not, parts, over=(probs,)):
+        sums += sure
+        doubt += not_sure
     prior = ((sums + doubt / probs.shape[1]) / len(probs)).float()
     return prior / prior.sum()

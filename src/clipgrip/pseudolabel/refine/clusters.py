@@ -11,7 +11,7 @@ from torch import Tensor
 from clipgrip.mapped import LOGITS, like
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
 from clipgrip.pseudolabel.refine.balance import logits_of, sinkhorn, sure_prior
-from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, computed, even_sample, put
 from clipgrip.pseudolabel.refine.discriminant import discriminant, tempered
 from clipgrip.pseudolabel.refine.measure import best_of, damp_absent
 from clipgrip.pseudolabel.refine.mixture import mixture
@@ -48,11 +48,14 @@ def clustered(given: RefineInput) -> Refined:
 def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> RefineInput:
     """The answers of prototypes (C, d) among images (N, d) of the subspace, where they know more."""
     probs, scale = like(given.probs), _scale_in_subspace(given, images, prototypes)
-    for rows in chunk_slices(len(probs), over=(probs, images, given.probs)):
+
+    def rescore(rows: slice) -> None:
         logits = images[rows].float() @ (scale * prototypes.float()).T
         answers = logits.masked_fill(~given.candidates, -torch.inf).softmax(1)
         before = given.probs[rows].float()
         probs[rows] = torch.where(given.labeled[rows, None], before, answers)
+
+    put(rescore, chunk_slices(len(probs)), over=(probs, images, given.probs))
     rescored = replace(given, probs=probs)
     if given.present is None:
         return rescored
@@ -85,11 +88,14 @@ def _with_absent(given: RefineInput, answers: ClusterProbs, present: Mask) -> So
     if bool(columns.all()):
         return answers
     text = given.unlabeled_probs
-    whole = like(text)
-    for rows in chunk_slices(len(text), over=(text, answers, whole)):
+    whole, positions = like(text), columns.nonzero().squeeze(1)
+
+    def share(rows: slice) -> None:
         part = text[rows].float()
         left = part[:, columns].sum(1, keepdim=True)
-        whole[rows] = part.index_copy(1, columns.nonzero().squeeze(1), answers[rows].float() * left)
+        whole[rows] = part.index_copy(1, positions, answers[rows].float() * left)
+
+    put(share, chunk_slices(len(text)), over=(text, answers, whole))
     return whole
 
 
@@ -116,22 +122,29 @@ def _among(given: RefineInput, present: Mask) -> ClusterProbs:
         return given.unlabeled_probs
     text, shape = given.unlabeled_probs, (len(given.unlabeled_probs), int(columns.sum()))
     among = like(text, shape)
-    for rows in chunk_slices(len(text), over=(text, among)):
+
+    def pick(rows: slice) -> None:
         part = text[rows][:, columns].float()
         among[rows] = part / part.sum(1, keepdim=True).clamp_min(TINY)
+
+    put(pick, chunk_slices(len(text)), over=(text, among))
     return among
 
 
 def _log(probs: Probs) -> Logits:
     logs = like(probs, stored=LOGITS)
-    for rows in chunk_slices(len(probs), over=(probs, logs)):
+
+    def take(rows: slice) -> None:
         logs[rows] = probs[rows].float().clamp_min(TINY).log()
+
+    put(take, chunk_slices(len(probs)), over=(probs, logs))
     return logs
 
 
 def mean_answer(probs: SomeProbs) -> ClusterPrior:
     """(K,) how often each class is answered."""
     sums = torch.zeros(probs.shape[1], dtype=torch.float64)
-    for rows in chunk_slices(len(probs), over=(probs,)):
-        sums += probs[rows].float().sum(0)
+    parts = chunk_slices(len(probs))
+    for some in computed(lambda rows: probs[rows].float().sum(0), parts, over=(probs,)):
+        sums += some
     return (sums / len(probs)).float()

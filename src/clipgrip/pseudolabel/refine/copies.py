@@ -7,6 +7,7 @@ twice as often seems twice as frequent.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, in_order, put
 from clipgrip.seeds import generator
 from clipgrip.types import ImageEmbeds, Probs, RowMask
 
@@ -55,9 +56,12 @@ def copies_among(image_embeds: ImageEmbeds) -> Copies | None:
     """The copies in a pool (N, D); None where every image stands there once."""
     drawn = torch.randn(image_embeds.shape[1], DIRECTIONS, generator=generator(0, "copies"))
     places = torch.empty(len(image_embeds), DIRECTIONS)
-    for rows in chunk_slices(len(image_embeds), over=(image_embeds,)):
+
+    def place(rows: slice) -> None:
         places[rows] = image_embeds[rows].float() @ drawn / SAME
-    pairs = torch.cat([_in_one_cell(places + torch.tensor(shift)) for shift in GRIDS], dim=1)
+
+    put(place, chunk_slices(len(image_embeds)), over=(image_embeds,))
+    pairs = torch.cat(list(in_order(partial(_in_one_cell, places), GRIDS)), dim=1)
     if not pairs.shape[1]:
         return None
     from scipy.sparse import coo_array  # not light, and putting a prompt to work needs none
@@ -72,9 +76,13 @@ def copies_among(image_embeds: ImageEmbeds) -> Copies | None:
     return Copies(order.argsort()[image_of], first[order])
 
 
-def _in_one_cell(places: Float[Tensor, "N K"]) -> Int[Tensor, "2 n"]:
-    """Pairs of rows that are next to each other in one cell."""
-    cells = places.round().long()
-    order = (cells * torch.tensor(MIX)).sum(1).argsort(stable=True)
-    same = (cells[order[1:]] == cells[order[:-1]]).all(1)
-    return torch.stack([order[:-1][same], order[1:][same]])
+def _in_one_cell(places: Float[Tensor, "N K"], shift: tuple[float, ...]) -> Int[Tensor, "2 n"]:
+    """Pairs of rows that are next to each other in one cell of the shifted grid."""
+    mixed = torch.zeros(len(places), dtype=torch.long)
+    for column, factor in zip(places.T, zip(shift, MIX, strict=True), strict=True):
+        mixed += (column + factor[0]).round().long() * factor[1]
+    mixed, order = mixed.sort(stable=True)
+    near = (mixed[1:] == mixed[:-1]).nonzero().squeeze(1)
+    pairs = torch.stack([order[near], order[near + 1]])
+    cells = (places[pairs] + torch.tensor(shift)).round().long()
+    return pairs[:, (cells[0] == cells[1]).all(1)]

@@ -16,7 +16,7 @@ from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
 from clipgrip.pseudolabel.refine.balance import sinkhorn, uniform
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
 from clipgrip.pseudolabel.refine.clusters import mean_answer
-from clipgrip.pseudolabel.refine.discriminant import count, discriminants, no_moments
+from clipgrip.pseudolabel.refine.discriminant import Moments, discriminants
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages, Side
 from clipgrip.seeds import generator
@@ -63,13 +63,13 @@ def _fitted(
     """Discriminants for each fold, learned from the others; images are read once."""
     settings, width = images.settings, side.stop - side.start
     folds = settings.numerics.cotraining_folds
-    moments = [no_moments(teacher.shape[1], width) for _ in range(folds)]
+    moments = [_no_moments(teacher.shape[1], width) for _ in range(folds)]
     scatters = torch.zeros(folds, width, width, dtype=torch.float64)
     for rows in chunk_slices(len(teacher)):
         seen, answers = images.read(side, rows), teacher[rows].float()
         for number in range(folds):
             own = fold[rows] == number
-            count(moments[number], answers[own], seen[own])
+            _count(moments[number], answers[own], seen[own])
             scatters[number] += seen[own].T @ seen[own]
     sums, totals = (torch.stack(parts) for parts in zip(*moments, strict=True))
     return [
@@ -80,6 +80,16 @@ def _fitted(
         )
         for number in range(folds)
     ]
+
+
+def _no_moments(classes: int, width: int) -> Moments:
+    return torch.zeros(classes, width).double(), torch.zeros(classes).double()
+
+
+def _count(moments: Moments, mass: Tensor, images: Tensor) -> None:
+    """Add a block's images, each with as much ``mass`` (n, C) to a class as it may be of it."""
+    moments[0].add_(mass.T @ images)
+    moments[1].add_(mass.sum(0))
 
 
 def _fitting_temperature(logits: Logits, teacher: SomeProbs, settings: Refinement) -> float:

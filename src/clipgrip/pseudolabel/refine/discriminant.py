@@ -6,18 +6,20 @@ expectation and maximisation. Images are read once a round: a block answers and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.mapped import LOGITS, is_mapped, like
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, even_sample, put
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.space import Pool, Scatter
 from clipgrip.types import Logits, Probs
 
 Moments = tuple[Float[Tensor, "C D"], Float[Tensor, " C"]]
-"""Weighted sums of images and weights, a class each, in float64."""
+"""Weighted sums of images and weights, a class each."""
 SomeLogits = Float[Tensor, "n C"]
 
 
@@ -25,21 +27,33 @@ def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
     """(N, C) by discriminants that are fitted to ``probs``, answer with ``text`` added, and are fitted to that."""
     settings, weight = pool.settings, pool.settings.label_weight
     weights, scatter = pool.weights(weight), pool.scatter(weight)
-    steps, shape = settings.numerics.discriminant_steps, (probs.shape[1], pool.images.shape[1])
-    moments, logits = no_moments(*shape), like(probs, stored=LOGITS)
-    for rows in chunk_slices(len(probs), over=(probs, pool.images)):
-        count(moments, probs[rows].float() * weights[rows, None], pool.read(rows))
-    for step in range(steps):
+
+    def count(probs: Probs, rows: slice, images: Tensor) -> Moments:
+        mass = probs * weights[rows, None]
+        return mass.T @ images, mass.sum(0)
+
+    def given(rows: slice) -> Moments:
+        return count(probs[rows].float(), rows, pool.read(rows))
+
+    def answered(rows: slice) -> Moments:
+        images = pool.read(rows)
+        found = torch.addmm(offsets, images, directions).add_(text[rows])
+        return count(pool.keep_labels(found.softmax(1), rows), rows, images)
+
+    def last(rows: slice) -> None:
+        found = torch.addmm(offsets, pool.read(rows), directions).add_(text[rows])
+        put_logits(logits, rows, found)
+
+    def parts() -> Iterator[slice]:
+        return chunk_slices(len(probs))
+
+    moments = _summed(computed(given, parts(), over=(probs, pool.images)))
+    for _ in range(settings.numerics.discriminant_steps - 1):
         directions, offsets = discriminants(moments, scatter, settings)
-        moments = no_moments(*shape)
-        for rows in chunk_slices(len(probs), over=(logits, pool.images, text)):
-            images = pool.read(rows)
-            found = torch.addmm(offsets, images, directions).add_(text[rows])
-            if step == steps - 1:
-                put_logits(logits, rows, found)
-            else:
-                mass = pool.keep_labels(found.softmax(1), rows) * weights[rows, None]
-                count(moments, mass, images)
+        moments = _summed(computed(answered, parts(), over=(pool.images, text)))
+    directions, offsets = discriminants(moments, scatter, settings)
+    logits = like(probs, stored=LOGITS)
+    put(last, parts(), over=(logits, pool.images, text))
     return logits
 
 
@@ -55,8 +69,11 @@ def tempered(logits: Logits, confidence: float, settings: Refinement = DEFAULT) 
         sure = _mean_highest(below, 2**middle) if len(below) else 1.0
         low, high = (middle, high) if sure > confidence else (low, middle)
     answers = like(logits)
-    for rows in chunk_slices(len(logits), over=(logits, answers)):
+
+    def answer(rows: slice) -> None:
         answers[rows] = (logits[rows].float() / 2**low).softmax(1)
+
+    put(answer, chunk_slices(len(logits)), over=(logits, answers))
     return answers
 
 
@@ -69,21 +86,19 @@ def put_logits(logits: Logits, rows: slice, values: SomeLogits) -> None:
 
 def _mean_highest(below: Logits, temperature: float) -> float:
     """Mean of the highest probability; ``below`` are logits less their row's highest."""
-    parts = [
-        (below[rows] / temperature).exp().sum(1).reciprocal() for rows in chunk_slices(len(below))
-    ]
-    return float(torch.cat(parts).mean())
+
+    def highest(rows: slice) -> Tensor:
+        return (below[rows] / temperature).exp().sum(1).reciprocal()
+
+    return float(torch.cat(list(computed(highest, chunk_slices(len(below))))).mean())
 
 
-def no_moments(classes: int, width: int) -> Moments:
-    """Of no image."""
-    return torch.zeros(classes, width).double(), torch.zeros(classes).double()
-
-
-def count(moments: Moments, mass: Tensor, images: Tensor) -> None:
-    """Add a block's images, each with as much ``mass`` (n, C) to a class as it may be of it."""
-    moments[0].add_(mass.T @ images)
-    moments[1].add_(mass.sum(0))
+def _summed(blocks: Iterable[Moments]) -> Moments:
+    """Those of all blocks, in float64."""
+    sums, totals = torch.zeros(1).double(), torch.zeros(1).double()
+    for some, weights in blocks:
+        sums, totals = sums + some, totals + weights
+    return sums, totals
 
 
 def discriminants(

@@ -7,9 +7,12 @@ and what follows may treat one cell after the other, because no neighbour lies o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import accumulate
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -17,12 +20,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.mapped import LOGITS, like
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, leave
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, in_order, left_behind
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.seeds import generator
 from clipgrip.types import ImageEmbeds, Probs, RowMask
 
 CHUNK = 512
+Each = TypeVar("Each")
+Made = TypeVar("Made")
+Files = Sequence[Tensor]
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,10 @@ class Graph:
 
     cells: tuple[Cell, ...]
 
-    def through(self, *arrays: Tensor) -> Iterator[Cell]:
-        """Each cell; of arrays in files the rows of those behind leave memory, as they lie in a row there."""
-        for cell in self.cells:
-            yield cell
-            if isinstance(cell.at, slice):
-                leave(arrays, cell.at)
+    def computed(self, work: Callable[[Cell], Made], *arrays: Tensor) -> Iterator[Made]:
+        """What ``work`` makes of each cell, in their order; of arrays in files, in which cells lie one after the other,
+        the rows of those behind leave memory."""
+        return _by_cell(work, self.cells, [len(cell.rows) for cell in self.cells], arrays)
 
 
 def neighbour_graph(image_embeds: ImageEmbeds, settings: Refinement = DEFAULT) -> Graph:
@@ -87,24 +91,26 @@ def neighbour_graph(image_embeds: ImageEmbeds, settings: Refinement = DEFAULT) -
     exact = len(rows) <= settings.numerics.exact_rows
     cells = [rows] if exact else Division(image_embeds, settings).into_cells(rows)
     k = max(1, min(settings.neighbours, len(rows) - 1))
-    return Graph(tuple(_cell(image_embeds, cell, k) for cell in cells))
+    sizes = [len(cell) for cell in cells]
+    return Graph(tuple(_by_cell(partial(_cell, image_embeds, k), cells, sizes, ())))
 
 
 def ordered_graph(
     image_embeds: ImageEmbeds, sizes: Sequence[int], settings: Refinement = DEFAULT
 ) -> Graph:
     """The same of images that lie cell by cell, as many as ``sizes`` say in each."""
-    k, start = max(1, min(settings.neighbours, len(image_embeds) - 1)), 0
-    cells = []
-    for size in sizes:
-        rows = torch.arange(start, start + size)
-        cells.append(_cell(image_embeds, rows, k))
-        leave((image_embeds,), slice(start, start + size))
-        start += size
-    return Graph(tuple(cells))
+    k = max(1, min(settings.neighbours, len(image_embeds) - 1))
+    cells = torch.arange(len(image_embeds)).split(list(sizes))
+    return Graph(tuple(_by_cell(partial(_cell, image_embeds, k), cells, sizes, (image_embeds,))))
 
 
-def _cell(image_embeds: ImageEmbeds, rows: Tensor, k: int) -> Cell:
+def _by_cell(
+    work: Callable[[Each], Made], cells: Sequence[Each], sizes: Sequence[int], arrays: Files
+) -> Iterator[Made]:
+    return left_behind(in_order(work, cells, together=1), accumulate(sizes), arrays)
+
+
+def _cell(image_embeds: ImageEmbeds, k: int, rows: Tensor) -> Cell:
     """The neighbours of a cell's images among the cell; a small cell has fewer than ``k``."""
     columns, cosines = _nearest(image_embeds[_consecutive(rows)].float(), min(k, len(rows) - 1))
     n, found = columns.shape
@@ -167,12 +173,12 @@ class Division:
         order = torch.randperm(len(rows), generator=self.draw)
         sample = self.image_embeds[rows[order[: count * settings.numerics.centre_sample]]].float()
         centres = _centres(sample, count, settings.numerics.centre_steps)
-        nearest = torch.cat(
-            [
-                (self.image_embeds[rows[part]].float() @ centres.T).argmax(1)
-                for part in chunk_slices(len(rows), over=(self.image_embeds,))
-            ]
-        )
+
+        def of(part: slice) -> Tensor:
+            return (self.image_embeds[rows[part]].float() @ centres.T).argmax(1)
+
+        parts = computed(of, chunk_slices(len(rows)), over=(self.image_embeds,))
+        nearest = torch.cat(list(parts))
         return torch.bincount(nearest, minlength=count).tolist(), nearest
 
 
@@ -195,9 +201,12 @@ def propagate(
     2024, arXiv 2404.04072), which puts the texts into the graph too.
     """
     answers = like(probs, stored=LOGITS)
-    for cell in graph.through(probs, answers):
+
+    def flow(cell: Cell) -> None:
         found = _propagate_in(cell, probs[cell.at].float(), labeled[cell.at], settings)
         answers[cell.at] = found.to(answers.dtype)
+
+    deque(graph.computed(flow, probs, answers), maxlen=0)
     return answers
 
 

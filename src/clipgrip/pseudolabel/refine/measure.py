@@ -12,7 +12,7 @@ import torch
 from clipgrip.mapped import like
 from clipgrip.pseudolabel.refine.answers import RefineInput
 from clipgrip.pseudolabel.refine.balance import HALF, half_way_factors
-from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, put
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.scale import standard_logits
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
@@ -44,8 +44,9 @@ def mean_confidence(probs: Probs) -> float:
     """Mean of the highest probability; 0 of no image."""
     if not probs.numel():
         return 0.0
-    parts = [probs[rows].max(1).values.float() for rows in chunk_slices(len(probs), over=(probs,))]
-    return float(torch.cat(parts).mean())
+    parts = chunk_slices(len(probs))
+    highest = computed(lambda rows: probs[rows].max(1).values.float(), parts, over=(probs,))
+    return float(torch.cat(list(highest)).mean())
 
 
 def present_classes(answers: Probs, settings: Refinement = DEFAULT) -> Mask:
@@ -61,15 +62,19 @@ def present_classes(answers: Probs, settings: Refinement = DEFAULT) -> Mask:
 def damp_absent(probs: Probs, present: Mask, settings: Refinement = DEFAULT) -> Probs:
     """The absent classes lose half the way (geometric) to the share below which they are absent; rows sum to one."""
     weights, damped = torch.where(present, 1.0, settings.absent_share**HALF), like(probs)
-    for rows in chunk_slices(len(probs), over=(probs, damped)):
+
+    def damp(rows: slice) -> None:
         weighted = probs[rows].float() * weights
         damped[rows] = weighted / weighted.sum(1, keepdim=True)
+
+    put(damp, chunk_slices(len(probs)), over=(probs, damped))
     return damped
 
 
 def best_of(probs: Probs) -> Labels:
     """(n,) the class of each row."""
-    parts = [probs[rows].argmax(1) for rows in chunk_slices(len(probs), over=(probs,))]
+    every = chunk_slices(len(probs))
+    parts = list(computed(lambda rows: probs[rows].argmax(1), every, over=(probs,)))
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.long)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.mapped import like
-from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices
+from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, computed
 from clipgrip.pseudolabel.refine.graph import Cell
 from clipgrip.pseudolabel.refine.space import Pool
 from clipgrip.types import Logits, Probs
@@ -27,19 +27,24 @@ def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
     means = _means_of_surest(pool, prior, settings.numerics.mixture_first_images)
     squares = pool.scatter(1.0).diagonal().float()
     variance = torch.full((pool.images.shape[1],), 1 / pool.images.shape[1])
-    for step in range(settings.numerics.mixture_outer_steps):
-        first = step == 0
+
+    def answer(cell: Cell) -> tuple[Probs, list[Tensor]]:
+        images = [pool.read(rows) for rows in cell.rows_in_parts(CHUNK)]
+        precision = variance.reciprocal() / settings.mixture_temperature
+        density = _diagonal_density(images, means, precision)
+        density.add_(text[cell.at])
+        found = _inner_steps(pool, cell, density, last[cell.at].float())
+        probs[cell.at] = found.to(probs.dtype)
+        return found, images
+
+    last = prior
+    for _ in range(settings.numerics.mixture_outer_steps):
         before, sums, totals = means, torch.zeros_like(means), torch.zeros(len(means))
-        for cell in pool.graph.through(probs, text, pool.images):
-            images = [pool.read(rows) for rows in cell.rows_in_parts(CHUNK)]
-            precision = variance.reciprocal() / settings.mixture_temperature
-            density = _diagonal_density(images, means, precision)
-            density.add_(text[cell.at])
-            found = _inner_steps(pool, cell, density, (prior if first else probs)[cell.at].float())
-            probs[cell.at] = found.to(probs.dtype)
+        for found, images in pool.graph.computed(answer, last, probs, text, pool.images):
             totals += found.sum(0)
             for part, block in zip(found.split(CHUNK), images, strict=True):
                 sums.addmm_(part.T, block)
+        last = probs
         means = F.normalize(sums + 1e-6 * before, dim=1)
         spread = squares - 2 * (sums * means).sum(0) + totals @ means.square()
         variance = (spread / totals.sum()).clamp_min(1e-6)
@@ -58,9 +63,13 @@ def _inner_steps(pool: Pool, cell: Cell, density: Logits, probs: Probs) -> Probs
 def _means_of_surest(pool: Pool, prior: Probs, surest: int) -> Means:
     """(C, D) of the surest images of each class, each by its probability."""
     values, rows = torch.zeros(0, prior.shape[1]), torch.zeros(0, prior.shape[1], dtype=torch.long)
-    for part in chunk_slices(len(prior), 16 * CHUNK, over=(prior,)):
+
+    def surest_of(part: slice) -> tuple[Tensor, Tensor]:
         best, at = prior[part].float().topk(min(surest, part.stop - part.start), dim=0)
-        values, rows = torch.cat([values, best]), torch.cat([rows, at + part.start])
+        return best, at + part.start
+
+    for best, at in computed(surest_of, chunk_slices(len(prior), 16 * CHUNK), over=(prior,)):
+        values, rows = torch.cat([values, best]), torch.cat([rows, at])
         values, at = values.topk(min(surest, len(values)), dim=0)
         rows = rows.gather(0, at)
     picked = pool.read(rows.T.reshape(-1)).view(*rows.T.shape, -1)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, leave
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, in_order, leave
 from clipgrip.pseudolabel.refine.graph import Division, Graph, ordered_graph
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
@@ -61,9 +62,13 @@ def _sorted(
     """(n, D) by the part that each row belongs to; the pool is read once, in its own order."""
     made = room((len(rows), image_embeds.shape[1]), image_embeds.dtype)
     ends = torch.tensor([0, *sizes]).cumsum(0)[:-1]
-    for number, part in enumerate(chunk_slices(len(rows), WRITTEN)):
+
+    def sort(part: slice) -> tuple[Tensor, Tensor]:
         within = nearest[part].argsort(stable=True)
-        some, to = image_embeds[rows[part]][within], nearest[part][within]
+        return image_embeds[rows[part]][within], nearest[part][within]
+
+    parts = list(chunk_slices(len(rows), WRITTEN))
+    for number, (some, to) in enumerate(in_order(sort, parts, together=1)):
         counts = torch.bincount(to, minlength=len(sizes))
         starts = counts.cumsum(0) - counts
         made[ends[to] + torch.arange(len(to)) - starts[to]] = some
@@ -90,10 +95,15 @@ def _cells(parts: Tensor, sizes: list[int], division: Division) -> list[Tensor]:
 
 def _gathered(parts: Tensor, cells: list[Tensor], room: Room) -> Float[Tensor, "n D"]:
     """(n, D) in the order of the cells."""
-    made, start, behind = room(tuple(parts.shape), parts.dtype), 0, 0
-    for cell in cells:
+    made, behind = room(tuple(parts.shape), parts.dtype), 0
+    starts = accumulate((len(cell) for cell in cells), initial=0)
+
+    def gather(of: tuple[int, Tensor]) -> int:
+        start, cell = of
         made[start : start + len(cell)] = parts[cell]
-        start += len(cell)
+        return start
+
+    for start in in_order(gather, list(zip(starts, cells, strict=False)), together=1):
         if start - behind >= 16 * WRITTEN:
             leave_all(made, parts)
             behind = start

@@ -19,7 +19,7 @@ from clipgrip.errors import ConfigError
 from clipgrip.mapped import FileRows, opened
 from clipgrip.pseudolabel.banks import banks_of
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of
-from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices
+from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, put
 from clipgrip.pseudolabel.refine.copies import copies_among
 from clipgrip.pseudolabel.refine.ordered import Room, leave_all, ordered
 from clipgrip.pseudolabel.refine.settings import Refinement
@@ -78,11 +78,14 @@ def _in_the_order_of_the_pool(
 ) -> Probs:
     """(N, C) from answers in the order of the cells; a labeled copy keeps its own label."""
     made = room((len(position), answers.shape[1]), torch.float32)
-    for rows in chunk_slices(len(position), 16 * CHUNK, over=(made,)):
+
+    def answer(rows: slice) -> None:
         found, given = answers[position[rows]].float(), labels[rows]
         found /= found.sum(1, keepdim=True)
         one_hot = F.one_hot(given.clamp_min(0), found.shape[1]).float()
         made[rows] = torch.where(given[:, None] >= 0, one_hot, found)
         if rows.stop % (1024 * CHUNK) == 0:
             leave_all(answers)
+
+    put(answer, chunk_slices(len(position), 16 * CHUNK), over=(made,))
     return made

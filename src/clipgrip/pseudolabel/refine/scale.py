@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clipgrip.mapped import like
 from clipgrip.pseudolabel.refine.balance import logits_of
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample, put
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.types import Logits, Probs
 
@@ -26,8 +26,11 @@ def at_fitting_scale(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
     if not own or 1 / most <= own / settings.logit_spread <= most:
         return probs
     scaled = like(probs)
-    for rows in chunk_slices(len(probs), over=(probs, scaled)):
+
+    def rescale(rows: slice) -> None:
         scaled[rows] = (logits_of(probs[rows]) * (settings.logit_spread / own)).softmax(1)
+
+    put(rescale, chunk_slices(len(probs)), over=(probs, scaled))
     return scaled
 
 

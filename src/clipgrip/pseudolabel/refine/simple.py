@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
 from clipgrip.pseudolabel.refine.balance import half_way, sinkhorn, uniform
-from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, put
 from clipgrip.pseudolabel.refine.graph import propagate
 
 
@@ -27,7 +27,10 @@ def half_balanced(given: RefineInput) -> Refined:
 def propagated(given: RefineInput) -> Refined:
     answers = propagate(given.images.graph, given.probs, given.labeled, given.settings)
     unlabeled = given.restricted(answers, given.candidates)
-    for rows in chunk_slices(len(unlabeled), over=(unlabeled,)):
+
+    def bring_to_one(rows: slice) -> None:
         part = unlabeled[rows].float()
         unlabeled[rows] = part / part.sum(1, keepdim=True).clamp_min(1e-12)
+
+    put(bring_to_one, chunk_slices(len(unlabeled)), over=(unlabeled,))
     return Refined(given.with_unlabeled(unlabeled), "propagation")

@@ -16,9 +16,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.mapped import like
-from clipgrip.pseudolabel.refine.chunks import chunk_slices
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, put
 from clipgrip.pseudolabel.refine.copies import Copies, copies_among
-from clipgrip.pseudolabel.refine.graph import Graph, neighbour_graph
+from clipgrip.pseudolabel.refine.graph import Cell, Graph, neighbour_graph
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.types import ImageEmbeds, Labels, Probs, RowMask
 
@@ -39,8 +39,11 @@ class Subspace:
         """Unit vectors in the subspace, of the same floating type."""
         width = self.directions.shape[1]
         projected, offset = like(embeds, (len(embeds), width)), self.mean @ self.directions
-        for rows in chunk_slices(len(embeds), over=(embeds, projected)):
+
+        def project(rows: slice) -> None:
             projected[rows] = F.normalize(embeds[rows].float() @ self.directions - offset, dim=1)
+
+        put(project, chunk_slices(len(embeds)), over=(embeds, projected))
         return projected
 
 
@@ -145,9 +148,13 @@ class Pool:
         width = self.images.shape[1]
         total = torch.zeros(width, width, dtype=torch.float64)
         labeled = torch.zeros_like(total)
-        for rows in chunk_slices(len(self.images), over=(self.images,)):
+
+        def squares(rows: slice) -> Tensor:
             images = self.read(rows)
-            total += images.T @ images
+            return images.T @ images
+
+        for some in computed(squares, chunk_slices(len(self.images)), over=(self.images,)):
+            total += some
         for part in self.labeled.nonzero().squeeze(1).split(1024):
             images = self.read(part)
             labeled += images.T @ images
@@ -157,8 +164,11 @@ class Pool:
 def unit_rows(embeds: ImageEmbeds) -> ImageEmbeds:
     """Rows of length one, of the same floating type."""
     made = like(embeds)
-    for rows in chunk_slices(len(embeds), over=(embeds, made)):
+
+    def bring_to_one(rows: slice) -> None:
         made[rows] = F.normalize(embeds[rows].float(), dim=1)
+
+    put(bring_to_one, chunk_slices(len(embeds)), over=(embeds, made))
     return made
 
 
@@ -167,8 +177,11 @@ def discriminating(
 ) -> Subspace:
     """Between-class directions of a pool (N, D): total over within-neighbour covariance; linear in N."""
     mean = torch.zeros(image_embeds.shape[1])
-    for rows in chunk_slices(len(image_embeds), over=(image_embeds,)):
-        mean += image_embeds[rows].float().sum(0)
+    parts = chunk_slices(len(image_embeds))
+    for some in computed(
+        lambda rows: image_embeds[rows].float().sum(0), parts, over=(image_embeds,)
+    ):
+        mean += some
     mean /= len(image_embeds)
     total, among = _covariances(image_embeds, graph, mean)
     scale, shrinkage = among.diagonal().mean().clamp_min(TINY), settings.shrinkage
@@ -188,13 +201,18 @@ def discriminating(
 
 def _covariances(image_embeds: ImageEmbeds, graph: Graph, mean: Tensor) -> tuple[Tensor, Tensor]:
     """(D, D) in float64: of all images, and among neighbours, Xᵀ(D - W)X over the sum of the weights."""
+
+    def of(cell: Cell) -> tuple[Tensor, Tensor, float]:
+        images = image_embeds[cell.at].float() - mean
+        degrees = cell.spread(torch.ones(len(images), 1))
+        within = images.T @ (degrees * images - cell.spread(images))
+        return images.T @ images, within, float(degrees.sum())
+
     width = image_embeds.shape[1]
     total, among = torch.zeros(2, width, width, dtype=torch.float64)
     weight = 0.0
-    for cell in graph.through(image_embeds):
-        images = image_embeds[cell.at].float() - mean
-        degrees = cell.spread(torch.ones(len(images), 1))
-        total += images.T @ images
-        among += images.T @ (degrees * images - cell.spread(images))
-        weight += float(degrees.sum())
+    for every, within, degrees in graph.computed(of, image_embeds):
+        total += every
+        among += within
+        weight += degrees
     return total / len(image_embeds), (among + among.T) / 2 / max(weight, TINY)
