@@ -10,6 +10,7 @@ import pytest
 import torch
 from pictures import random_image
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.cache import EmbeddingCache
@@ -176,3 +177,14 @@ def test_the_numbers_of_this_revision_are_written_down() -> None:
     for row, (picked, sums) in zip(found.double(), WRITTEN, strict=True):
         assert row[::24].tolist() == pytest.approx(picked, abs=2e-4)
         assert [float(row.sum()), float(row.abs().sum())] == pytest.approx(sums, abs=2e-3)
+
+
+def test_the_threads_of_numpys_products_move_no_bit() -> None:
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
+    found = []
+    for threads in (1, 2, 3):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(Texture().encode_image(pixels))
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
