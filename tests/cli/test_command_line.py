@@ -17,10 +17,10 @@ import pytest
 from projects import Place, command
 
 from clipgrip.cli.closed import choices
-from clipgrip.cli.former import renewed
+from clipgrip.cli.group import renewed
+from clipgrip.cli.init import project_text
 from clipgrip.cli.main import root
 from clipgrip.cli.options import settings
-from clipgrip.cli.project_file import project_text
 from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, paths
 from clipgrip.config import Project, Settings, project
 from clipgrip.estimator import GripClassifier

@@ -34,7 +34,7 @@ from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
 from clipgrip.review.exchange import EXPORTS, Options, exported, imported
 from clipgrip.review.exchange.archives import MISSING
-from clipgrip.review.exchange.naming import file_name
+from clipgrip.review.exchange.class_folders import file_name
 from clipgrip.review.exchange.studio_tasks import labeling_config
 from clipgrip.review.exchange.writers import is_typed
 from clipgrip.review.exchange.written import UNTYPED

@@ -18,8 +18,7 @@ from projects import Place, project
 from clipgrip.data.task import Task
 from clipgrip.estimator import GripClassifier
 from clipgrip.runs import outputs, sampled, start, store
-from clipgrip.runs.outputs import recalibrate
-from clipgrip.runs.parquet import parquet_bytes
+from clipgrip.runs.outputs import parquet_bytes, recalibrate
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.sampled import sample_rows

@@ -15,12 +15,13 @@ from runs_forks import in_a_fork
 from clipgrip import GripClassifier
 from clipgrip.errors import BackboneError, PromptError
 from clipgrip.prompts.visual import VisualPrompt
-from clipgrip.runs import checkpoint, training
+from clipgrip.runs import checkpoint, rounds
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import RunStore, open_store
 from clipgrip.serving.batch import predict_files, write_predictions
 from clipgrip.serving.predictor import Predictor
+from clipgrip.training.state import TrainingState
 
 KINDS = ("visual", "visual-deep", "multimodal")
 pytestmark = pytest.mark.usefixtures("quick")
@@ -65,15 +66,15 @@ def test_an_estimator_with_such_a_prompt_is_saved_and_loaded(
 def test_a_run_killed_in_the_middle_of_a_training_goes_on_there_and_is_byte_equal(
     place: Place, tiny_clip: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "SECONDS", 0.0)
+    monkeypatch.setattr(rounds, "SECONDS", 0.0)
     keep, steps = RunStore.keep_training, []
 
-    def dying(store: RunStore, run_id: str, number: int, state: training.TrainingState) -> None:
+    def dying(store: RunStore, run_id: str, number: int, state: TrainingState) -> None:
         keep(store, run_id, number, state)
         if state.step == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def noting(store: RunStore, run_id: str, number: int, state: training.TrainingState) -> None:
+    def noting(store: RunStore, run_id: str, number: int, state: TrainingState) -> None:
         steps.append((number, state.step))
 
     with quickly(tmp_path / "cache"):

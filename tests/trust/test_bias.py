@@ -9,7 +9,7 @@ import torch
 from scipy.stats import fisher_exact
 
 from clipgrip.errors import DataError
-from clipgrip.report.group_table import read_groups
+from clipgrip.report.from_run import read_groups
 from clipgrip.trust.bias import (
     answered_shares,
     class_bias,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from clipgrip.cli.former import advise, renewed
 from clipgrip.cli.helptext import TranslatedContext
 from clipgrip.cli.shared import leading
 from clipgrip.cli.spoken import words_of
@@ -23,6 +22,7 @@ COMMANDS = mark("Commands")
 HELP_NAMES = ("-h", "--help")
 UsageError: Any = typer.BadParameter.__base__  # typer has no public name for it
 CONTEXT = {"help_option_names": list(HELP_NAMES)}
+ADVICE = mark("note: {old} is now {new}; the old name works until 0.3.")
 
 
 class Command(TyperCommand):
@@ -190,3 +190,34 @@ def show_help(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
+
+
+def advise(old: str, new: str) -> None:
+    """One line on standard error."""
+    say = words_of(sys.argv[1:])
+    print(f"clipgrip: {say(ADVICE, old=old, new=new)}", file=sys.stderr)
+
+
+def renewed(
+    words: Sequence[str], names: Mapping[str, str]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """The words of a command with new names for old options, and which they were.
+
+    An old plural took several values with commas; the new name is given once for each.
+    """
+    new: list[str] = []
+    found: list[tuple[str, str]] = []
+    rest = iter(words)
+    for word in rest:
+        old, equals, value = word.partition("=")
+        if word == "--":
+            return [*new, word, *rest], found
+        if old not in names:
+            new.append(word)
+            continue
+        found.append((old, names[old]))
+        value = value if equals else next(rest, "")
+        parts = [part.strip() for part in value.split(",")] if old.endswith("s") else [value]
+        for part in parts:
+            new += [names[old], part]
+    return new, found

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from clipgrip.cli.arguments import Encoding
+from clipgrip.cli.closed import choices
+from clipgrip.cli.options import more
 from clipgrip.cli.ui import Result, Ui
+from clipgrip.config import Project, Settings
 from clipgrip.sentences import quoted
 from clipgrip.words import ENGLISH, Sentence, Words, mark
 
 UNDO = mark("ignore_folders = true in project.toml")
 EXAMPLE = ((mark("OK"), "flawless part"), (mark("scratch"), "scratched part"))
 """Classes of a part, as a person calls them and as the model reads them."""
+HEAD = (
+    mark("A clipgrip project. Start it with: clipgrip run --config project.toml"),
+    mark("Paths are relative to this file. What stands behind a # counts only without it."),
+)
+BETTER = "openai/clip-vit-base-patch32"
+FOR_PHOTOGRAPHS = mark("for photographs; see: clipgrip models")
+REFINEMENT = mark("numbers of the refinement (clipgrip.Refinement); they make another run")
+WIDTH = 30
 
 
 def init(
@@ -48,8 +60,8 @@ def init(
     written = {"classes.csv": _write_new(folder / "classes.csv", classes_csv(names, words, ui.say))}
     labels = _folder_labels(folder, found.images, encoding)
     given = {"images": found.images, "classes": "classes.csv", "out": "clipgrip-run"}
-    more = {"test": found.test, "encoding": encoding}
-    given |= {name: value for name, value in more.items() if value}
+    optional = {"test": found.test, "encoding": encoding}
+    given |= {name: value for name, value in optional.items() if value}
     sentences = folder_sentences(labels, ui.say, ui.say(UNDO))
     text = _project(given, sentences, ui.say)
     written["project.toml"] = _write_new(folder / "project.toml", text.encode())
@@ -65,8 +77,6 @@ def init(
 
 def _project(given: Mapping[str, str], sentences: list[str], say: Words) -> str:
     """The text of project.toml; what the folders of the images say stands above the setting that ignores it."""
-    from clipgrip.cli.project_file import project_text
-
     lines = [" ".join(sentence.split()) for sentence in sentences]
     printable = "\n# ".join("".join(c if c.isprintable() else "?" for c in one) for one in lines)
     return project_text(given, {"ignore_folders": printable} if printable else {}, say)
@@ -198,3 +208,32 @@ def _say_next(
         *sentences,
         Sentence("Then:    clipgrip run --config {folder}", folder=quoted(folder / "project.toml")),
     ]
+
+
+def project_text(
+    given: Mapping[str, Any], notes: Mapping[str, str] | None = None, say: Words = ENGLISH
+) -> str:
+    """Every setting with its value here, else its default, else an example behind a ``#``; notes above a setting."""
+    files = [name for name in Project.model_fields if name not in Settings.model_fields]
+    others = [name for name in Settings.model_fields if name != "refinement"]
+    head = "".join(f"# {say(line)}\n" for line in HEAD)
+    blocks = ("".join(_lines(names, given, notes or {}, say)) for names in (files, others))
+    tail = f"{'# [refinement]':<{WIDTH}} # {say(REFINEMENT)}\n# neighbours = 3\n"
+    return "\n".join([head, *blocks, tail])
+
+
+def _lines(
+    names: Iterable[str], given: Mapping[str, Any], notes: Mapping[str, str], say: Words
+) -> Iterator[str]:
+    for name in names:
+        field, example = Project.model_fields[name], more(name)["example"]
+        if name in notes:
+            yield f"# {notes[name]}\n"
+        text = f"{name} = {json.dumps(given.get(name, field.default), ensure_ascii=False)}"
+        if name not in given and example:
+            text = f"# {name} = {example}"
+        allowed = choices(field.annotation)
+        known = say(" One of {names}.", names=", ".join(allowed)) if allowed else ""
+        yield f"{text:<{WIDTH}} # {say(field.description or '')}{known}\n"
+        if name == "backbone":
+            yield f'# backbone = "{BETTER}"  # {say(FOR_PHOTOGRAPHS)}\n'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import platform
+import re
 import sys
 from typing import Annotated, Any
 
@@ -16,10 +17,9 @@ from clipgrip.cli.shared import Shared, parameters
 from clipgrip.cli.spoken import wants_json, words_of
 from clipgrip.cli.tree import PANELS
 from clipgrip.cli.ui import document, utf8_output
-from clipgrip.cli.usage import usage_sentence
 from clipgrip.errors import ClipgripError
 from clipgrip.files import system_sentence
-from clipgrip.words import mark
+from clipgrip.words import Sentence, mark
 
 STOPPED = 130
 """Exit code after Ctrl-C."""
@@ -27,6 +27,28 @@ STOPPED_SENTENCE = mark("stopped. What is done is kept; the same command goes on
 NUL = mark(
     "a path holds the character NUL, which no file's name can hold. Take it out of the setting or the table."
 )
+SAYINGS = (
+    (r"no such option: (?P<option>\S+)", mark("no such option: {option}")),
+    (
+        r"no such option: (?P<option>\S+) \(Possible options: (?P<options>.+)\)",
+        mark("no such option: {option} (Possible options: {options})"),
+    ),
+    (r"option (?P<option>'.+') requires an argument", mark("option {option} requires an argument")),
+    (r"option (?P<option>'.+') does not take a value", mark("option {option} takes no value")),
+    (r"missing argument '(?P<name>.+)'", mark("missing argument '{name}'")),
+    (r"missing option '(?P<name>.+)'", mark("missing option '{name}'")),
+    (r"missing command", mark("missing command")),
+    (
+        r"got unexpected extra argument\(s\) \((?P<words>.+)\)",
+        mark("got unexpected extra argument(s) ({words})"),
+    ),
+    (
+        r"invalid value for '(?P<name>.+)': (?P<value>.+) is not a valid (?P<kind>.+)",
+        mark("invalid value for '{name}': {value} is not a valid {kind}"),
+    ),
+    (r"invalid value for '(?P<name>.+)': (?P<why>.+)", mark("invalid value for '{name}': {why}")),
+)
+"""What typer says of a command line that cannot be read, and our sentences for it; any other one stays as it is."""
 
 
 def root() -> Any:
@@ -110,3 +132,18 @@ def _failed(sentence: str, kind: str, code: int = 2) -> int:
     print(f"clipgrip: {shown}", file=sys.stderr)
     LOGGER.error("%s (exit code %d)", sentence, code)
     return code
+
+
+def usage_sentence(error: Any) -> Sentence:
+    """What the command line cannot be read for, and where to look."""
+    text, context = error.format_message().rstrip(".").replace("Value error, ", ""), error.ctx
+    path = "clipgrip" if context is None else context.command_path
+    what = _known(f"{text[:1].lower()}{text[1:]}")
+    return Sentence("{what}. See {path} --help.", what=what, path=path)
+
+
+def _known(text: str) -> Sentence:
+    for pattern, template in SAYINGS:
+        if found := re.fullmatch(pattern, text):
+            return Sentence(template, **found.groupdict())
+    return Sentence(text)

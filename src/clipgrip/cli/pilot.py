@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from clipgrip.cli.arguments import By, Encoding, OkClass, argument, option
-from clipgrip.cli.needs import said_need
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
@@ -21,10 +20,45 @@ from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.pilot.criteria import Criterion
-    from clipgrip.pilot.plan import Pilot, Plan
+    from clipgrip.pilot.plan import Need, Pilot, Plan
     from clipgrip.pilot.store import Version
 
+PURPOSES = (
+    mark("precision"),
+    mark("class precision"),
+    mark("accuracy"),
+    mark("misses"),
+    mark("overkill"),
+    mark("automated"),
+    mark("payback"),
+)
+"""What a number of images is for, as criteria are called."""
+
+
 Rule = Literal["proven", "estimate"]
+
+
+def _said_need(need: Need) -> Sentence:
+    """What one purpose asks for."""
+    truth: str = ""
+    if need.truth is not None:
+        truth = Sentence(", if the truth is {truth}%", truth=f"{100 * need.truth:g}")
+    width: str = ""
+    if need.half_width is not None:
+        width = Sentence(" ±{points} points", points=f"{100 * need.half_width:g}")
+    images = (
+        Sentence("no number of images is enough")
+        if need.images is None
+        else Sentence("{n} images", n=need.images)
+    )
+    purpose = Sentence(need.purpose)
+    return Sentence(
+        "  {purpose}{width}: {images}{truth}",
+        purpose=purpose,
+        width=width,
+        images=images,
+        truth=truth,
+    )
 
 
 def plan(
@@ -148,7 +182,7 @@ def summary(version: Version, worked: Plan) -> list[str]:
             seconds=f"{wanted.seconds:g}",
         )
     ]
-    lines += [said_need(need) for need in worked.needs]
+    lines += [_said_need(need) for need in worked.needs]
     lines.append(
         Sentence(
             "  the precision alone: about {images} images, where they are drawn by clipgrip audit draw --to-measure",
@@ -174,10 +208,9 @@ def _counted(
     source: Path | None, classes: Path | None, images: int | None, encoding: str | None
 ) -> tuple[tuple[str, ...], int]:
     """Class names and number of images, as given, else as found in the source."""
-    from clipgrip.cli.counted import counted
     from clipgrip.data.classes import ClassNames
 
-    found: tuple[tuple[str, ...], int] = ((), 0) if source is None else counted(source)
+    found: tuple[tuple[str, ...], int] = ((), 0) if source is None else _in_source(source)
     names = found[0] if classes is None else ClassNames.read(classes, encoding).display
     number = images if images is not None else found[1]
     if not names:
@@ -220,3 +253,26 @@ def _shares(texts: list[str]) -> dict[str, float]:
                 '--share "{given}": write CLASS=SHARE, as in "OK part=0.9".', given=text
             ) from None
     return shares
+
+
+def _in_source(source: Path) -> tuple[tuple[str, ...], int]:
+    """Class names and number of images of a run, or of a folder with a folder for each class."""
+    from clipgrip.data.discover import discover
+    from clipgrip.data.layout import class_folders
+    from clipgrip.runs.store import NAME, open_store
+
+    if (source / NAME).is_file():
+        with open_store(source) as store:
+            run = store.run()
+            if run is not None:
+                manifest = store.manifest(run.id)
+                return manifest.classes.display, len(manifest.pool)
+    count = sum(_is_image(entry.source) for entry in discover(source).entries)
+    return tuple(class_folders(source)), count
+
+
+def _is_image(source: Any) -> bool:
+    from clipgrip.data.images import may_be_image
+    from clipgrip.data.sources import FileSource
+
+    return may_be_image(source.path) if isinstance(source, FileSource) else True

@@ -56,7 +56,7 @@ def write_board(
     folder: Path, asked: Asked, language: Language, listener: Listener, page: Path
 ) -> tuple[Path, Path]:
     """The page to print and, called alike, the Excel sheet."""
-    from clipgrip.report.board.from_folder import board_facts
+    from clipgrip.report.board.from_review import board_facts
     from clipgrip.report.board.page import build_board
     from clipgrip.report.board.sheet import build_sheet
 

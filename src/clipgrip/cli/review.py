@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 from typing import Annotated
@@ -10,14 +11,19 @@ import typer
 
 from clipgrip.cli.arguments import Encoding, argument, option, run_folders
 from clipgrip.cli.ui import Result, Ui
-from clipgrip.errors import ConfigError
-from clipgrip.files import system_words
+from clipgrip.data.text import in_utf8
+from clipgrip.errors import ConfigError, DataError, RunError
+from clipgrip.files import read_file, system_words
 from clipgrip.sentences import Sentence
 from clipgrip.words import Words, mark
 
 TOKEN = "CLIPGRIP_TOKEN"
 LONGEST = 1000
 """Characters of a token, so that a wrong file is not taken for one."""
+NOTHING = mark("{table}: nothing was taken in; no line of it is an answer to an image of this run.")
+EMPTY = mark("{table}: it holds no entry at all, so nothing was taken in.")
+LARGEST = 2 << 30
+"""Bytes of a table."""
 
 
 def review(
@@ -63,9 +69,7 @@ def review(
     Answers are kept in the run's folder (review.db) the moment they are given. Stop it with Ctrl-C; nothing is lost.
     """
     if bring is not None:
-        from clipgrip.cli.brought import bring_in
-
-        return bring_in(run, bring, person, Words(ui.language), encoding)
+        return _bring_in(run, bring, person, Words(ui.language), encoding)
     from clipgrip.review.web.address import PublicName
     from clipgrip.review.web.address import path_prefix as prefix_of
     from clipgrip.review.web.server import check_access, serve
@@ -132,3 +136,47 @@ def _token(given: str, file: Path | None) -> str:
             file=file,
         )
     return text
+
+
+def _bring_in(
+    run: Path, table: Path, person: str, say: Words, encoding: str | None = None
+) -> Result:
+    """Keep what a table says as answers of a person; what was taken, what was left out, and why. Code 1: nothing.
+
+    Raises:
+        DataError: the table cannot be read, or is none.
+        RunError: the review is open in another process, or damaged.
+    """
+    from clipgrip.review.exchange.importing import imported
+    from clipgrip.review.session import ReviewSession
+    from clipgrip.review.store import open_review
+    from clipgrip.review.web.server import alone
+
+    try:
+        data = in_utf8(read_file(table, LARGEST), encoding)
+    except OSError as error:
+        unread = mark("{path} cannot be read: {reason}. Check the name.")
+        raise DataError(unread, path=table, reason=system_words(error)) from error
+    if not run.is_dir():
+        raise RunError("{run} holds no run. Give the folder that clipgrip run wrote.", run=run)
+    with open_review(run, create=True) as store, alone(run):
+        try:
+            found = imported(ReviewSession(run, store), "csv", data, person or _user(), say)
+        except DataError as error:
+            raise DataError("{path}: {reason}", path=table, reason=error.sentence) from error
+    lines = [Sentence("answers      {n} from {table}", n=found["answers"], table=table)]
+    lines += [Sentence("{text}: {n}", text=line["text"], n=line["n"]) for line in found["table"]]
+    lines += found["problems"]
+    nothing = not found["answers"] and not any(one["kind"] == "same" for one in found["table"])
+    if nothing:
+        lines.append(
+            Sentence(NOTHING if found["problems"] or found["table"] else EMPTY, table=table)
+        )
+    return Result(lines, found, int(nothing))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "import"

@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
-from clipgrip.executors.base import Executor, PartAnswer, current, using
-from clipgrip.executors.named import executor_named
+from clipgrip.errors import ConfigError, nearest
+from clipgrip.executors.base import Executor, Here, PartAnswer, current, using
+from clipgrip.executors.processes import Processes
+from clipgrip.executors.resources import cores
 
 __all__ = ["Executor", "PartAnswer", "current", "executor_named", "using"]
+
+
+KNOWN = ("auto", "here", "processes", "ray")
+
+
+def executor_named(name: str) -> Executor:
+    """``auto``, ``here``, ``processes``, ``processes:4``, ``ray`` or ``ray:ADDRESS``.
+
+    Raises:
+        ConfigError: it is none of these, or no cluster answers.
+        MissingPackage: Ray is not installed.
+    """
+    kind, _, rest = name.strip().partition(":")
+    if kind == "here" and not rest:
+        return Here()
+    if kind == "auto" and not rest:
+        from clipgrip.executors.automatic import AutoExecutor
+
+        return AutoExecutor(cores())
+    if kind == "processes" and (not rest or (rest.isdecimal() and 1 <= int(rest) <= 1024)):
+        return Processes(int(rest or cores()))
+    if kind == "ray":
+        from clipgrip.executors.on_ray import OnRay
+
+        return OnRay(rest or None)
+    raise ConfigError(
+        '--on "{name}" is not known. Give auto, here, processes, processes:N, ray or ray:ADDRESS.{nearest}',
+        name=name,
+        nearest=nearest(kind, KNOWN),
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,12 @@ from clipgrip.data.issues import Issues, issues_bytes
 from clipgrip.data.rows import Places, Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.data.texts import Texts
-from clipgrip.files import write_text_atomic
+from clipgrip.files import utf8, write_text_atomic
 from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import NAME as CALIBRATION
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration, write_calibration
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome
-from clipgrip.runs.parquet import parquet_bytes
 from clipgrip.runs.rounds import kept_round
 from clipgrip.sentences import Sentence
 from clipgrip.trust.honesty import AUDITED, honesty
@@ -43,6 +44,8 @@ LINES = 16_384
 COLUMNS = ("path", *TOP, DECIDED_BY, CALIBRATED, MODEL_CONFIDENCE)
 NUMBERS = ("confidence", "confidence_2", "confidence_3", MODEL_CONFIDENCE)
 """Columns that are numbers."""
+GROUP = 131_072
+"""Lines of a row group."""
 
 
 def write_outputs(outcome: Outcome, issues: Issues, listener: Listener) -> None:
@@ -211,3 +214,33 @@ def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator
         for place, (_, label, confidence) in zip(places, done.pseudolabels, strict=True):
             if place >= 0:  # an image that is gone since has no path
                 yield done.number, paths[place], names[label], f"{confidence:.6f}"
+
+
+def parquet_bytes(
+    columns: Sequence[str], numbers: Collection[str], lines: Iterable[Sequence[str]]
+) -> bytes | None:
+    """The file, with ``numbers`` as such; None where pyarrow is not installed."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        return None
+    schema = pa.schema(
+        [(name, pa.float64() if name in numbers else pa.string()) for name in columns]
+    )
+    rest, out = iter(lines), io.BytesIO()
+    with pq.ParquetWriter(out, schema) as writer:
+        while part := list(islice(rest, GROUP)):
+            values = (
+                [_number(cell) if name in numbers else utf8(cell) for cell in column]
+                for name, column in zip(columns, zip(*part, strict=True), strict=True)
+            )
+            arrays: list[Any] = [
+                pa.array(column, one.type) for one, column in zip(schema, values, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    return out.getvalue()
+
+
+def _number(cell: str) -> float | None:
+    return float(cell) if cell else None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -24,11 +24,14 @@ from clipgrip.runs.inputs import Inputs
 from clipgrip.runs.packed import NamedLabels
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.store import RunStore, StoredRound
-from clipgrip.runs.training import StoredTraining
 from clipgrip.sentences import Sentence, combined
 from clipgrip.strategy import Reached, Round, joined, short_classes
 from clipgrip.training.learner import PromptLearner
+from clipgrip.training.state import TrainingState
 from clipgrip.types import Probs
+
+SECONDS = 20.0
+"""The most work, apart from the step in work, that a kill may cost."""
 
 
 def run_rounds(
@@ -181,3 +184,23 @@ def _named(done: Round, embeds: Embeds) -> NamedLabels:
     chosen = done.pseudolabels
     hashes = embeds.pool_rows.hashes[chosen.rows.numpy()]
     return NamedLabels(hashes, chosen.labels.numpy(), chosen.confidence.double().numpy())
+
+
+@dataclass
+class StoredTraining:
+    """Writes a training in work into runs.db now and then, so that a killed one goes on in its middle."""
+
+    store: RunStore
+    run: str
+    _since: float = field(default_factory=time.monotonic)
+
+    def recall(self, number: int) -> TrainingState | None:
+        """The state of round ``number`` that was kept last."""
+        self._since = time.monotonic()
+        return self.store.training(self.run, number)
+
+    def offer(self, number: int, state: Callable[[], TrainingState]) -> None:
+        """Keep the state when the last one is old."""
+        if time.monotonic() - self._since >= SECONDS:
+            self.store.keep_training(self.run, number, state())
+            self._since = time.monotonic()

@@ -16,12 +16,30 @@ from clipgrip.report.board.from_run import (
     about_of,
     common,
     kept_promise,
+    run_facts,
     without_review,
 )
 from clipgrip.review.answers import pace
 from clipgrip.review.measure import audit_proof, measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
-from clipgrip.review.store import NAME, Answer, ReviewStore
+from clipgrip.review.store import NAME, Answer, ReviewStore, has_review, open_review
+from clipgrip.runs.events import Listener
+from clipgrip.runs.reopen import reopen
+
+
+def board_facts(folder: Path, asked: Asked, listener: Listener | None = None) -> BoardFacts:
+    """Everything the report says about the run in a folder, the review in it included.
+
+    Raises:
+        RunError: the folder holds no finished run.
+        ConfigError: an OK class that the run does not know.
+    """
+    if has_review(folder):
+        with open_review(folder) as store:
+            found = review_facts(folder, store, asked)
+        if found is not None:
+            return found
+    return run_facts(reopen(folder, listener), asked)
 
 
 def review_facts(folder: Path, store: ReviewStore, asked: Asked) -> BoardFacts | None:

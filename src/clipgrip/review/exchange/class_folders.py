@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import zipfile
+from posixpath import splitext
 from typing import IO
 
 from clipgrip.data.images import UndecodableImage
-from clipgrip.data.portable import FOLDERS, folder_names, folders_table
+from clipgrip.data.portable import FOLDERS, folder_names, folders_table, no_split, safe
 from clipgrip.data.reading import read_row
+from clipgrip.data.rows import Row
 from clipgrip.review.exchange.archives import MISSING
 from clipgrip.review.exchange.content import ExportContent, ExportLine
-from clipgrip.review.exchange.naming import file_name
 from clipgrip.review.exchange.written import OTHER, UNREADABLE, Options, Written, not_there
 from clipgrip.words import Words
+from clipgrip_line.pictures.formats import ending_of, is_called_image
 
 
 def write_folders(content: ExportContent, file: IO[bytes], options: Options) -> Written:
@@ -61,3 +63,16 @@ def _missing_text(written: Written, say: Words) -> bytes:
     )
     lines = [counted, "", *(f"{path}: {say.translated(why)}" for path, why in written.left)]
     return ("\r\n".join(lines) + "\r\n").encode("utf-8-sig", "backslashreplace")
+
+
+def file_name(row: Row, head: bytes) -> str:
+    """The image's own name behind its hash, so that no two are the same, with an ending that readers of images know.
+
+    ``head`` is how the file begins.
+    """
+    stem, ending = splitext(row.path.rpartition("/")[2])
+    usual = ending_of(head)
+    if usual and not is_called_image(f"x{ending}"):
+        stem, ending = f"{stem}{ending}".rstrip("."), usual
+    ending = f".{safe(ending[1:])}" if len(ending) > 1 else ""
+    return f"{row.sha256[:12]}-{no_split(safe(stem))}{ending}"
