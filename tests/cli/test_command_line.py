@@ -442,9 +442,9 @@ def test_an_empty_name_is_not_taken_for_the_working_folder(
 def test_the_page_of_commands_says_when_each_of_them_ends_with_code_1() -> None:
     """Found by a reader: it named `doctor` alone."""
     means = {
-        "brought": "`review --import` took nothing in",
         "daily": "a promise was withdrawn (`audit read`)",
         "doctor": "`doctor` found something to mend",
+        "review": "`review --import` took nothing in",
         "watch": "an alarm rings (`watch`, `watch status`)",
     }
     folder = Path(inspect.getfile(root)).parent

@@ -26,7 +26,7 @@ from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs, inputs_of
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.start import Answers, Start, method_for
-from clipgrip.strategy import Round, best_round
+from clipgrip.strategy import best_round
 from clipgrip.types import Labels, Probs
 
 
@@ -87,7 +87,7 @@ class Bench:
         began, memory = time.perf_counter(), PeakMemory()
         after, facts = ready.zero_shot, {"rounds": 0, "values": 0}
         if inputs is not None:
-            done = self._rounds(ready, inputs, on_step)
+            done = list(ready.learn(inputs.pool, on_step=on_step))
             if best := best_round(done):
                 after = Answers(best.probs, best.predict_proba(inputs.test, inputs.test_beside))
             facts = {"rounds": len(done), "values": learned_parameters(ready.start.prompt)}
@@ -99,11 +99,6 @@ class Bench:
             "seconds": round(time.perf_counter() - began, 3),
             "peak_megabytes": memory.megabytes(),
         }
-
-    def _rounds(
-        self, ready: Prepared, inputs: Inputs, on_step: Callable[[int, int, float], None]
-    ) -> list[Round]:
-        return list(ready.learn(inputs.pool, on_step=on_step))
 
     def _prepared(self, cell: Cell, task: Task) -> Prepared:
         values: dict[str, Any] = {"strategy": cell.strategy, "seed": cell.seed}

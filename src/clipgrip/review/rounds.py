@@ -143,7 +143,8 @@ def manifest_of(
 ) -> Manifest:
     """The first run's images with the classes of now; labels from people, audited images as test."""
     table = ClassTable(tuple(classes))
-    given = _given(first, table)
+    found = {n: table.of_first_run(n) for n in range(len(first.classes))}
+    given = {n: table.column[id_] for n, id_ in found.items() if id_ is not None}
 
     def row(one: Row) -> Row:
         opinion = by_hash.get(one.sha256)
@@ -153,12 +154,6 @@ def manifest_of(
         return replace(one, label=label, split="test" if opinion.audit else "pool")
 
     return Manifest(Rows.of(map(row, first.rows)), table.class_names)
-
-
-def _given(first: Manifest, table: ClassTable) -> dict[int, int]:
-    """Class position of the first run -> position of now."""
-    found = {n: table.of_first_run(n) for n in range(len(first.classes))}
-    return {n: table.column[id_] for n, id_ in found.items() if id_ is not None}
 
 
 def _check_new(before: Manifest, manifest: Manifest) -> None:

@@ -119,7 +119,7 @@ class Mqtt:
         for item in items:
             if item.number not in self._sent:
                 self._sent[item.number] = self._publish(
-                    self.broker.topic, _payload(item), retain=False
+                    self.broker.topic, json.dumps(item.message(), ensure_ascii=False), retain=False
                 )
         until = time.monotonic() + TIMEOUT
         for item in items:
@@ -175,7 +175,3 @@ class Mqtt:
                 self._publish(self._state, "offline", retain=True).wait_for_publish(2.0)
         self._client.disconnect()
         self._client.loop_stop()
-
-
-def _payload(item: Item) -> str:
-    return json.dumps(item.message(), ensure_ascii=False)

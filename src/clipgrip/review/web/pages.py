@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from clipgrip.data.sources import is_gone
@@ -146,7 +145,9 @@ def rounds_page(context: PageContext) -> str:
         hold_said=lambda facts: hold_said(context.snapshot.round.rounds, facts, context.say),
         chance_of=lambda facts: chance_of_change(facts, context.say),
         zero_shot=_strategy(context) == "zero-shot",
-        by_labels=label_sentences(_facts(context).get("labels"), context.say),
+        by_labels=label_sentences(
+            context.snapshot.view.outcome.run.facts.get("labels"), context.say
+        ),
         state=progress_of(context),
     )
 
@@ -224,11 +225,6 @@ def _groups(found: Overview, context: PageContext) -> dict[str, Any]:
 def _strategy(context: PageContext) -> str:
     """Of the run whose model is in use."""
     return str(context.snapshot.view.outcome.run.settings["strategy"])
-
-
-def _facts(context: PageContext) -> Mapping[str, Any]:
-    """What its run found out."""
-    return context.snapshot.view.outcome.run.facts
 
 
 def _doubts(o: Overview, context: PageContext) -> dict[str, Any]:

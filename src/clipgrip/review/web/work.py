@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,8 @@ def picture_row(server: ServerState, content: str) -> Row:
         for one in alarms:
             for shown in (*one.facts["before"], *one.facts["after"]):
                 if shown["sha256"] == content:
-                    return _row(shown)
+                    path = shown["path"]
+                    return Row(shown["sha256"], (path,), -1, "pool", source_at(path))
     raise DataError(
         'no alarm shows an image called "{content}". Reload the page.', content=content[:64]
     )
@@ -80,11 +80,6 @@ def picture_row(server: ServerState, content: str) -> Row:
 def _folder(server: ServerState) -> Path:
     """Of the round that is in use."""
     return server.folder / server.session.snapshot.round.stored.folder
-
-
-def _row(shown: Mapping[str, str]) -> Row:
-    path = shown["path"]
-    return Row(shown["sha256"], (path,), -1, "pool", source_at(path))
 
 
 def _alarms(context: PageContext, line: Status | None) -> list[dict[str, Any]]:

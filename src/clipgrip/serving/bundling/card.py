@@ -67,7 +67,7 @@ def _made(model: Mapping[str, Any], say: Words) -> Sequence[str]:
         if how
         else ""
     )
-    return [*([text, ""] if text else []), *_table(rows)]
+    return [*([text, ""] if text else []), "| | |", "|---|---|", *map(_row, rows)]
 
 
 def _classes(model: Mapping[str, Any], say: Words) -> Sequence[str]:
@@ -158,10 +158,6 @@ def _ends(model: Mapping[str, Any], say: Words) -> Sequence[str]:
         "",
         *(f"- {say(one, n=len(model['classes']))}" for one in ENDS),
     ]
-
-
-def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
-    return ["| | |", "|---|---|", *map(_row, rows)]
 
 
 def _row(cells: Sequence[str]) -> str:
