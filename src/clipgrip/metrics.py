@@ -143,15 +143,14 @@ def wilson_interval(right: int, total: int, z: float = 1.959964) -> tuple[float,
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def exact_interval(right: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of a share by Clopper and Pearson (1934), never too short; (0, 1) without trials."""
+def exact_interval(right: int, total: int) -> tuple[float, float]:
+    """95% interval of a share by Clopper and Pearson (1934), never too short; (0, 1) without trials."""
     if total == 0:
         return 0.0, 1.0
     from scipy import stats
 
-    outside = (1 - confidence) / 2
-    low = float(stats.beta.ppf(outside, right, total - right + 1)) if right else 0.0
-    high = float(stats.beta.isf(outside, right + 1, total - right)) if right < total else 1.0
+    low = float(stats.beta.ppf(0.025, right, total - right + 1)) if right else 0.0
+    high = float(stats.beta.isf(0.025, right + 1, total - right)) if right < total else 1.0
     return low, high
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clipgrip import metrics
 from clipgrip.errors import DataError
+from clipgrip.trust import consensus
 from clipgrip.trust.consensus import (
     agreement_weights,
     averaged,
@@ -35,8 +36,8 @@ def test_the_pool_beats_its_best_member() -> None:
     votes, labels = ballots([2.0, 2.0, 2.0])
     weights = family_weights(["a", "b", "c"])
     best = max(metrics.accuracy(probs, labels) for probs in votes)
-    for consensus in (pooled, averaged):
-        assert metrics.accuracy(consensus(votes, weights), labels) > best + 0.02
+    for combine in (pooled, averaged):
+        assert metrics.accuracy(combine(votes, weights), labels) > best + 0.02
 
 
 def test_the_geometric_mean_by_hand() -> None:
@@ -96,13 +97,16 @@ def literal_dawid_skene(votes: list[list[int]], classes: int, steps: int) -> lis
     return truth
 
 
-def test_dawid_skene_follows_the_formulas_of_1979() -> None:
+def test_dawid_skene_follows_the_formulas_of_1979(monkeypatch: pytest.MonkeyPatch) -> None:
     answers, _ = ballots([1.5, 1.0, 0.5, 2.0], rows=40, classes=3)
     votes = answers.argmax(2)
     votes[0, ::7] = -1
     wanted = torch.tensor(literal_dawid_skene(votes.tolist(), 3, 15), dtype=torch.double)
-    found = dawid_skene(votes, 3, smoothing=0.0, steps=15, tolerance=0.0)
-    assert torch.allclose(found.probs, wanted, atol=1e-8)
+    monkeypatch.setattr(consensus, "SMOOTHING", 0.0)
+    monkeypatch.setattr(consensus, "STEPS", 15)
+    monkeypatch.setattr(consensus, "TOLERANCE", 0.0)
+    found = dawid_skene(votes, 3)
+    assert torch.allclose(found, wanted, atol=1e-8)
 
 
 def test_dawid_skene_uses_a_model_that_swaps_two_classes() -> None:
@@ -111,8 +115,7 @@ def test_dawid_skene_uses_a_model_that_swaps_two_classes() -> None:
     votes[3] = torch.tensor([1, 0, 2])[votes[3]]
     majority = torch.nn.functional.one_hot(votes, 3).sum(0).double()
     found = dawid_skene(votes, 3)
-    assert metrics.accuracy(found.probs, labels) > metrics.accuracy(majority, labels) + 0.03
-    assert found.confusions[3, 0].argmax() == 1
+    assert metrics.accuracy(found, labels) > metrics.accuracy(majority, labels) + 0.03
 
 
 def test_two_halves_of_a_vote_count_as_one() -> None:
@@ -120,7 +123,7 @@ def test_two_halves_of_a_vote_count_as_one() -> None:
     doubled = votes[[0, 0, 1, 2]]
     once = dawid_skene(votes, 4)
     twice = dawid_skene(doubled, 4, weights=family_weights(["a", "a", "b", "c"]))
-    assert torch.allclose(once.probs, twice.probs, atol=1e-4)
+    assert torch.allclose(once, twice, atol=1e-4)
 
 
 def test_an_image_without_votes_is_an_error() -> None:

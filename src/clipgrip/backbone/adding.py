@@ -22,6 +22,7 @@ from clipgrip.backbone.added import (
     place_of,
     read_added,
 )
+from clipgrip.backbone.cache import what_to_do
 from clipgrip.backbone.checkpoint import (
     INDEX,
     PREPROCESSOR_FILES,
@@ -34,8 +35,7 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.backbone.vision import VisionEye, try_eye
 from clipgrip.errors import BackboneError
-from clipgrip.files import is_full, part_name, sweep, system_words, write_text_atomic
-from clipgrip.sentences import Sentence
+from clipgrip.files import part_name, sweep, system_words, write_text_atomic
 
 RUNS_CODE = (
     *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack"),
@@ -143,17 +143,12 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
         write_text_atomic(part / RECORD, json.dumps(record, indent=1) + "\n")
         os.replace(part, target)
     except OSError as error:
-        todo = (
-            Sentence("Make room there")
-            if is_full(error)
-            else Sentence("Look after the disk and its permissions")
-        )
         raise BackboneError(
             "the model cannot be copied to {parent}: {reason}. {todo}, or set {variable} to "
             "another folder.",
             parent=target.parent,
             reason=system_words(error),
-            todo=todo,
+            todo=what_to_do(error),
             variable=ROOT_VARIABLE,
         ) from error
     finally:

@@ -274,18 +274,22 @@ def _digest(sha256: str, embed: Float[np.ndarray, " D"]) -> bytes:
     return hashlib.sha256(sha256.encode() + embed.astype("<f2").tobytes()).digest()
 
 
+def what_to_do(error: Exception) -> Sentence:
+    """About a folder that cannot be written."""
+    full = is_full(error) or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+    return Sentence("Make room there" if full else "Look after the disk and its permissions")
+
+
 @contextlib.contextmanager
 def _as_cache_error(what: Sentence) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        full = is_full(error) or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
-        todo = Sentence("Make space there" if full else "Look after the disk and its permissions")
         raise CacheError(
             "{what}: {error}. {todo}, or set {root_variable} to another folder. The cache can be "
             "deleted at any time; it is rebuilt.",
             what=what,
             error=error,
-            todo=todo,
+            todo=what_to_do(error),
             root_variable=ROOT_VARIABLE,
         ) from error

@@ -14,12 +14,11 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.cache import default_root, remove_older
+from clipgrip.backbone.cache import default_root, remove_older, what_to_do
 from clipgrip.backbone.encode import Item, decode_ahead
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError, DataError
-from clipgrip.files import is_full, part_name, sweep, system_words
-from clipgrip.sentences import Sentence
+from clipgrip.files import part_name, sweep, system_words
 from clipgrip_line import preprocess
 
 IN_MEMORY = 2**30
@@ -56,18 +55,13 @@ def read_pixels(
         return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
     except OSError as error:
         needed = int(np.prod(shape)) / 2**30
-        todo = (
-            Sentence("Make room there")
-            if is_full(error)
-            else Sentence("Look after the disk and its permissions")
-        )
         raise CacheError(
             "{parent} cannot hold {needed} GB of preprocessed images: {reason}. {todo}, or set "
             "CLIPGRIP_CACHE to a folder on another disk; textual prompts need no such file.",
             parent=path.parent,
             needed=f"{needed:.1f}",
             reason=system_words(error),
-            todo=todo,
+            todo=what_to_do(error),
         ) from error
 
 

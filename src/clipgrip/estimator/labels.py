@@ -40,10 +40,10 @@ class Vocabulary:
     """Nobody gave class names, so a later label may be of a class that was not there to be learned."""
 
     @classmethod
-    def of_names(cls, names: Sequence[str], *, from_y: bool = False) -> Vocabulary:
+    def of_names(cls, names: Sequence[str]) -> Vocabulary:
         """Answers are names."""
         classes, columns = np.unique(np.array(names), return_index=True)
-        return cls(np.array(names), classes, columns.astype(np.int64), from_y)
+        return cls(np.array(names), classes, columns.astype(np.int64))
 
     @classmethod
     def of_positions(cls, names: Sequence[str]) -> Vocabulary:

@@ -73,10 +73,8 @@ def yes_counts(criterion: Criterion, rule: Rule, answers: ArrayLike) -> Whole:
     return np.maximum(_down(n * limit - margin), -1)
 
 
-def answers_for_yes(
-    criterion: Criterion, rule: Rule, truth: float, power: float = POWER
-) -> int | None:
-    """Answers from which on yes has a probability of ``power``; None where no number up to ``MOST`` is enough.
+def answers_for_yes(criterion: Criterion, rule: Rule, truth: float) -> int | None:
+    """Answers from which on yes has a probability of `POWER`; None where no number up to ``MOST`` is enough.
 
     The exact chance is a saw: the number returned holds for the following tenth as well.
     """
@@ -87,7 +85,7 @@ def answers_for_yes(
         if criterion.higher
         else stats.binom.cdf(counts, tried, truth)
     )
-    failing = np.flatnonzero(share < power)
+    failing = np.flatnonzero(share < POWER)
     if len(failing) == 0:
         return 1
     gaps = np.append(failing[1:], len(tried))
@@ -137,12 +135,12 @@ def exact_half_width(answers: int, expected: float) -> float:
     return (high - low) / 2
 
 
-def draw_size(wanted: int, share: float, power: float = POWER) -> int:
-    """Images to draw at random until ``wanted`` of a kind with that share are among them, with probability ``power``.
+def draw_size(wanted: int, share: float) -> int:
+    """Images to draw at random until ``wanted`` of a kind with that share are among them, with probability `POWER`.
 
-    Smallest n with P(Binomial(n, share) >= wanted) >= power.
+    Smallest n with P(Binomial(n, share) >= wanted) >= POWER.
     """
-    return _smallest(wanted, lambda n: bool(stats.binom.sf(wanted - 1, n, share) >= power))
+    return _smallest(wanted, lambda n: bool(stats.binom.sf(wanted - 1, n, share) >= POWER))
 
 
 def _smallest(low: int, is_enough: Callable[[int], bool]) -> int:

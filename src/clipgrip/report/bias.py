@@ -23,6 +23,8 @@ from clipgrip.words import Words
 
 DOUBT = 0.5
 """Answers below this confidence are doubtful."""
+STRIPS, IN_A_STRIP = 3, 6
+"""Pairs of classes whose errors are shown, and pictures of each."""
 
 
 @dataclass(frozen=True)
@@ -123,15 +125,15 @@ def _drift(run: Reading, say: Words) -> list[str]:
     ]
 
 
-def _strips(run: Reading, limit: int = 3, each: int = 6) -> list[ErrorStrip]:
+def _strips(run: Reading) -> list[ErrorStrip]:
     test = run.facts.test
     if test is None:
         return []
     called, strips = test.probs.argmax(1), []
-    for pair in mixups(run).pairs[:limit]:
+    for pair in mixups(run).pairs[:STRIPS]:
         truth, answer = run.names.index(pair.first), run.names.index(pair.second)
         places = ((test.labels == truth) & (called == answer)).nonzero().flatten().tolist()
-        strips.append(ErrorStrip(pair, [error_picture(run, test, p) for p in places[:each]]))
+        strips.append(ErrorStrip(pair, [error_picture(run, test, p) for p in places[:IN_A_STRIP]]))
     return strips
 
 

@@ -12,7 +12,8 @@ from clipgrip.metrics import confusion
 from clipgrip.report.reading import Reading
 
 READABLE = 25
-PAIRS = 15
+PAIRS, ERRORS = 15, 12
+"""Pairs of classes and wrong answers that are shown."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _pairs(off: Tensor, totals: Tensor, names: tuple[str, ...]) -> list[Pair]:
     return pairs
 
 
-def confident_errors(run: Reading, limit: int = 12) -> list[int]:
+def confident_errors(run: Reading) -> list[int]:
     """Places among the test images of the wrong answers, the surest first."""
     test = run.facts.test
     if test is None:
@@ -100,4 +101,4 @@ def confident_errors(run: Reading, limit: int = 12) -> list[int]:
     confidence, called = test.probs.max(1)
     wrong = ((test.labels >= 0) & (called != test.labels)).nonzero().flatten()
     order = confidence[wrong].argsort(descending=True, stable=True)
-    return [int(row) for row in torch.index_select(wrong, 0, order)[:limit]]
+    return [int(row) for row in torch.index_select(wrong, 0, order)[:ERRORS]]

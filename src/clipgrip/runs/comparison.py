@@ -112,7 +112,7 @@ class Comparison:
 
 def _by_dawid_skene(compared: Comparison) -> Probs:
     even = family_weights(compared.families)
-    return dawid_skene(compared.ballots.argmax(2), len(compared.classes), weights=even).probs
+    return dawid_skene(compared.ballots.argmax(2), len(compared.classes), weights=even)
 
 
 CONSENSUS: dict[str, Callable[[Comparison], Probs]] = {

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.errors import DataError
-from clipgrip.pseudolabel.refine.balance import Prior, sinkhorn, sure_prior
+from clipgrip.pseudolabel.refine.balance import sinkhorn, sure_prior
 from clipgrip.sentences import mark
 from clipgrip.types import Probs
 
@@ -20,6 +19,10 @@ Votes = Int[Tensor, "M N"]
 """Each model's class for each image; -1 where it gave none."""
 Weights = Float[Tensor, " M"]
 """How much each model counts; they sum to one."""
+SMOOTHING = 0.01
+"""Added to each cell of a confusion matrix, so that one odd vote cannot rule a class out."""
+STEPS, TOLERANCE = 100, 1e-6
+"""Steps of EM at most; it ends where no probability changes by as much."""
 
 
 def family_weights(families: Sequence[str]) -> Weights:
@@ -68,30 +71,12 @@ def disagreement(ballots: Ballots, weights: Weights) -> Float[Tensor, " N"]:
     return (gap / most).clamp(0, 1).float()
 
 
-@dataclass(frozen=True)
-class DawidSkene:
-    """Class probabilities (N, C), each model's confusions (M, C, C; truth in the row), and the class prior (C,)."""
-
-    probs: Probs = field(repr=False)
-    confusions: Float[Tensor, "M C C"] = field(repr=False)
-    prior: Prior = field(repr=False)
-
-
-def dawid_skene(
-    votes: Votes,
-    classes: int,
-    *,
-    weights: Weights | None = None,
-    smoothing: float = 0.01,
-    steps: int = 100,
-    tolerance: float = 1e-6,
-) -> DawidSkene:
-    """EM over votes with a confusion matrix for each model.
+def dawid_skene(votes: Votes, classes: int, *, weights: Weights | None = None) -> Probs:
+    """Class probabilities (N, C) by EM over votes with a confusion matrix for each model.
 
     Source: Dawid & Skene, Applied Statistics 1979, eqs. 2.3 to 2.5, started from the shares of votes. ``weights``
     temper a model's likelihood, the largest to exponent 1: two models of one family with half a vote count as one.
-    ``smoothing`` is added to each cell of a confusion matrix, so that one odd vote cannot rule a class out. DataError:
-    an image has no vote.
+    DataError: an image has no vote.
     """
     onehot = torch.nn.functional.one_hot(votes.clamp_min(0), classes).double()
     onehot = onehot * (votes >= 0)[..., None]
@@ -104,18 +89,18 @@ def dawid_skene(
     share = torch.ones(len(votes)) if weights is None else weights / weights.max()
     probs = torch.einsum("m,mnc->nc", share.double(), onehot)
     probs = probs / probs.sum(1, keepdim=True)
-    for _ in range(steps):
-        prior, confusions = _maximised(onehot, probs, smoothing)
+    for _ in range(STEPS):
+        prior, confusions = _maximised(onehot, probs)
         found = _expected(onehot, share.double(), prior, confusions)
         change = (found - probs).abs().max().item()
         probs = found
-        if change < tolerance:
+        if change < TOLERANCE:
             break
-    return DawidSkene(probs, confusions, prior)
+    return probs
 
 
-def _maximised(onehot: Tensor, probs: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-    confusions = torch.einsum("nj,mnl->mjl", probs, onehot) + smoothing
+def _maximised(onehot: Tensor, probs: Tensor) -> tuple[Tensor, Tensor]:
+    confusions = torch.einsum("nj,mnl->mjl", probs, onehot) + SMOOTHING
     return probs.mean(0), confusions / confusions.sum(2, keepdim=True)
 
 

@@ -32,14 +32,13 @@ def plan_size(
     share: float = 1.0,
     error: float = 0.0,
     power: float = POWER,
-    n_groups: int = 1,
 ) -> int | None:
     """The fewest answers of a plan that prove ``share`` of ``size`` images with probability ``power``.
 
-    Should a share ``error`` of these be wrong. The exact test is read once, with all of alpha (over the groups).
+    Should a share ``error`` of these be wrong. The exact test is read once, with all of alpha.
     None where no plan does.
     """
-    scope, alpha = max(1, round(share * size)), terms.alpha / n_groups
+    scope, alpha = max(1, round(share * size)), terms.alpha
     for most in _counts():
         answers = _fewest(scope, size, terms, alpha, most)
         if answers is None:
