@@ -151,6 +151,7 @@ def _bring_in(
     from clipgrip.review.session import ReviewSession
     from clipgrip.review.store import open_review
     from clipgrip.review.web.server import alone
+    from clipgrip.runs.store import NO_RUN
 
     try:
         data = in_utf8(read_file(table, LARGEST), encoding)
@@ -158,7 +159,7 @@ def _bring_in(
         unread = mark("{path} cannot be read: {reason}. Check the name.")
         raise DataError(unread, path=table, reason=system_words(error)) from error
     if not run.is_dir():
-        raise RunError("{run} holds no run. Give the folder that clipgrip run wrote.", run=run)
+        raise RunError(NO_RUN, run=run)
     with open_review(run, create=True) as store, alone(run):
         try:
             found = imported(ReviewSession(run, store), "csv", data, person or _user(), say)

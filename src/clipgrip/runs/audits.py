@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,9 +140,13 @@ def promises(store: RunStore, run: str) -> list[StoredPromise]:
 
 def was_promised(run: Path) -> bool:
     """Whether a promise ever left anything to the model of a run's folder."""
-    if not (run / NAME).is_file():
-        return False
+    return (run / NAME).is_file() and any(one.proves for one in made_promises(run)[0])
+
+
+def made_promises(run: Path) -> tuple[Sequence[StoredPromise], Sequence[str]]:
+    """Every promise of the run in a folder, oldest first, and the classes' names; neither where there is no run."""
     with open_store(run) as store:
         stored = store.run()
-        made = () if stored is None else promises(store, stored.id)
-        return any(one.proves for one in made)
+        if stored is None:
+            return (), ()
+        return promises(store, stored.id), store.classes(stored.id).display

@@ -27,6 +27,7 @@ from clipgrip.sentences import Sentence, mark
 from clipgrip.training.state import TrainingState
 
 NAME = "runs.db"
+NO_RUN = mark("{run} holds no run. Give the folder that clipgrip run wrote.")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,13 @@ class RunStore:
         identity, created, finished, settings, data, backbone, facts = row
         loaded = parsed(settings), data, backbone, parsed(facts)
         return StoredRun(identity, created, finished, *loaded)
+
+    def begun_run(self, folder: Path) -> StoredRun:
+        """The newest run of the folder that this is the store of; RunError where there is none."""
+        run = self.run()
+        if run is None:
+            raise RunError(NO_RUN, run=folder)
+        return run
 
     def finished_run(self, folder: Path) -> StoredRun:
         """The newest run of the folder that this is the store of; RunError where it is not finished."""

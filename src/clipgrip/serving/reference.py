@@ -139,10 +139,7 @@ def _of_folder(
 def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Progress) -> Reference:
     """The run's images as the predictor sees them, the lowest content hashes first."""
     with open_store(run) as store:
-        stored = store.run()
-        if stored is None:
-            raise RunError("{run} holds no run. Give the folder that clipgrip run wrote.", run=run)
-        everything = store.manifest(stored.id).rows
+        everything = store.manifest(store.begun_run(run).id).rows
     some = everything[: ANCHORS + COMPARED]
     embedded = predictor.embed_rows(
         some, glances.item_of, on_progress=lambda done, total: on_progress("embed", done, total)

@@ -19,8 +19,9 @@ from clipgrip_line.errors import LineError
 from clipgrip_line.folder import compaction, recording
 from clipgrip_line.folder.item import Item, renewed
 from clipgrip_line.folder.recording import Found
-from clipgrip_line.folder.schema import Newer, migrate
+from clipgrip_line.folder.schema import MIGRATIONS
 from clipgrip_line.monitoring.store import NotKept
+from clipgrip_line.monitoring.tables import Newer, migrate
 from clipgrip_line.sentences import Sentence
 
 NAME = "journal.db"
@@ -55,7 +56,7 @@ class Journal:
         self._db.execute("PRAGMA synchronous=EXTRA")
         try:
             with self._step() as db:
-                migrate(db)
+                migrate(db, MIGRATIONS)
         except Newer:
             raise LineError(
                 "{path} was written by a newer clipgrip-line. Use that one, or give another --out.",
@@ -169,8 +170,7 @@ class Journal:
     def bury(self, channel: str, number: int, reason: str) -> None:
         """A dead letter: no longer tried, kept until it is asked for."""
         with self._step() as db:
-            db.execute("DELETE FROM waiting WHERE channel=? AND number=?", (channel, number))
-            db.execute("INSERT OR REPLACE INTO dead VALUES(?,?,?)", (channel, number, reason))
+            _bury(db, channel, [number], reason)
 
     def trim(self, channel: str, most: int, reason: str) -> tuple[int, int]:
         """Bury the oldest beyond ``most``, and forget the oldest dead letters beyond as many; how many of each."""
@@ -189,12 +189,7 @@ class Journal:
         oldest = "SELECT number FROM waiting WHERE channel=? ORDER BY number LIMIT ?"
         with self._step() as db:
             numbers = [row[0] for row in db.execute(oldest, (channel, n))]
-            db.executemany(
-                "DELETE FROM waiting WHERE channel=? AND number=?", [(channel, n) for n in numbers]
-            )
-            db.executemany(
-                "INSERT OR REPLACE INTO dead VALUES(?,?,?)", [(channel, n, reason) for n in numbers]
-            )
+            _bury(db, channel, numbers, reason)
         return n
 
     def revive(self, channel: str) -> int:
@@ -257,6 +252,12 @@ class Journal:
                 path=self.path,
                 reason=Sentence(str(error)),
             ) from None
+
+
+def _bury(db: sqlite3.Connection, channel: str, numbers: Sequence[int], reason: str) -> None:
+    rows = [(channel, number, reason) for number in numbers]
+    db.executemany("DELETE FROM waiting WHERE channel=? AND number=?", [row[:2] for row in rows])
+    db.executemany("INSERT OR REPLACE INTO dead VALUES(?,?,?)", rows)
 
 
 def _item(row: Sequence[Any]) -> Item:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from clipgrip_line.monitoring.tables import ALBUM, FIRST
 
 MIGRATIONS = (
@@ -45,20 +43,3 @@ MIGRATIONS = (
     + FIRST,
     ALBUM,
 )
-
-
-class Newer(Exception):
-    """A newer program wrote the file."""
-
-
-def migrate(db: sqlite3.Connection) -> None:
-    """The newest tables, whatever the file holds; within the caller's transaction."""
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise Newer
-    if version == len(MIGRATIONS):
-        return  # nothing is written, so a full disk keeps nobody from reading
-    for script in MIGRATIONS[version:]:
-        for statement in filter(str.strip, script.split(";\n")):
-            db.execute(statement)
-    db.execute(f"PRAGMA user_version={len(MIGRATIONS)}")

@@ -5,6 +5,9 @@ What stands here is a first version: a change to it is a migration of both files
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
+
 FIRST = """
     CREATE TABLE said (
       number INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, image TEXT NOT NULL, class TEXT NOT NULL,
@@ -36,3 +39,20 @@ ALBUM = """
     );
     CREATE INDEX alarm_picture_image ON alarm_picture (image);
 """
+
+
+class Newer(Exception):
+    """A newer program wrote the file."""
+
+
+def migrate(db: sqlite3.Connection, scripts: Sequence[str]) -> None:
+    """The newest tables, whatever the file holds; within the caller's transaction."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > len(scripts):
+        raise Newer
+    if version == len(scripts):
+        return  # nothing is written, so a full disk keeps nobody from reading
+    for script in scripts[version:]:
+        for statement in filter(str.strip, script.split(";\n")):
+            db.execute(statement)
+    db.execute(f"PRAGMA user_version={len(scripts)}")

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.service.replies import refusal
 from clipgrip_line.web.address import Access
-from clipgrip_line.web.headers import Headed, Incoming, cookies_of, same
+from clipgrip_line.web.headers import Headed, Incoming, cookie_kind, cookies_of, is_over, same
 from clipgrip_line.web.language import (
     address_without,
     choice_kept,
@@ -104,9 +104,7 @@ class Guard:
             packed = headers.get("content-encoding", "identity")
             if packed.strip().lower() != "identity":
                 return refusal(415, say(PACKED, encoding=packed[:40]), "packed")
-            length = headers.get("content-length", "0")
-            most = most_of(headers, self.body)
-            if not length.isdecimal() or len(length) > 18 or int(length) > most:
+            if is_over(headers, most_of(headers, self.body)):
                 return refusal(413, say.translated(self.too_large), "too_large")
         if self.tokens and scope["path"] not in OPEN and not self._known(headers):
             return self._entry(scope, headers, say)
@@ -137,12 +135,7 @@ class Guard:
         return refused
 
     def _cookie(self, headers: Headers) -> dict[str, Any]:
-        """How cookies are set. A reverse proxy says whether the browser came by https.
-
-        Lax: a strict one is not sent on to the page that a link on another site, as of a chat, leads to.
-        """
-        by_https = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
-        return {"samesite": "lax", "secure": bool(self.access.public) and by_https}
+        return cookie_kind(headers, public=bool(self.access.public))
 
     def _pass(self) -> str:
         return hmac.new(self._key, b"page", hashlib.sha256).hexdigest()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clipgrip_line.clock import now, written
+from clipgrip_line.service.ledger import named_rows
 from clipgrip_line.service.limits import Limits
 from clipgrip_line.service.live import Seen
 from clipgrip_line.service.shifts import Shifts
@@ -140,17 +141,11 @@ def document_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def latest(db: sqlite3.Connection, n: int) -> list[dict[str, Any]]:
     """The last answers, oldest first."""
-    rows = _rows(db, "ORDER BY number DESC LIMIT ?", n)
+    rows = named_rows(db.execute("SELECT * FROM answer ORDER BY number DESC LIMIT ?", (n,)))
     return [document_of(row) for row in reversed(rows)]
-
-
-def _rows(db: sqlite3.Connection, which: str, value: object) -> list[dict[str, Any]]:
-    found = db.execute(f"SELECT * FROM answer {which}", (value,))
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def repeated(db: sqlite3.Connection, request: str) -> dict[int, dict[str, Any]]:
     """By place, what a request of this name was answered before, so that it may be sent again after a cut."""
-    rows = _rows(db, "WHERE request = ? ORDER BY position", request)
-    return {row["position"]: document_of(row) for row in rows}
+    rows = db.execute("SELECT * FROM answer WHERE request = ? ORDER BY position", (request,))
+    return {row["position"]: document_of(row) for row in named_rows(rows)}

@@ -19,6 +19,7 @@ from typing import Any
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.monitoring.store import NotKept as NotKept
+from clipgrip_line.monitoring.tables import Newer, migrate
 from clipgrip_line.sentences import mark
 from clipgrip_line.service.schema import MIGRATIONS
 
@@ -49,7 +50,7 @@ class Ledger:
         self.groups = 0
         self.failing = ""
         try:
-            migrate(self.path)
+            renew(self.path)
         except sqlite3.DatabaseError as error:
             raise LineError(
                 "{path} cannot be opened ({error}). If the file is damaged, move it away: the service begins a "
@@ -219,6 +220,12 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def named_rows(found: sqlite3.Cursor) -> list[dict[str, Any]]:
+    """What a query found, by the names of its columns."""
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
 def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
     """Durable at every commit; other processes are waited for."""
     db = sqlite3.connect(
@@ -229,7 +236,7 @@ def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection
     return db
 
 
-def migrate(path: Path) -> None:
+def renew(path: Path) -> None:
     """The newest schema, whatever the file holds.
 
     LineError: a newer program wrote it. sqlite3.DatabaseError: it is no such file.
@@ -239,17 +246,12 @@ def migrate(path: Path) -> None:
         if db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),):
             return  # nothing is written, so a full disk keeps nobody from reading
         db.execute("BEGIN IMMEDIATE")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise LineError(
-                "{path} was written by a newer clipgrip-line. Install that version here, or give another --state.",
-                path=path,
-            )
-        for script in MIGRATIONS[version:]:
-            for statement in script.split(";\n"):
-                if statement.strip():
-                    db.execute(statement)
-        db.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+        migrate(db, MIGRATIONS)
         db.execute("COMMIT")
+    except Newer:
+        raise LineError(
+            "{path} was written by a newer clipgrip-line. Install that version here, or give another --state.",
+            path=path,
+        ) from None
     finally:
         db.close()

@@ -17,18 +17,12 @@ from clipgrip_line.files import write_bytes_atomic
 from clipgrip_line.folder.lines import guarded
 from clipgrip_line.pictures.formats import ending_of
 from clipgrip_line.sentences import mark
+from clipgrip_line.service.ledger import named_rows
 
 SHOWN = 40
 """Images that a page gets at once."""
 COLUMNS = (
-    "path",
-    "sha256",
-    "label",
-    "decided_by",
-    "said_by",
-    "said_at",
-    "version",
-    "model_said",
+    *("path", "sha256", "label", "decided_by", "said_by", "said_at", "version", "model_said"),
     "why",
 )
 
@@ -52,24 +46,11 @@ class Said:
 def waiting(db: sqlite3.Connection, limit: int = SHOWN) -> list[dict[str, Any]]:
     """What waits, oldest first. Of images of an audit it is not said what the model thinks."""
     rows = db.execute(
-        "SELECT w.image, w.why, w.answer, a.class, a.top, a.confidence, a.name, a.lot, a.serial, a.at, a.version "
-        "FROM waiting w LEFT JOIN answer a ON a.number = w.answer ORDER BY w.answer LIMIT ?",
+        "SELECT w.image, w.why, w.answer AS number, a.class, a.top, a.confidence, a.name, a.lot, a.serial, a.at, "
+        "a.version FROM waiting w LEFT JOIN answer a ON a.number = w.answer ORDER BY w.answer LIMIT ?",
         (limit,),
     )
-    keys = (
-        "image",
-        "why",
-        "number",
-        "class",
-        "top",
-        "confidence",
-        "name",
-        "lot",
-        "serial",
-        "at",
-        "version",
-    )
-    return [_shown(dict(zip(keys, row, strict=True))) for row in rows]
+    return [_shown(one) for one in named_rows(rows)]
 
 
 def how_many(db: sqlite3.Connection) -> int:

@@ -17,7 +17,7 @@ from clipgrip_line.errors import LineError, nearest
 from clipgrip_line.files import write_bytes_atomic
 from clipgrip_line.model import Model
 from clipgrip_line.sentences import mark
-from clipgrip_line.service.ledger import NAME, connect, migrate
+from clipgrip_line.service.ledger import NAME, connect, renew
 
 FOLDER = "bundles"
 BEGIN, PROMOTE, ROLLBACK = "begin", "promote", "rollback"
@@ -47,7 +47,7 @@ def opened(state: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]
         )
     state.mkdir(parents=True, exist_ok=True)
     try:
-        migrate(path)
+        renew(path)
         db = connect(path)
     except sqlite3.DatabaseError as error:
         raise LineError("{path} cannot be opened ({error}).", path=path, error=error) from error

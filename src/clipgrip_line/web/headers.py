@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -31,6 +32,21 @@ _RAW = {name.encode(): value.encode() for name, value in HEADERS.items()}
 def too_long(limit: int) -> str:
     """Why a body is refused."""
     return Sentence("More than {size} MB at once is not taken.", size=limit // 2**20)
+
+
+def is_over(headers: Headers, limit: int) -> bool:
+    """Whether a request says that its body has more bytes than ``limit``, or says no number."""
+    length = headers.get("content-length", "0")
+    return not length.isdecimal() or len(length) > 18 or int(length) > limit
+
+
+def cookie_kind(headers: Headers, *, public: bool) -> dict[str, Any]:
+    """How cookies are set. A reverse proxy (``public``) says whether the browser came by https, and nothing else.
+
+    Lax: a strict one is not sent on to the page that a link on another site, as of a chat, leads to.
+    """
+    by_https = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
+    return {"samesite": "lax", "secure": public and by_https}
 
 
 def cookies_of(headers: Headers) -> dict[str, str]:

@@ -14,7 +14,8 @@ from folder_fakes import Line, Receiver, identity, picture
 from clipgrip_line.folder import beside, compaction, journal
 from clipgrip_line.folder.asking import opened
 from clipgrip_line.folder.assembly import Wishes
-from clipgrip_line.folder.schema import MIGRATIONS, migrate
+from clipgrip_line.folder.schema import MIGRATIONS
+from clipgrip_line.monitoring.tables import migrate
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_drawn_picture_that_a_person_answered_is_not_forgotten(
 ) -> None:
     monkeypatch.setattr(compaction, "SEEN", 3)
     with closing(sqlite3.connect(tmp_path / "j.db", isolation_level=None)) as db:
-        migrate(db)
+        migrate(db, MIGRATIONS)
         for number in range(6):
             values = (number, f"{number}", "all", "good", 0.9, "v")
             db.execute("INSERT INTO drawn VALUES(?,?,?,?,?,?)", values)

@@ -15,7 +15,7 @@ import pytest
 from waiting import LONG
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.service.ledger import NAME, Ledger, NotKept, migrate
+from clipgrip_line.service.ledger import NAME, Ledger, NotKept, renew
 from clipgrip_line.service.schema import MIGRATIONS
 
 WRITES = """
@@ -159,5 +159,5 @@ def test_who_only_reads_writes_nothing_into_the_database(tmp_path: Path) -> None
     Ledger(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "line.db")) as db:
         before = db.execute("PRAGMA data_version").fetchone()
-        migrate(tmp_path / "line.db")
+        renew(tmp_path / "line.db")
         assert db.execute("PRAGMA data_version").fetchone() == before

@@ -18,7 +18,15 @@ from clipgrip.sentences import mark
 from clipgrip.words import Language, Words
 from clipgrip_line.web.headers import HEADERS as HEADERS
 from clipgrip_line.web.headers import POLICY as POLICY
-from clipgrip_line.web.headers import Headed, Incoming, cookies_of, same, too_long
+from clipgrip_line.web.headers import (
+    Headed,
+    Incoming,
+    cookie_kind,
+    cookies_of,
+    is_over,
+    same,
+    too_long,
+)
 from clipgrip_line.web.language import (
     address_without,
     choice_kept,
@@ -114,10 +122,8 @@ class Guard:
         given = headers.get("x-csrf-token", "")
         if not session or not same(given, self._csrf(session)):
             return _refused(say, TOO_OLD, 403)
-        limit = limit_of(scope)
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or len(length) > 18 or int(length) > limit:
-            return _refused(say, too_long(limit), 413)
+        if is_over(headers, limit_of(scope)):
+            return _refused(say, too_long(limit_of(scope)), 413)
         return None
 
     def _entry(self, scope: Scope, headers: Headers, say: Words) -> Response:
@@ -135,17 +141,8 @@ class Guard:
         return same(cookies.get(self.entrance, ""), self._sign("access", self.access.token))
 
     def _cookie(self, headers: Headers) -> dict[str, Any]:
-        """How cookies are set. A reverse proxy says whether the browser came by https; nothing else it says is used.
-
-        Lax: a strict one is not sent on to the page that a link on another site, as of a chat, leads to.
-        """
-        by_https = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
-        return {
-            "path": self.access.prefix or "/",
-            "httponly": True,
-            "samesite": "lax",
-            "secure": bool(self.access.public) and by_https,
-        }
+        kind = cookie_kind(headers, public=bool(self.access.public))
+        return {"path": self.access.prefix or "/", "httponly": True, **kind}
 
     def _csrf(self, session: str) -> str:
         return self._sign("csrf", session)

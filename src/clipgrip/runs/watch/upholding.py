@@ -13,7 +13,7 @@ import numpy as np
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import RunError
 from clipgrip.metrics import Share
-from clipgrip.runs.audits import promises
+from clipgrip.runs.audits import made_promises
 from clipgrip.runs.store import open_store, parsed
 from clipgrip.runs.watch.answers import DailyAnswer, daily_answers
 from clipgrip.runs.watch.scopes import WatchedScope, scopes_of
@@ -54,19 +54,12 @@ class Upheld:
 def classes_of(run: Path) -> ClassNames:
     """The classes of the run in a folder."""
     with open_store(run) as store:
-        stored = store.run()
-        if stored is None:
-            raise RunError("{run} holds no run. Give the folder that clipgrip run wrote.", run=run)
-        return store.classes(stored.id)
+        return store.classes(store.begun_run(run).id)
 
 
 def run_scopes(run: Path) -> list[WatchedScope]:
     """The scopes that are promised of the run in a folder."""
-    with open_store(run) as store:
-        stored = store.run()
-        if stored is None:
-            return []
-        return scopes_of(promises(store, stored.id), store.classes(stored.id).display)
+    return scopes_of(*made_promises(run))
 
 
 def upheld(store: WatchStore, scopes: Sequence[WatchedScope]) -> list[Upheld]:

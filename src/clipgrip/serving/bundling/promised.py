@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clipgrip.runs.audits import promises, was_promised
-from clipgrip.runs.store import NAME, open_store
+from clipgrip.runs.audits import made_promises, was_promised
+from clipgrip.runs.store import NAME
 from clipgrip.runs.watch.scopes import scopes_of
 from clipgrip.runs.watch.upholding import fallen_scopes
 from clipgrip_line.promises import Promise, Scope
@@ -21,10 +21,7 @@ def standing_promise(folder: Path, *, promised_before: bool) -> Promise | None:
     if not (promised_before or was_promised(folder)):
         return None
     fallen = fallen_scopes(folder)
-    with open_store(folder) as store:
-        stored = store.run()
-        made = () if stored is None else promises(store, stored.id)
-        names = () if stored is None else store.classes(stored.id).display
+    made, names = made_promises(folder)
     standing = [one for one in scopes_of(made, names) if one not in fallen]
     sure = {one.audit: float(one.facts["confidence"]) for one in made}
     scopes = tuple(Scope(one.name, one.classes, one.threshold, one.max_error) for one in standing)
