@@ -17,9 +17,8 @@ from waiting import until
 
 from clipgrip.errors import ConfigError, MissingPackage, RunError
 from clipgrip.executors import automatic, base, executor_named, processes, using
-from clipgrip.executors.automatic import AutoExecutor
 from clipgrip.executors.base import Executor, Here, current
-from clipgrip.executors.processes import Processes
+from clipgrip.executors.processes import AutoExecutor, Processes
 
 BEGIN = """
 if __name__ == "__main__":

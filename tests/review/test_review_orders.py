@@ -10,7 +10,7 @@ import pytest
 
 from clipgrip.data.rows import Row
 from clipgrip.data.sources import FileSource
-from clipgrip.review.orders import BLOCK, Order
+from clipgrip.review.view import BLOCK, Order
 from clipgrip.review.web import presence
 from clipgrip.review.web.presence import Presence
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.executors.base import Executor, Here, PartAnswer, current, using
-from clipgrip.executors.processes import Processes
+from clipgrip.executors.processes import AutoExecutor, Processes
 from clipgrip.executors.resources import cores
 
 __all__ = ["Executor", "PartAnswer", "current", "executor_named", "using"]
@@ -24,8 +24,6 @@ def executor_named(name: str) -> Executor:
     if kind == "here" and not rest:
         return Here()
     if kind == "auto" and not rest:
-        from clipgrip.executors.automatic import AutoExecutor
-
         return AutoExecutor(cores())
     if kind == "processes" and (not rest or (rest.isdecimal() and 1 <= int(rest) <= 1024)):
         return Processes(int(rest or cores()))

@@ -14,6 +14,7 @@ from clipgrip import __version__
 from clipgrip.errors import RunError
 from clipgrip.executors import worker
 from clipgrip.executors.base import MOST_TRIES, PartAnswer, Work
+from clipgrip.executors.resources import free_bytes
 from clipgrip.sentences import mark
 
 AHEAD = 2
@@ -23,6 +24,11 @@ NEVER_BEGAN = mark(
     'if __name__ == "__main__":  as each new process reads it again. Else they were most likely ended for lack of '
     "memory: take fewer workers (--on processes:1), or --on here."
 )
+LEAST_SECONDS = 60.0
+"""Work shorter than this is done sooner here: every process imports torch and reads the model first (docs/scale.md)."""
+MOST_WORKERS = 16
+WORKER_BYTES = 2 << 30
+"""What a worker with a model of usual size may take."""
 
 
 class _Part(NamedTuple):
@@ -135,3 +141,29 @@ def died(tries: int) -> RunError:
         "What was stored is kept. Take fewer workers (--on processes:1), or --on here.",
         tries=tries,
     )
+
+
+class AutoExecutor:
+    """``auto``: a process for each core where that is worth its beginning, by the speed of the first images."""
+
+    name = "auto"
+
+    def __init__(self, cores: int) -> None:
+        self.workers = min(cores, MOST_WORKERS, max(1, free_bytes() // WORKER_BYTES))
+        self._pool = Processes(self.workers)
+
+    def is_worth(self, done: int, left: int, seconds: float) -> bool:
+        """Whether what is left would take this process longer than `LEAST_SECONDS`."""
+        return self.workers > 1 and done > 0 and seconds / done * left > LEAST_SECONDS
+
+    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
+        """By the pool."""
+        return self._pool.answers(work, parts)
+
+    def rest(self) -> None:
+        """As the pool does."""
+        self._pool.rest()
+
+    def close(self) -> None:
+        """End the pool, if there is one."""
+        self._pool.close()

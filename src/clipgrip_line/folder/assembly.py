@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.folder.backoff import Backoff
 from clipgrip_line.folder.beside import JsonFiles
-from clipgrip_line.folder.courier import Courier
+from clipgrip_line.folder.courier import Backoff, Courier
 from clipgrip_line.folder.journal import NAME as JOURNAL
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.ledger import Ledger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
 import time
@@ -9,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from clipgrip_line.files import system_words
-from clipgrip_line.folder.backoff import Backoff
 from clipgrip_line.folder.item import Item
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.outlet import Outlet, Refused, Trouble
 from clipgrip_line.sentences import Sentence
 
+FIRST, MOST = 1.0, 300.0
 Say = Callable[[str, str], None]
 """What changed, in a sentence: the channel's name, the reason; an empty reason: it works again."""
 WINDOW = 500
@@ -23,6 +24,28 @@ TOGETHER = 8
 IDLE = 0.2
 CROSSED = 0.5
 """Seconds after which what was done is crossed off."""
+
+
+class Backoff:
+    """Seconds doubled from one try to the next, a little at random so that many stations do not come at once."""
+
+    def __init__(self, first: float = FIRST, most: float = MOST) -> None:
+        self.first, self.most, self.failures = first, most, 0
+        self._until = 0.0
+
+    def failed(self, now: float, at_least: float = 0.0) -> None:
+        """One more try has failed."""
+        wait = min(self.first * 2.0 ** min(self.failures, 30), self.most)
+        self._until = now + max(wait * random.uniform(0.75, 1.0), min(at_least, self.most))
+        self.failures += 1
+
+    def worked(self) -> None:
+        """Begin anew."""
+        self.failures, self._until = 0, 0.0
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next try."""
+        return max(0.0, self._until - now)
 
 
 class Courier:

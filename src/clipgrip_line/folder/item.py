@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname
 from typing import Any
 
 from clipgrip_line.files import utf8
+
+_NOT_ALLOWED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+LONGEST = 80
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,9 @@ def printable(path: str) -> str:
     """A path as text that every file and message can hold, whatever bytes a name is made of."""
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in utf8(path))
     return "".join(shown)
+
+
+def portable(name: str) -> str:
+    """The name, with ``_`` for what some system does not allow."""
+    plain = _NOT_ALLOWED.sub("_", name.encode("utf-8", "replace").decode())[:LONGEST].strip(" .")
+    return f"_{plain}" if not plain or _RESERVED.fullmatch(plain) else plain

@@ -19,10 +19,9 @@ from typing import Any, Literal, NamedTuple
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import openable, sweep
-from clipgrip_line.folder.item import Item, renewed
+from clipgrip_line.folder.item import Item, portable, renewed
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Refused, Trouble
-from clipgrip_line.folder.portable import portable
 from clipgrip_line.sentences import Sentence
 
 Why = Literal["doubtful", "random"]

@@ -12,10 +12,9 @@ from typing import Literal
 
 from clipgrip_line.files import openable, sweep, system_words, write_bytes_once
 from clipgrip_line.folder.beside import NEVER
-from clipgrip_line.folder.item import Item
+from clipgrip_line.folder.item import Item, portable
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Refused
-from clipgrip_line.folder.portable import portable
 from clipgrip_line.sentences import Sentence
 
 How = Literal["copy", "link", "move"]

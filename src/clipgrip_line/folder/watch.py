@@ -13,8 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from clipgrip_line.folder.backoff import Backoff
-from clipgrip_line.folder.courier import reason_of
+from clipgrip_line.folder.courier import Backoff, reason_of
 from clipgrip_line.folder.item import printable
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.loading import Failed, Loaded, load, seen
