@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 
 PORT = 8770
 TOKEN = "CLIPGRIP_LINE_TOKEN"
-POSITIVE = (
-    *("queue", "batch", "max_body", "max_pixels", "max_images", "timeout", "keep_pictures"),
-)
+LIMITS: dict[str, tuple[float, str | None, str]] = {
+    "--queue": (64, None, mark("images that may wait [default: %(default)s]")),
+    "--batch": (8, None, mark("images that the model sees at once [default: %(default)s]")),
+    "--max-body": (32, "MB", mark("of one request [default: %(default)s]")),
+    "--max-pixels": (100, "MILLION", mark("of one image [default: %(default)s]")),
+    "--max-images": (16, None, mark("of one request [default: %(default)s]")),
+    "--timeout": (10.0, None, mark("seconds that an image may wait [default: %(default)s]")),
+    "--keep-pictures": (2048, "MB", mark("kept for people [default: %(default)s]")),
+}
+"""More than 0 each: what is taken where nobody asks for another, its unit, and what it is."""
 READY = mark("version {version} answers at {address} (page, REST; Ctrl-C stops)")
 FELL_BACK = mark(
     "version {version} should answer and cannot be opened, so the one before it does: {problem}"
@@ -107,45 +114,9 @@ def _add_connections(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--queue", type=whole, default=64, help="images that may wait [default: %(default)s]"
-    )
-    parser.add_argument(
-        "--batch",
-        type=whole,
-        default=8,
-        help="images that the model sees at once [default: %(default)s]",
-    )
-    parser.add_argument(
-        "--max-body",
-        type=whole,
-        default=32,
-        metavar="MB",
-        help="of one request [default: %(default)s]",
-    )
-    parser.add_argument(
-        "--max-pixels",
-        type=whole,
-        default=100,
-        metavar="MILLION",
-        help="of one image [default: %(default)s]",
-    )
-    parser.add_argument(
-        "--max-images", type=whole, default=16, help="of one request [default: %(default)s]"
-    )
-    parser.add_argument(
-        "--timeout",
-        type=number,
-        default=10.0,
-        help="seconds that an image may wait [default: %(default)s]",
-    )
-    parser.add_argument(
-        "--keep-pictures",
-        type=whole,
-        default=2048,
-        metavar="MB",
-        help="kept for people [default: %(default)s]",
-    )
+    for option, (default, unit, text) in LIMITS.items():
+        kind = number if isinstance(default, float) else whole
+        parser.add_argument(option, type=kind, default=default, metavar=unit, help=text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -229,9 +200,8 @@ def _limits(args: argparse.Namespace) -> Limits:
     from clipgrip_line.errors import LineError
     from clipgrip_line.service.limits import Limits
 
-    for name in POSITIVE:
-        if not getattr(args, name) > 0:  # also what is no number
-            option = "--" + name.replace("_", "-")
+    for option in LIMITS:
+        if not getattr(args, option[2:].replace("-", "_")) > 0:  # also what is no number
             raise LineError("{option} must be more than 0.", option=option)
     if args.audit_every < 0:
         raise LineError(

@@ -8,6 +8,7 @@ from math import inf
 from clipgrip.metrics import Share
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import CASES, Assumption, Sums
+from clipgrip.report.board.verdict import value_text
 from clipgrip.words import Words, mark
 
 FEW = 10
@@ -216,10 +217,11 @@ def _work(results: Results, say: Words) -> list[BoardFigure]:
             cost=money(middle.cost_year, currency, say),
             hours=quantity(middle.hours_upkeep, say),
         )
+    payback = value_text("payback", middle.payback_months, say)
     return [
         BoardFigure(say("Hours saved per year"), quantity(middle.hours_saved, say), first, "C D"),
         BoardFigure(say("Cost at start"), money(middle.cost_start, currency, say), per_year, "C D"),
-        BoardFigure(say("Payback"), _months(middle, say), _payback_range(low, high, say), "C D"),
+        BoardFigure(say("Payback"), payback, _payback_range(low, high, say), "C D"),
     ]
 
 
@@ -234,16 +236,9 @@ def _payback_range(cautious: Sums, favourable: Sums, say: Words) -> str:
         return say("assumptions are missing")
     return say(
         "favourable {low}, cautious {high}",
-        low=_months(favourable, say),
-        high=_months(cautious, say),
+        low=value_text("payback", favourable.payback_months, say),
+        high=value_text("payback", cautious.payback_months, say),
     )
-
-
-def _months(sums: Sums, say: Words) -> str:
-    value = sums.payback_months
-    if value is None:
-        return say("unknown")
-    return say("never") if value == inf else say("{n} months", n=f"{value:.1f}".removesuffix(".0"))
 
 
 def _sum_text(key: str, value: float | None, results: Results, say: Words) -> str:

@@ -143,7 +143,7 @@ def _point(one: JudgedCriterion, say: Words) -> str:
     if one.judgement == "no":
         return say(
             "{name}: {value} is beyond the edge of the band, {edge}.",
-            **_only(values, "name", "value", "edge"),
+            **values,
         )
     if found.value is not None and criterion.reaches(found.value, criterion.limit):
         return _unproven(one, values, say)
@@ -159,17 +159,17 @@ def _unproven(one: JudgedCriterion, values: dict[str, str], say: Words) -> str:
         return say(
             "{name}: {value} in the middle case keeps to the limit {limit}, but the cautious case does not. Replace "
             "assumptions by measured values.",
-            **_only(values, "name", "value", "limit"),
+            **values,
         )
     if one.more is None:
         return say(
             "{name}: {value} reaches the limit {limit}, but the interval does not, and it is too close to prove it.",
-            **_only(values, "name", "value", "limit"),
+            **values,
         )
     return say(
         "{name}: {value} reaches the limit {limit}, but the interval does not. About {more} further answers prove it, "
         "if the share stays.",
-        **_only(values, "name", "value", "limit"),
+        **values,
         more=say.number(one.more),
     )
 
@@ -242,7 +242,3 @@ def _standing(used: bool, results: Results, made: str, say: Words) -> str:
     if moment(made) <= moment(evidence.first):
         return say("replaced before the first answer on {first}", first=first)
     return say("after the first answer on {first}, so not used", first=first)
-
-
-def _only(values: dict[str, str], *keys: str) -> dict[str, str]:
-    return {key: values[key] for key in keys}
