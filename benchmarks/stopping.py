@@ -23,14 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import RESULTS, record
-from benchmarks.research.stops import RULES
+from benchmarks.research.stops import RULES, first_stop
 from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.method import PRESETS, Method, learn, schedule
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.classifier import predict_proba, zero_shot
-from clipgrip.pseudolabel.stop import Summary, first_stop
+from clipgrip.pseudolabel.stop import Summary
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Watch
 from clipgrip.training.loop import Recipe
@@ -87,7 +87,7 @@ def recorded(
     first = predict_proba(demo.pool, classes, backbone.logit_scale)
     rows, before, kept = given.unlabeled, first, []
     ks = schedule("grip", given, n_rounds=n_rounds)
-    watch = Watch.over(given, first, demo.pool, ("collapse",))
+    watch = Watch.over(given, first, demo.pool)
     assert watch
     began, reached = time.perf_counter(), Reached(0, first)
     for done in learn(start, demo.pool, given, reached, ks=ks, method=method, seed=seed):
@@ -110,7 +110,7 @@ def replayed(run: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Where the rules stop: rounds run, share of time saved, accuracy against that of the last round."""
     rounds = run["rounds"]
     past = [Summary(**run["first"]), *(Summary(**one["summary"]) for one in rounds)]
-    stops = ((n, first_stop(past[: n + 1], names[:1], RULES)) for n in range(1, len(past)))
+    stops = ((n, first_stop(past[: n + 1], names[:1])) for n in range(1, len(past)))
     ran, stop = next(((n, stop) for n, stop in stops if stop), (len(rounds), None))
     if stop and names == AS_IT_IS:  # fewer changes than stop_below: only the last round is left
         ran, stop = min(ran + 1, len(rounds)), None

@@ -230,7 +230,7 @@ def collapsing(calls: list[int], at: int = 3) -> Any:
 def watched(calls: list[int], reached: Reached) -> list[Round]:
     task, learner = TASKS["UL"], untuned()
     learner = PromptLearner(learner.prompt, IMAGES, Recipe(steps=60, lr=0.1))
-    watch = Watch.over(task, reached.zero_shot, IMAGES, ("collapse",))
+    watch = Watch.over(task, reached.zero_shot, IMAGES)
     return list(
         rounds(
             learner,

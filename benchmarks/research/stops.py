@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from clipgrip.pseudolabel.stop import RULES as SHIPPED
-from clipgrip.pseudolabel.stop import Rule, Stop, Summary, best_round
+from clipgrip.pseudolabel.stop import Stop, Summary, best_round, collapse
 from clipgrip.sentences import Sentence
+
+Rule = Callable[[Sequence[Summary]], Stop | None]
 
 
 def settled(past: Sequence[Summary], *, below: float = 0.01, times: int = 1) -> Stop | None:
@@ -34,5 +35,16 @@ def no_gain(
 RULES: Mapping[str, Rule] = {
     "settled": settled,
     **{name: partial(no_gain, by=name) for name in ("purity", "agreement", "accuracy")},
-    **SHIPPED,
+    "collapse": collapse,
 }
+
+
+def first_stop(past: Sequence[Summary], names: Sequence[str]) -> Stop | None:
+    """The first of the named rules that stops, the collapse alarm before all others.
+
+    ``past`` may begin with zero-shot, which only the alarm sees.
+    """
+    ordered = sorted(names, key=lambda name: name != "collapse")
+    tuned = [one for one in past if one.number]
+    stops = (RULES[name](past if name == "collapse" else tuned) for name in ordered)
+    return next((stop for stop in stops if stop), None) if tuned else None

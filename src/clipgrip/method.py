@@ -195,7 +195,7 @@ def learn(
             _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
         ),
         stop_below=method.stop_below,
-        watch=Watch.over(task, reached.zero_shot, embeds, method.stop if any(ks) else ()),
+        watch=Watch.over(task, reached.zero_shot, embeds) if any(ks) and method.stop else None,
         on_step=on_step,
         keeper=keeper,
     )

@@ -24,7 +24,7 @@ from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, Refiner, as_they_are
 from clipgrip.pseudolabel.select.chosen import ALONE, Context, Selector, narrowed
 from clipgrip.pseudolabel.select.top import balanced
-from clipgrip.pseudolabel.stop import Stop, Summary, first_stop, summarise
+from clipgrip.pseudolabel.stop import Stop, Summary, collapse, summarise
 from clipgrip.seeds import generator
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
@@ -204,28 +204,23 @@ def answers_of(learner: PromptLearner, joint: Joint | None) -> Probs:
 
 @dataclass(frozen=True)
 class Watch:
-    """Stop rules over a task's unlabeled rows and candidate classes. ``names`` are of `stop.RULES`."""
+    """The alarm of `stop.collapse` over a task's unlabeled rows and candidate classes."""
 
     task: Task = field(repr=False)
     zero_shot: Probs = field(repr=False)
     neighbours: Neighbours = field(repr=False)
-    names: tuple[str, ...]
 
     @classmethod
-    def over(
-        cls, task: Task, zero_shot: Probs, image_embeds: ImageEmbeds, names: tuple[str, ...]
-    ) -> Watch | None:
-        """The named rules; None where there is none."""
-        if not names:
-            return None
-        return cls(task, zero_shot, Neighbours.of(image_embeds[task.unlabeled]), names)
+    def over(cls, task: Task, zero_shot: Probs, image_embeds: ImageEmbeds) -> Watch:
+        """With the neighbours among all images (N, D)."""
+        return cls(task, zero_shot, Neighbours.of(image_embeds[task.unlabeled]))
 
     def stop(self, past: Sequence[Summary]) -> Stop | None:
-        """What the rules say after these rounds."""
-        return first_stop([self.of_zero_shot, *past], self.names)
+        """Whether it rings after these rounds."""
+        return collapse([self.of_zero_shot, *past])
 
     def over_round(self, done: Round, reached: Reached) -> tuple[Round, tuple[Summary, ...]]:
-        """The round with its summary and what the rules say of it, and the summaries up to it."""
+        """The round with its summary and what the alarm says of it, and the summaries up to it."""
         summary = self.summary(done, reached.probs)
         past = (*reached.past, summary)
         return replace(done, summary=summary, stop=self.stop(past)), past

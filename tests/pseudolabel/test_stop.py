@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks.research.stops import RULES
+from benchmarks.research.stops import RULES, first_stop
 from clipgrip.errors import ConfigError
 from clipgrip.pseudolabel.quality import Neighbours
-from clipgrip.pseudolabel.stop import Stop, Summary, best_round, first_stop, summarise
+from clipgrip.pseudolabel.stop import Stop, Summary, best_round, check_rules, summarise
 
 CALM = Summary(1, 0.2, 0.8, 0.8, 0.8, 0.99, 0.12, 0.1)
 
@@ -25,22 +25,22 @@ def past(**columns: list[float]) -> list[Summary]:
 
 @pytest.mark.parametrize("name", RULES)
 def test_no_rule_stops_before_a_round_or_after_a_calm_first_one(name: str) -> None:
-    assert first_stop([], [name], RULES) is None
-    assert first_stop([CALM], [name], RULES) is None
+    assert first_stop([], [name]) is None
+    assert first_stop([CALM], [name]) is None
 
 
 def test_settled_answers_stop_at_the_last_round() -> None:
-    stop = first_stop(past(changed=[0.3, 0.1, 0.005]), ["settled"], RULES)
+    stop = first_stop(past(changed=[0.3, 0.1, 0.005]), ["settled"])
     assert stop is not None
     assert stop.best == 3
-    assert first_stop(past(changed=[0.3, 0.1, 0.02]), ["settled"], RULES) is None
+    assert first_stop(past(changed=[0.3, 0.1, 0.02]), ["settled"]) is None
 
 
 @pytest.mark.parametrize("name", ["purity", "agreement", "accuracy"])
 def test_an_estimate_that_no_longer_rises_rolls_back_to_its_best_round(name: str) -> None:
-    stop = first_stop(past(**{name: [0.7, 0.9, 0.85, 0.8]}), [name], RULES)
+    stop = first_stop(past(**{name: [0.7, 0.9, 0.85, 0.8]}), [name])
     assert stop == Stop(f"the estimated {name} no longer rises", 2)
-    assert first_stop(past(**{name: [0.7, 0.8, 0.85, 0.9]}), [name], RULES) is None
+    assert first_stop(past(**{name: [0.7, 0.8, 0.85, 0.9]}), [name]) is None
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_collapse_rings_before_other_rules_and_rolls_back(
     columns: dict[str, list[float]], reason: str
 ) -> None:
     rounds = past(**columns, agreement=[0.7, 0.8, 0.99], changed=[0.2, 0.1, 0.001])
-    stop = first_stop(rounds, ["settled", "collapse"], RULES)
+    stop = first_stop(rounds, ["settled", "collapse"])
     assert stop is not None
     assert reason in stop.reason
     assert stop.best == 2
@@ -80,5 +80,5 @@ def test_a_summary_counts_what_the_answers_are() -> None:
 
 
 def test_an_unknown_rule_names_the_nearest() -> None:
-    with pytest.raises(ConfigError, match='Did you mean "purity"'):
-        first_stop([CALM], ["purty"], RULES)
+    with pytest.raises(ConfigError, match='Did you mean "collapse"'):
+        check_rules(["colapse"])

@@ -85,18 +85,18 @@ class VisualPrompt:
 
 
 def random_tokens(
-    image: ImagePrompts, n_tokens: int, generator: torch.Generator
-) -> Float[Tensor, "1 P E"]:
+    image: ImagePrompts, n_tokens: int, generator: torch.Generator, *, layers: int = 1
+) -> Float[Tensor, "K P E"]:
     """N(0, 1/E) on the tower's device."""
-    drawn = torch.randn(1, n_tokens, image.width, generator=generator)
+    drawn = torch.randn(layers, n_tokens, image.width, generator=generator)
     return (drawn * image.width**-0.5).to(image.device)
 
 
 def class_tokens(
-    image: ImagePrompts, n_tokens: int, generator: torch.Generator
-) -> Float[Tensor, "1 P E"]:
+    image: ImagePrompts, n_tokens: int, generator: torch.Generator, *, layers: int = 1
+) -> Float[Tensor, "K P E"]:
     """The class token, and noise of a tenth of its spread."""
-    noise = torch.randn(1, n_tokens, image.width, generator=generator).to(image.device)
+    noise = torch.randn(layers, n_tokens, image.width, generator=generator).to(image.device)
     return image.class_token + 0.1 * image.class_token.std() * noise
 
 

@@ -6,7 +6,7 @@ Number 0 is zero-shot; only the collapse alarm compares with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,7 +47,6 @@ class Stop:
     best: int
 
 
-Rule = Callable[[Sequence[Summary]], Stop | None]
 ALARMS = (
     mark("one class swallows others"),
     mark("a frequent class is divided up"),
@@ -120,32 +119,16 @@ def collapse(
     return Stop(BETWEEN.join(rung), best_round(past[:-1], "agreement")) if rung else None
 
 
-RULES: Mapping[str, Rule] = {"collapse": collapse}
+RULES = ("collapse",)
+"""Names of the rules; those that would save time, and what each would lose: docs/decisions/0017."""
 
 
-def first_stop(
-    past: Sequence[Summary], names: Sequence[str], rules: Mapping[str, Rule] = RULES
-) -> Stop | None:
-    """The first of the named rules that stops, the collapse alarm before all others; ConfigError as `check_rules`.
-
-    ``past`` may begin with zero-shot, which only the alarm sees.
-    """
-    check_rules(names, rules)
-    ordered = sorted(names, key=lambda name: name != "collapse")
-    tuned = [one for one in past if one.number]
-    stops = (rules[name](past if name == "collapse" else tuned) for name in ordered)
-    return next((stop for stop in stops if stop), None) if tuned else None
-
-
-def check_rules(names: Sequence[str], rules: Mapping[str, Rule] = RULES) -> None:
+def check_rules(names: Sequence[str]) -> None:
     """ConfigError where there is no rule of one of the names."""
     for name in names:
-        if name not in rules:
-            raise ConfigError(
-                'unknown stop rule "{name}". Known: {known}.{nearest}',
-                name=name,
-                **among(name, rules),
-            )
+        if name not in RULES:
+            text = mark('unknown stop rule "{name}". Known: {known}.{nearest}')
+            raise ConfigError(text, name=name, **among(name, RULES))
 
 
 def best_round(past: Sequence[Summary], by: str) -> int:
