@@ -16,7 +16,7 @@ from executors import works
 from waiting import until
 
 from clipgrip.errors import ConfigError, MissingPackage, RunError
-from clipgrip.executors import automatic, base, executor_named, processes, using
+from clipgrip.executors import base, executor_named, processes, using
 from clipgrip.executors.base import Executor, Here, current
 from clipgrip.executors.processes import AutoExecutor, Processes
 
@@ -155,7 +155,7 @@ def test_without_ray_the_error_has_the_command(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_auto_takes_more_processes_only_for_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(automatic, "free_bytes", lambda: 64 << 30)
+    monkeypatch.setattr(processes, "free_bytes", lambda: 64 << 30)
     auto = AutoExecutor(4)
     assert not auto.is_worth(0, 1000, 0.0)
     assert not auto.is_worth(100, 1000, 2.0)
@@ -166,7 +166,7 @@ def test_auto_takes_more_processes_only_for_long_work(monkeypatch: pytest.Monkey
 def test_auto_takes_no_more_processes_than_the_memory_holds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(automatic, "free_bytes", lambda: 5 << 30)
+    monkeypatch.setattr(processes, "free_bytes", lambda: 5 << 30)
     assert AutoExecutor(8).workers == 2
 
 
