@@ -56,6 +56,8 @@ ALARMS = (
 """What the collapse alarm may say."""
 BETWEEN = "; "
 """Between two reasons."""
+SWALLOWED, ENTROPY_DROP, DEPARTURE = 0.15, 0.1, 0.3
+"""What the alarm lets pass."""
 
 
 def stop_sentence(reason: str) -> Sentence:
@@ -92,17 +94,11 @@ def summarise(
     )
 
 
-def collapse(
-    past: Sequence[Summary],
-    *,
-    swallowed: float = 0.15,
-    entropy_drop: float = 0.1,
-    departure: float = 0.3,
-) -> Stop | None:
+def collapse(past: Sequence[Summary]) -> Stop | None:
     """The alarm: a class swallows others or is divided up, the answers' entropy falls, or they leave zero-shot behind.
 
-    Compared with the first summary: the most frequent answer's share rose or fell by ``swallowed``, or the entropy fell
-    by ``entropy_drop``; compared with the first tuned round: the disagreement with zero-shot rose by ``departure``.
+    Compared with the first summary: the most frequent answer's share rose or fell by `SWALLOWED`, or the entropy fell
+    by `ENTROPY_DROP`; compared with the first tuned round: the disagreement with zero-shot rose by `DEPARTURE`.
     Rolls back to the round before the alarm whose agreement between neighbours, beyond chance, was highest.
     """
     if len(past) < 2:
@@ -110,10 +106,10 @@ def collapse(
     first, last = past[0], past[-1]
     tuned = next((one for one in past if one.number), last)
     alarms = (
-        last.largest - first.largest > swallowed,
-        first.largest - last.largest > swallowed,
-        first.entropy - last.entropy > entropy_drop,
-        last.disagreement - tuned.disagreement > departure,
+        last.largest - first.largest > SWALLOWED,
+        first.largest - last.largest > SWALLOWED,
+        first.entropy - last.entropy > ENTROPY_DROP,
+        last.disagreement - tuned.disagreement > DEPARTURE,
     )
     rung = [name for name, rings in zip(ALARMS, alarms, strict=True) if rings]
     return Stop(BETWEEN.join(rung), best_round(past[:-1], "agreement")) if rung else None

@@ -95,8 +95,8 @@ def _named(text: str, rows: tuple[ClassBias, ...], run: Reading, say: Words) -> 
 def _torn(run: Reading, say: Words) -> list[str]:
     pairs = confused_pairs(run.facts.probs[run.rows], limit=3)
     named = [
-        say("{first} / {second}", first=run.names[pair.first], second=run.names[pair.second])
-        for pair in pairs
+        say("{first} / {second}", first=run.names[first], second=run.names[second])
+        for first, second in pairs
     ]
     return [say("Most often torn between: {pairs}.", pairs=say.names(named))] if named else []
 

@@ -102,12 +102,7 @@ class Overview:
     step_class: str
 
 
-def overview(
-    snapshot: ReviewSnapshot,
-    terms: Terms,
-    ok: tuple[int, ...] = (),
-    chosen: ChosenDraw | None = None,
-) -> Overview:
+def overview(snapshot: ReviewSnapshot, terms: Terms, chosen: ChosenDraw | None = None) -> Overview:
     """Count everything; the promise by the way in which the audit draws now (None: from all images alike)."""
 
     states = snapshot.states
@@ -115,7 +110,7 @@ def overview(
     proof = (
         apart_proof(snapshot, replace(chosen, terms=terms))
         if chosen is not None and chosen.apart
-        else audit_proof(snapshot, terms, ok)
+        else audit_proof(snapshot, terms)
     )
     model = _decided_by_model(snapshot, proof)
     decided = states.among(ImageState.DECIDED) & ~states.audit

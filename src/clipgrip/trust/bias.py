@@ -35,15 +35,6 @@ class Bias:
     distance: float
 
 
-@dataclass(frozen=True)
-class Confused:
-    """Two classes between which answers are torn: the mean product of their probabilities, times ``N``."""
-
-    first: int
-    second: int
-    mass: float
-
-
 def answered_shares(probs: Probs) -> Prior:
     """(C,) share of the images whose answer is each class."""
     return torch.bincount(probs.argmax(1), minlength=probs.shape[1]) / max(1, len(probs))
@@ -76,12 +67,15 @@ def class_bias(answered: Prior, expected: Prior, images: int) -> Bias:
     )
 
 
-def confused_pairs(probs: Probs, limit: int = 5) -> tuple[Confused, ...]:
-    """The pairs that share most probability in the same images, without any truth."""
+def confused_pairs(probs: Probs, limit: int) -> list[tuple[int, int]]:
+    """The pairs of classes between which answers are torn most, without any truth.
+
+    By the product of both probabilities, summed over the images.
+    """
     shared = (probs.T @ probs).double().triu(1)
     order = shared.flatten().argsort(descending=True, stable=True)[:limit].tolist()
     pairs = [divmod(place, len(shared)) for place in order]
-    return tuple(Confused(i, j, shared[i, j].item()) for i, j in pairs if shared[i, j] > 0)
+    return [(first, second) for first, second in pairs if shared[first, second] > 0]
 
 
 @dataclass(frozen=True)
