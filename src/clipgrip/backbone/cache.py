@@ -31,7 +31,7 @@ from jaxtyping import Float
 from clipgrip.backbone.base import Eye
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError, ConfigError
-from clipgrip.files import is_full, write_bytes_atomic
+from clipgrip.files import from_home, is_full, write_bytes_atomic
 from clipgrip.sentences import Sentence, mark
 
 FORMAT = 2
@@ -258,7 +258,7 @@ def _version(kind: str, name: str) -> tuple[int, ...] | None:
 def default_root() -> Path:
     """The folder in CLIPGRIP_CACHE, or the user's cache folder on this system."""
     if chosen := os.environ.get(ROOT_VARIABLE):
-        return Path(chosen)
+        return Path(from_home(chosen))
     return user_folder("Caches", "XDG_CACHE_HOME", ".cache")
 
 

@@ -11,7 +11,7 @@ import typer
 from clipgrip.cli.arguments import Encoding, argument, option, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
-from clipgrip.files import open_file, system_words
+from clipgrip.files import system_words
 from clipgrip.sentences import Sentence
 from clipgrip.words import Words, mark
 
@@ -118,7 +118,7 @@ def _token(given: str, file: Path | None) -> str:
     if file is None:
         return given or os.environ.get(TOKEN, "")
     try:
-        with open_file(file) as opened:
+        with file.open("rb") as opened:  # a pipe too, as a keeper of secrets offers it
             text = opened.read(4 * LONGEST).decode("utf-8-sig").strip()
     except OSError as error:
         raise ConfigError(
