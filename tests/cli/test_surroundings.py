@@ -13,9 +13,10 @@ from projects import command
 from clipgrip.backbone.added import models_root
 from clipgrip.backbone.cache import default_root
 from clipgrip.cli import main as command_line
-from clipgrip.errors import ConfigError
+from clipgrip.errors import ConfigError, PromptError
 from clipgrip.files import from_home
 from clipgrip.project_file import read_toml
+from clipgrip.runs import checkpoint
 from clipgrip.runs.probabilities import _columns
 
 LINUX = pytest.mark.skipif(sys.platform == "win32", reason="no such thing there")
@@ -113,6 +114,14 @@ def test_a_file_without_an_end_holds_no_token(
     told = command(capsys, "review", str(tmp_path), "--token-file", "/dev/zero")
     assert told.code == 2
     assert "holds no token" in told.err
+
+
+@LINUX
+def test_a_pipe_in_the_place_of_a_prompt_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PromptError, match="pipe or a device"):
+        checkpoint.read(tmp_path / "pipe")
+    assert checkpoint.read_class_embeds(tmp_path / "pipe", b"") is None
 
 
 def test_every_class_has_a_column_of_its_own() -> None:
