@@ -145,6 +145,47 @@ def _scans() -> bytes:
     return data[:last] + data[last:-2] * 2000 + b"\xff\xd9"
 
 
+def _large_scans() -> bytes:
+    """Few enough scans, each over a picture that claims 13,000 x 13,000 pixels."""
+    data = _saved("JPEG", (64, 64), progressive=True)
+    at, last = data.find(b"\xff\xc2") + 5, data.rfind(b"\xff\xda")
+    claimed = data[:at] + struct.pack(">HH", 13_000, 13_000) + data[at + 4 : last]
+    return claimed + data[last:-2] * 190 + b"\xff\xd9"
+
+
+def _exif() -> bytes:
+    """Each part of EXIF behind the first makes a copy of all before it."""
+    data = _saved("JPEG", (64, 64))
+    part = b"\xff\xe1" + struct.pack(">H", 9) + b"Exif\0\0x"
+    return data[:2] + part * 900_000 + data[2:]
+
+
+def _packed_bmp() -> bytes:
+    """Rows that are all end, which are filled up pixel by pixel."""
+    side = 13_000
+    head = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, 0, 0, 0, 256, 0) + bytes(1024)
+    body = b"\x01\0\0\0" * side
+    return b"BM" + struct.pack("<IHHI", 14 + len(head) + len(body), 0, 0, 1078) + head + body
+
+
+def _tiled_tiff() -> bytes:
+    """A picture of 8 x 8 pixels in one tile of 60,000 x 60,000."""
+    tags = {
+        256: 8,
+        257: 8,
+        258: 8,
+        259: 8,
+        262: 1,
+        277: 1,
+        322: 60_000,
+        323: 60_000,
+        324: 8,
+        325: 9,
+    }
+    fields = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + fields + bytes(1000)
+
+
 def _ppm() -> bytes:
     return b"P6 60000 60000 255\n" + bytes(100)
 
@@ -209,6 +250,10 @@ def _many_rows() -> bytes:
     return out.getvalue()
 
 
+BLANK_WEBP = bytes.fromhex("524946461a000000574542505650384c0e0000002fc7f2b10c071011fd0f4444ff03")
+"""What libwebp makes of a black picture."""
+
+
 def _digits(before: bytes = b"", after: bytes = b"") -> Callable[[], bytes]:
     return lambda: before + b"9" * 60_000 + after
 
@@ -223,6 +268,11 @@ BOMBS: dict[str, tuple[Callable[[], bytes], Use]] = {
     "a BMP that claims 100,000 x 100,000 pixels": (_bmp, picture),
     "a GIF that claims 65,535 x 65,535 pixels": (_gif, picture),
     "a TIFF that claims 100,000 x 100,000 pixels": (_tiff, picture),
+    "a JPEG of 190 scans that claims 13,000 x 13,000 pixels": (_large_scans, picture),
+    "a JPEG of 900,000 parts of EXIF": (_exif, picture),
+    "a packed BMP of 13,000 x 13,000 pixels": (_packed_bmp, picture),
+    "a TIFF of one tile of 60,000 x 60,000 pixels": (_tiled_tiff, picture),
+    "a WebP of 34 bytes and 13,000 x 13,000 pixels": (lambda: BLANK_WEBP, picture),
     "a CSV of 60,000 columns": (lambda: b"a," * 60_000 + b"\n" + b"1," * 60_000, table),
     "a CSV of 60,000 columns, as labels": (lambda: b"a," * 60_000 + b"\n", labels),
     "a CSV of one cell of 50 MB": (lambda: b'name,prompt\n"' + b"x" * 50_000_000, table),

@@ -10,6 +10,7 @@ from clipgrip_line.files import FULL as FULL
 from clipgrip_line.files import PART as PART
 from clipgrip_line.files import REFUSALS as REFUSALS
 from clipgrip_line.files import AnyPath as AnyPath
+from clipgrip_line.files import from_home as from_home
 from clipgrip_line.files import is_full as is_full
 from clipgrip_line.files import naming as naming
 from clipgrip_line.files import open_file as open_file

@@ -10,7 +10,7 @@ from typing import Any
 from clipgrip.backbone.names import RESERVED
 from clipgrip.data.stores import local_of, url_of
 from clipgrip.errors import ConfigError
-from clipgrip.files import read_file, system_words
+from clipgrip.files import from_home, read_file, system_words
 from clipgrip.sentences import Sentence, mark
 
 EMPTY = mark("{path}: {key} is empty. Give the name of a file or folder, or take the line out.")
@@ -68,7 +68,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             if not values[key].strip():
                 raise ConfigError(EMPTY, path=path, key=key)
             is_far = url_of(values[key]) is not None
-            values[key] = values[key] if is_far else path.parent / local_of(values[key])
+            values[key] = values[key] if is_far else path.parent / from_home(local_of(values[key]))
     if "template" in values:
         values["template"] = _from_folder(path.parent, values["template"])
     backbone = values.get("backbone")

@@ -232,6 +232,17 @@ def openable(path: AnyPath) -> str:
     return "\\\\?\\UNC" + full[1:] if full.startswith("\\\\") else "\\\\?\\" + full
 
 
+def from_home(word: str) -> str:
+    """``--out=~/runs`` below the home, as no shell has it behind ``=``, in quotes or in a file; others as they are.
+
+    A folder that is really called ``~`` is meant where there is one.
+    """
+    option, equals, path = word.partition("=") if word.startswith("--") else ("", "", word)
+    if not path.startswith(("~/", f"~{os.sep}")) or os.path.lexists("~"):
+        return word
+    return f"{option}{equals}{os.path.expanduser(path)}"
+
+
 def _write_through(path: str, data: bytes) -> None:
     with open(openable(path), "xb") as file:
         file.write(data)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from clipgrip_line.files import naming
+
 TRIES, PAUSE = 4, 0.05
 """Who asks whether a lock is held has it for a moment, so a single failure says nothing."""
 
@@ -29,9 +31,10 @@ def alone_with(path: Path) -> Iterator[None]:
         if not _taken(handle):
             holder = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
             raise FolderTaken(holder)
-        os.ftruncate(handle, 0)
-        os.lseek(handle, 0, os.SEEK_SET)
-        os.write(handle, str(os.getpid()).encode())
+        with naming(path):  # something else has its name, as a pipe
+            os.ftruncate(handle, 0)
+            os.lseek(handle, 0, os.SEEK_SET)
+            os.write(handle, str(os.getpid()).encode())
         yield
     finally:
         os.close(handle)

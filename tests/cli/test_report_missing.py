@@ -37,3 +37,27 @@ def test_images_that_are_gone_are_counted_in_the_reports(
     told = command(capsys, "report", out, "--for", "board")
     assert told.code == 0, told.err
     assert "9 images of the run are gone" in (out / "board.html").read_text("utf-8")
+
+
+def test_a_sheet_of_images_that_are_gone_says_so(
+    place: Place,
+    tiny_clip: Path,
+    quick: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    images, out = tmp_path / "images", tmp_path / "run"
+    shutil.copytree(place.images, images)
+    run(project(place, tiny_clip, out, images=images, strategy="zero-shot"))
+    sheet = tmp_path / "sheet.csv"
+    asked = ("audit", "draw", out), ("labels", "suggest", out, "--count", 99)
+    for words in asked:
+        assert "not where they were" not in command(capsys, *words, "--out", sheet).out
+        sheet.unlink()
+    for file in images.glob("*.png"):
+        file.unlink()
+    for words in asked:
+        told = command(capsys, *words, "--out", sheet)
+        assert told.code == 0, told.err
+        assert "of these images are not where they were" in told.out
+        sheet.unlink()

@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +29,7 @@ from review_helpers import Browser, answer, placed, show
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.data.portable import folder_names
 from clipgrip.data.rows import Row
-from clipgrip.data.sources import BytesSource
+from clipgrip.data.sources import BytesSource, TarSource
 from clipgrip.data.tables import csv_bytes, parse_csv
 from clipgrip.errors import RunError
 from clipgrip.review import classes as edits
@@ -37,7 +38,7 @@ from clipgrip.review.exchange.archives import MISSING
 from clipgrip.review.exchange.class_folders import file_name
 from clipgrip.review.exchange.studio_tasks import labeling_config
 from clipgrip.review.exchange.writers import is_typed
-from clipgrip.review.exchange.written import UNTYPED
+from clipgrip.review.exchange.written import PACKED, UNTYPED
 from clipgrip.review.session import ReviewSession
 from clipgrip.words import Words
 
@@ -505,3 +506,45 @@ def test_no_cell_begins_like_a_formula_in_any_width(first: str) -> None:
     text = data.decode("utf-8-sig")
     assert f"'{first}cmd" in text
     assert parse_csv(text, "t").rows[0][0] == cell
+
+
+# -- images that are no files of their own, and clocks that nobody set -------------------------------------------------
+
+
+@pytest.fixture
+def packed(session: ReviewSession, tmp_path: Path) -> str:
+    """The path of an image that lies in a tar and is answered, as another is that lies in a file."""
+    first, *rows = session.snapshot.view.rows
+    data = first.source.read()
+    (tmp_path / "some.tar").write_bytes(data)
+    source = TarSource(str(tmp_path / "some.tar"), 0, len(data))
+    show(session, [replace(first, paths=("some.tar/a.png",), source=source), *rows])
+    for row in range(4):
+        answer(session, row, 2)
+    return "some.tar/a.png"
+
+
+def test_no_reader_is_sent_to_a_file_that_is_within_another(
+    session: ReviewSession, packed: str
+) -> None:
+    labels = json.loads(written(session, "fiftyone"))
+    assert "some.tar/a" not in labels["labels"]
+    assert labels["left_out"] == [{"path": packed, "why": PACKED}]
+    tasks = json.loads(written(session, "label-studio", prefix="parts"))
+    assert packed not in [task["data"]["path"] for task in tasks]
+    tasks = json.loads(written(session, "label-studio"))
+    assert packed in [task["data"]["path"] for task in tasks]
+    made = exported(session.snapshot, session.store, "coco", Options())
+    assert packed in [one["file_name"] for one in json.loads(b"".join(made))["images"]]
+    assert packed in made.written.summary(Words("en"))["note"]
+
+
+@pytest.mark.parametrize("now", [0.0, 5e9])
+def test_class_folders_are_packed_on_a_clock_that_zip_knows_no_date_for(
+    session: ReviewSession, now: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(session, 0, 2)
+    usual, localtime = written(session, "folders"), time.localtime
+    monkeypatch.setattr(time, "time", lambda: now)
+    monkeypatch.setattr(time, "localtime", lambda at=now: localtime(at))
+    assert written(session, "folders") == usual

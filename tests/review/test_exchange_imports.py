@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import struct
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,7 +20,7 @@ from clipgrip.data.rows import Row
 from clipgrip.data.sources import BytesSource
 from clipgrip.errors import DataError
 from clipgrip.review import classes as edits
-from clipgrip.review.exchange import imported
+from clipgrip.review.exchange import claims, imported
 from clipgrip.review.exchange.finding import Finder
 from clipgrip.review.session import ReviewSession
 
@@ -793,3 +794,47 @@ def test_comments_of_two_people_change_nothing(
     agree = len({places for places in said if places}) == 1
     assert told["answers"] == int(agree)
     assert reasons(told).get("disagree", 0) == int(not agree)
+
+
+# -- much from little -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["csv", "coco", "fiftyone"])
+def test_what_is_no_name_is_not_repeated_in_full(session: ReviewSession, form: str) -> None:
+    long = "z" * 1_000_000
+    files: dict[str, Any] = {
+        "csv": f"path,label\n{long},scratch\n{session.snapshot.view.rows[0].path},{long}\n".encode(),
+        "coco": {
+            "images": [{"id": long, "file_name": long}],
+            "categories": [{"id": 1, "name": long}],
+            "annotations": [{"image_id": long, "category_id": 1}, {"image_id": long * 2}] * 20,
+        },
+        "fiftyone": {"classes": [], "labels": {long: long, long * 2: 7, "a": [long, "b"]}},
+    }
+    assert len(json.dumps(bring(session, form, files[form]))) < 100_000
+
+
+def test_an_unknown_class_is_likened_to_one_only_where_it_is_shown(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(claims, "nearest", lambda name, known: asked.append(name) or "")
+    path = session.snapshot.view.rows[0].path
+    rows = "".join(f"{path},scrotch {n}\n" for n in range(500))
+    told = bring(session, "csv", f"path,label\n{rows}".encode())
+    assert reasons(told) == {"class": 500}
+    assert len(asked) == len(told["problems"]) == 20
+    monkeypatch.undo()
+    told = bring(session, "csv", f"path,label\n{path},scrotch\n".encode())
+    assert 'Did you mean "scratch"?' in told["problems"][0]
+
+
+def test_thousands_of_folders_above_an_image_take_no_minutes(session: ReviewSession) -> None:
+    out, image = io.BytesIO(), session.snapshot.view.rows[0]
+    with zipfile.ZipFile(out, "w") as archive:
+        for n in range(50):
+            archive.writestr(f"{n}{f'/{n}a' * 10_000}/scratch/x.png", b"x")
+        archive.writestr("scratch/lot/a.png", image.source.read())
+    begun = time.process_time()
+    assert bring(session, "folders", out.getvalue())["answers"] == 1
+    assert time.process_time() - begun < 10

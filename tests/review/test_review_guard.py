@@ -303,6 +303,28 @@ def test_cookies_of_the_session_cannot_be_read_by_scripts(browser: Browser) -> N
         assert browser.client.get("/healthz", headers={"cookie": odd}).status_code == 200
 
 
+@pytest.mark.parametrize("odd", ['seen={"a": 1}', "a[0]=b c", "x=é", "=", "a,b=c"])
+def test_a_cookie_of_another_program_on_this_host_hides_none_of_ours(
+    browser: Browser, odd: str
+) -> None:
+    token = browser.csrf()
+    own = "; ".join(f"{name}={value}" for name, value in browser.client.cookies.items())
+    browser.client.cookies.clear()
+    for sent in (f"{odd}; {own}", f"{own}; {odd}"):
+        headers = {"x-csrf-token": token, "origin": BASE, "cookie": sent.encode()}
+        told = browser.client.post("/api/choice", json={"person": "Ito"}, headers=headers)
+        assert told.status_code == 200, sent
+
+
+def test_what_is_read_may_be_asked_for_its_head_alone(browser: Browser) -> None:
+    image = browser.server.session.snapshot.view.rows[0].sha256
+    for path in (*PAGES, f"/thumb/{image}", "/export/csv", "/healthz", "/static/core.js"):
+        asked, told = browser.get(path), browser.client.head(path)
+        assert told.status_code == asked.status_code == 200, path
+        assert told.headers["content-type"] == asked.headers["content-type"]
+    assert browser.client.options("/").headers["allow"] == "GET, HEAD, POST"
+
+
 def test_a_restart_of_the_server_leaves_open_pages_able_to_write(session: ReviewSession) -> None:
     first = Browser(session)
     token = first.csrf()

@@ -71,3 +71,11 @@ def test_a_zip_comes_in_pieces_and_is_read_once(session: ReviewSession) -> None:
     told = browser.post("/api/import/nothing?upload=other-file&at=0&of=1", b"x")
     assert (told.status_code, "no import" in told.json()["error"]) == (400, True)
     assert browser.post("/api/import/csv?upload=%2e%2e%2f&at=0&of=1", b"x").status_code == 400
+
+
+def test_a_piece_beyond_the_length_that_was_said_is_not_called_too_large(tmp_path: Path) -> None:
+    coming = Uploads(tmp_path)
+    with pytest.raises(DataError, match="longer than was said"):
+        coming.add("a" * 8, 5, 10, b"012345", counted)
+    with pytest.raises(DataError, match="more than 2 GB"):
+        coming.add("a" * 8, 0, 3 << 30, b"0", counted)

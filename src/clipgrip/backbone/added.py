@@ -12,7 +12,7 @@ from clipgrip.backbone.cache import user_folder
 from clipgrip.backbone.names import RESERVED
 from clipgrip.backbone.sound import read_json
 from clipgrip.errors import BackboneError, nearest
-from clipgrip.files import part_name
+from clipgrip.files import from_home, part_name
 
 ROOT_VARIABLE = "CLIPGRIP_MODELS"
 RECORD = "clipgrip.json"
@@ -32,7 +32,7 @@ class Added:
 def models_root() -> Path:
     """The folder in CLIPGRIP_MODELS, or one among the user's data on this system."""
     if chosen := os.environ.get(ROOT_VARIABLE):
-        return Path(chosen)
+        return Path(from_home(chosen))
     return user_folder("Application Support", "XDG_DATA_HOME", ".local/share") / "models"
 
 

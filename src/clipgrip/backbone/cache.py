@@ -30,14 +30,18 @@ from jaxtyping import Float
 
 from clipgrip.backbone.base import Eye
 from clipgrip.data.images import READING
-from clipgrip.errors import CacheError
-from clipgrip.files import is_full, write_bytes_atomic
+from clipgrip.errors import CacheError, ConfigError
+from clipgrip.files import from_home, is_full, write_bytes_atomic
 from clipgrip.sentences import Sentence, mark
 
 FORMAT = 2
 """1 had no digests, and rows of files that changed between hashing and reading."""
 FOLDER = f"embeddings-v{FORMAT}-{READING}"
 ROOT_VARIABLE = "CLIPGRIP_CACHE"
+HOMELESS = mark(
+    "this user has no home folder that the system knows of. Set HOME, or CLIPGRIP_CACHE and CLIPGRIP_MODELS, to "
+    "folders that can be written."
+)
 UNCHANGED = mark("The index in {folder} cannot be changed")
 UNREAD = mark("The index in {folder} cannot be read")
 MAX_ROWS = 8192
@@ -254,18 +258,24 @@ def _version(kind: str, name: str) -> tuple[int, ...] | None:
 def default_root() -> Path:
     """The folder in CLIPGRIP_CACHE, or the user's cache folder on this system."""
     if chosen := os.environ.get(ROOT_VARIABLE):
-        return Path(chosen)
+        return Path(from_home(chosen))
     return user_folder("Caches", "XDG_CACHE_HOME", ".cache")
 
 
 def user_folder(of_mac: str, variable: str, otherwise: str) -> Path:
-    """clipgrip's folder among the user's: of macOS's library, of a variable or a folder of the home elsewhere."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / of_mac
-    else:
-        base = Path(os.environ.get(variable) or Path.home() / otherwise)
+    """clipgrip's folder among the user's: of macOS's library, of a variable or a folder of the home elsewhere.
+
+    ConfigError: no variable says where, and the system knows no home of this user, as in some containers.
+    """
+    try:
+        if sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / of_mac
+        else:
+            base = Path(os.environ.get(variable) or Path.home() / otherwise)
+    except RuntimeError:
+        raise ConfigError(HOMELESS) from None
     return base / "clipgrip"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run, option
+from clipgrip.cli.gone import gone_lines
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
 from clipgrip.words import Sentence, mark
@@ -163,6 +164,7 @@ class WantedSheet:
         if sheet is not None:
             taken = mark("answers taken over from {answers}: {n}")
             lines.insert(1, Sentence(taken, answers=self.answers, n=len(given)))
+        lines += gone_lines(drawn.images[n] for n in rows)
         facts = {
             "drawn": len(rows),
             "pool": len(drawn.pool),

@@ -67,6 +67,8 @@ def _add(handler: logging.Handler, form: str) -> None:
 
 def _opened(file: Path) -> logging.Handler:
     try:
+        if file.exists():  # a pipe that nobody reads would be waited for
+            os.close(os.open(file, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0)))
         if file.exists() and file.stat().st_size:
             with file.open("rb") as old:
                 if not old.read(len(FIRST)).startswith(FIRST.encode()):

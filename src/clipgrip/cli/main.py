@@ -17,8 +17,8 @@ from clipgrip.cli.shared import Shared, parameters
 from clipgrip.cli.spoken import wants_json, words_of
 from clipgrip.cli.tree import PANELS
 from clipgrip.cli.ui import document, utf8_output
-from clipgrip.errors import ClipgripError
-from clipgrip.files import system_sentence
+from clipgrip.errors import ClipgripError, ConfigError
+from clipgrip.files import from_home, system_sentence
 from clipgrip.words import Sentence, mark
 
 STOPPED = 130
@@ -49,6 +49,15 @@ SAYINGS = (
     (r"invalid value for '(?P<name>.+)': (?P<why>.+)", mark("invalid value for '{name}': {why}")),
 )
 """What typer says of a command line that cannot be read, and our sentences for it; any other one stays as it is."""
+
+NOWHERE = mark("the current folder was deleted or moved. Go to another one (cd), then try again.")
+STRIPPED = mark(
+    "Python leaves its documentation out (PYTHONOPTIMIZE=2 or -OO), without which models cannot be read. Take that out."
+)
+MEMORY = mark(
+    "this machine has not enough memory left for that. Close other programs, or give fewer or smaller images; what is "
+    "done is kept."
+)
 
 
 def root() -> Any:
@@ -91,6 +100,7 @@ def main() -> None:
     if platform.machine() in ("x86_64", "AMD64"):  # elsewhere torch may multiply by OpenBLAS too
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's products are small, and spin
     utf8_output()
+    sys.argv[1:] = map(from_home, sys.argv[1:])
     try:
         sys.exit(_run())
     except Exception as error:
@@ -105,11 +115,14 @@ def main() -> None:
 def _run() -> int:
     """The exit code."""
     try:
+        _check_place()
         code = root().main(prog_name="clipgrip", standalone_mode=False)
     except ClipgripError as error:
         code = _failed(error.sentence, type(error).__name__, error.exit_code)
     except KeyboardInterrupt:
         code = STOPPED
+    except MemoryError:
+        code = _failed(MEMORY, "MemoryError")
     except OSError as error:
         code = _failed(system_sentence(error), type(error).__name__)
     except ValueError as error:
@@ -122,6 +135,16 @@ def _run() -> int:
         print(file=sys.stderr)
         code = _failed(STOPPED_SENTENCE, "Stopped", STOPPED)
     return code or 0
+
+
+def _check_place() -> None:
+    """ConfigError where nothing would work, and other programs would say so in words of their own."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise ConfigError(NOWHERE) from None
+    if sys.flags.optimize > 1:
+        raise ConfigError(STRIPPED)
 
 
 def _failed(sentence: str, kind: str, code: int = 2) -> int:

@@ -122,7 +122,8 @@ def _token(given: str, file: Path | None) -> str:
     if file is None:
         return given or os.environ.get(TOKEN, "")
     try:
-        text = file.read_text("utf-8-sig").strip()
+        with file.open("rb") as opened:  # a pipe too, as a keeper of secrets offers it
+            text = opened.read(4 * LONGEST).decode("utf-8-sig").strip()
     except OSError as error:
         raise ConfigError(
             "--token-file {file} cannot be read: {reason}.", file=file, reason=system_words(error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clipgrip.cli.arguments import Encoding, option
+from clipgrip.cli.gone import gone_lines
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError, DataError
@@ -171,6 +172,7 @@ def summary_lines(found: Suggestions, count: int, out: Path) -> list[str]:
         lines.append(Sentence("classes: {listing}", listing=found.classes.listing()))
     return [
         *lines,
+        *gone_lines(found.rows),
         Sentence("Fill the column label with a class name; leave it empty where you cannot tell."),
     ]
 

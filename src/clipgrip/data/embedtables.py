@@ -49,6 +49,14 @@ LENGTHS = mark(
 NULLS = mark(
     '{path}: the column "{name}" has no vector in row {row}. Leave out the images that have no embedding.'
 )
+TOO_LONG = mark(
+    '{path}: the texts of the column "{name}" are longer than {n} characters on average, so they name no images. Leave '
+    "the column out."
+)
+LONG = 4096
+"""Characters of the name of an image, on average."""
+ALWAYS = 64 << 20
+"""Bytes of text that any column may hold."""
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -67,13 +75,11 @@ def columns_of(path: AnyPath, least: int) -> Arrays:
         file = parquet.ParquetFile(readable(path), buffer_size=PIECE)
         first = next(file.iter_batches(1), None)
     banks, others = _kinds(file.schema_arrow, first)
-    with _as_data_error(path):
-        table = file.read(columns=others)
     rows = file.metadata.num_rows
     return {
         name: _matrix(_chunks(file, name, path), rows, name, path, least)
         if name in banks
-        else _values(table.column(name))
+        else _text(file, name, path)
         for name in file.schema_arrow.names
         if name in banks or name in others
     }
@@ -164,6 +170,20 @@ def _embeddings(some: Any, names: list[str]) -> list[str]:
         return names
     firsts = {name: some.column(name)[0].as_py() for name in names}
     return [name for name, first in firsts.items() if first is None or len(first) >= FEWEST]
+
+
+def _text(file: Any, name: str, path: AnyPath) -> NDArray[Any]:
+    """A column of values: a few kilobytes may stand for gigabytes of the same text. DataError: they do."""
+    from clipgrip.data.parquet import pieces
+
+    most, read, values = max(ALWAYS, LONG * file.metadata.num_rows), 0, list[Any]()
+    with _as_data_error(path):
+        for part in pieces(file, [name]):
+            read += part.nbytes
+            if read > most:
+                raise DataError(TOO_LONG, path=path, name=name, n=LONG)
+            values += part.column(0).to_pylist()
+    return np.array(values, dtype=object)
 
 
 def _values(column: Any) -> NDArray[Any]:

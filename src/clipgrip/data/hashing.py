@@ -162,4 +162,4 @@ def _read_file(path: str) -> bytes:
     with open_file(path) as file:
         head = file.read(HEAD_BYTES)
         check_signature(head)
-        return head + file.read(MAX_BYTES)
+        return head + file.read()

@@ -31,10 +31,17 @@ from clipgrip.data.stores import forget, local_of, url_of, version_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.data.tars import pictures
 from clipgrip.data.walk import relative
+from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
+from clipgrip.sentences import mark
 
 SHARD_ROWS = 8192
 """The unit of work: hours for one core at most, and 16 MB of embeddings."""
+LONGEST = 32_767
+"""Characters of a path, on any system."""
+NO_PATH = mark(
+    "{file} row {row}: a path of {n} characters, which no file has. Give the paths of the images in this column."
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,8 @@ def _of_parquet(file: str, root: str, *, is_one: bool) -> Iterator[Entry]:
     column = image_column(open_parquet(file))
     folder = folder_named(file)
     for number, (group, row, inner, is_empty) in enumerate(named_rows(file, column, PATH_COLUMNS)):
+        if inner and len(inner) > LONGEST:
+            raise DataError(NO_PATH, file=file, row=number + 1, n=len(inner))
         if inner and (column is None or is_empty):
             yield file_entry(placed(inner, folder), root)
             continue

@@ -99,19 +99,25 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
             max_columns=MAX_COLUMNS,
             most_cells=f"{MOST_CELLS:,}",
         )
-    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
-    sizes = [
-        part.column(n).total_uncompressed_size for part in groups for n in range(part.num_columns)
-    ]
-    largest = max([1, *sizes])  # no value is longer than all the values of its part of a column
     read, parts = 0, []
-    for part in file.iter_batches(max(1, min(8192, MAX_BYTES // largest)), columns=columns):
+    for part in pieces(file, columns):
         read += part.nbytes
         if read > 4 * MAX_BYTES:
             much = mark("{name}: more than {size} MiB of text. Split the file.")
             raise DataError(much, name=name, size=4 * MAX_BYTES >> 20)
         parts.append(part)
     return pa.Table.from_batches(parts) if parts else file.read(columns=columns)
+
+
+def pieces(file: Any, columns: list[str], groups: Sequence[int] | None = None) -> Iterator[Any]:
+    """The columns a few rows at a time: no more than what a value that stands once in the file may make large."""
+    some, begins = range(file.num_row_groups) if groups is None else groups, tuple(columns)
+    parts = [file.metadata.row_group(number) for number in some]
+    leaves = [part.column(n) for part in parts for n in range(part.num_columns)]
+    sizes = [one.total_uncompressed_size for one in leaves if one.path_in_schema.startswith(begins)]
+    largest = max([1, *sizes])  # no value is longer than all the values of its part of a column
+    rows = max(1, min(PIECE, MAX_BYTES // largest))
+    yield from file.iter_batches(rows, row_groups=list(some), columns=columns)
 
 
 def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
@@ -194,8 +200,9 @@ def named_rows(
             yield from ((group, row, None, False) for row in range(count))
             continue
         empty = _empty_rows(file, group, column)
-        parts = file.iter_batches(8192, row_groups=[group], columns=[wanted])
-        cells = (cell for part in parts for cell in part.column(0).to_pylist())
+        cells = (
+            cell for part in pieces(file, [wanted], [group]) for cell in part.column(0).to_pylist()
+        )
         for row, cell in enumerate(cells):
             name = (cell or {}).get("path") if column is not None else _text(cell, None, path)
             yield group, row, name, row in empty

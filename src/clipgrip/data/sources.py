@@ -191,6 +191,11 @@ def has_picture(source: ImageSource) -> bool:
     return not isinstance(source, EmbeddingSource) or bool(source.picture)
 
 
+def is_member(source: ImageSource) -> bool:
+    """Whether an image lies within a file of many, so that no file has its path."""
+    return isinstance(source, ParquetSource | TarSource)
+
+
 def is_gone(source: ImageSource) -> bool:
     """Whether an image had a file to show that is not there any more."""
     return has_picture(source) and not is_there(source)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from clipgrip.errors import PromptError, RunError
 from clipgrip.fewshot.joint import Joint
-from clipgrip.files import system_words, write_bytes_atomic
+from clipgrip.files import open_file, system_words, write_bytes_atomic
 from clipgrip.runs.eyes import Beside
 from clipgrip.sentences import Sentence
 from clipgrip.written import may_replace, remove_output, write_output
@@ -131,6 +131,7 @@ class PromptFiles:
 def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
     """Learned values and facts; PromptError where the file is no checkpoint of clipgrip."""
     try:
+        open_file(path).close()  # a pipe in its place would be waited for
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "{}"))
             learned = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
@@ -223,6 +224,7 @@ def pack_class_embeds(class_embeds: Tensor, prompt: bytes) -> bytes:
 def read_class_embeds(path: Path, prompt: bytes) -> Tensor | None:
     """(C, D), or None where the file is missing, damaged (a warning in the log) or belongs to another prompt."""
     try:
+        open_file(path).close()  # a pipe in its place would be waited for
         with safe_open(path, framework="pt") as file:
             of, _, digest = (file.metadata() or {}).get("prompt", "").partition(":")
             if of != hashlib.sha256(prompt).hexdigest():

@@ -86,7 +86,11 @@ def _npz(paths: list[str], names: list[str], values: Any) -> bytes:
 
 
 def _columns(names: list[str]) -> list[str]:
-    return [f"{name} (class)" if name == PATH else name for name in names]
+    shown = list(names)
+    for n in [n for n, name in enumerate(names) if name == PATH]:
+        while shown[n] in (PATH, *names):
+            shown[n] += " (class)"
+    return shown
 
 
 _WRITERS = {".csv": _csv, ".parquet": _parquet, ".npz": _npz}

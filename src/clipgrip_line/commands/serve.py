@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PORT = 8770
 TOKEN = "CLIPGRIP_LINE_TOKEN"
+MOST_TOKENS = 1 << 20
+"""Bytes of a file of tokens."""
 LIMITS: dict[str, tuple[float, str | None, str]] = {
     "--queue": (64, None, mark("images that may wait [default: %(default)s]")),
     "--batch": (8, None, mark("images that the model sees at once [default: %(default)s]")),
@@ -229,7 +231,10 @@ def tokens_of(path: Path | None) -> tuple[str, ...]:
     if path is None:
         given = os.environ.get(TOKEN, "").strip()
         return (given,) if given else ()
-    lines = [line.strip() for line in path.read_bytes().decode("utf-8-sig", "replace").splitlines()]
+    with path.open("rb") as file:  # a pipe too; a device without an end is none
+        data = file.read(MOST_TOKENS + 1)
+    text = data.decode("utf-8-sig", "replace") if len(data) <= MOST_TOKENS else ""
+    lines = [line.strip() for line in text.splitlines()]
     found = tuple(line for line in lines if line and not line.startswith("#"))
     if not found or "\ufffd" in "".join(found):
         raise LineError(NO_TOKEN, path=path)

@@ -19,6 +19,10 @@ from clipgrip_line.sentences import Sentence, mark
 MAX_CHUNKS = 100_000
 MAX_SCANS = 200
 """Progressive files have about ten; each costs a pass over the whole picture."""
+MAX_PASSED = 4_000_000_000
+"""Pixels that all scans of a JPEG together may pass over: of the largest pictures, 22 times each."""
+MAX_EXIF = 100
+"""Parts of EXIF in a JPEG, which has one; Pillow copies what it has with each further one."""
 
 _SAFE_CHUNKS = (b"tRNS", b"eXIf")
 """Ancillary chunks of PNG that change what is seen."""
@@ -59,16 +63,24 @@ def _is_intact(chunk: bytes) -> bool:
     return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
 
 
-def check_scans(data: bytes) -> None:
+def check_exif(data: bytes) -> None:
+    """UndecodableImage where a JPEG has very many parts of EXIF."""
+    if data.count(b"Exif\0\0") > MAX_EXIF:
+        many = Sentence("a JPEG of more than {max_exif} parts of EXIF", max_exif=MAX_EXIF)
+        raise UndecodableImage("too-large", many)
+
+
+def check_scans(data: bytes, pixels: int) -> None:
     """UndecodableImage where a JPEG passes over its picture very often: small in bytes, minutes to decode."""
-    if data.count(b"\xff\xda") <= MAX_SCANS:
+    most = min(MAX_SCANS, MAX_PASSED // pixels)
+    if data.count(b"\xff\xda") <= most:
         return
     scans = 0
     for marker, _ in jpeg_markers(data):
         scans += marker == 0xDA
-        if scans > MAX_SCANS:
+        if scans > most:
             raise UndecodableImage(
-                "too-large", Sentence("a JPEG of more than {max_scans} scans", max_scans=MAX_SCANS)
+                "too-large", Sentence("a JPEG of more than {max_scans} scans", max_scans=most)
             )
 
 

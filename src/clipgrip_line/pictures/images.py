@@ -18,6 +18,7 @@ from PIL import Image
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import open_file
 from clipgrip_line.pictures.containers import (
+    check_exif,
     check_scans,
     jpeg2000_components,
     png_essentials,
@@ -53,6 +54,12 @@ MAX_PIXELS = 178_956_970
 """The most pixels an image may have by its header (Pillow's own hard limit)."""
 MAX_JPEG2000_BYTES = 1_200_000_000
 """Its decoder takes four bytes for each pixel and component, and four more for each pixel of the result."""
+MAX_WEBP_PIXELS = 100_000_000
+"""Its decoder takes some 15 bytes for each pixel: of a blank picture of 34 bytes, too."""
+MAX_RLE_PIXELS = 16_000_000
+"""Pillow unpacks a packed BMP in Python, some of them pixel by pixel."""
+MAX_TILE_PIXELS = 1 << 24
+"""Pixels of a tile of a TIFF that is not counted as the picture's own size, which is smaller now and then."""
 LARGE_PIXELS = 30_000_000
 """Larger ones are decoded one at a time, so that threads together stay within the memory."""
 _READ_TIFF = Sentence("read are 1, 3 and 4 bands of 8 or 16 bits, and one band of up to 32 bits")
@@ -180,7 +187,7 @@ def _open(data: bytes) -> Any:
     if reader.name == "PngImageFile":
         data = png_essentials(data)
     elif reader.name == "JpegImageFile":
-        check_scans(data)
+        check_exif(data)
     image = reader.load()(io.BytesIO(data))
     if image.format == "TIFF":
         image = past_preview(image)
@@ -190,9 +197,9 @@ def _open(data: bytes) -> Any:
             "corrupt",
             Sentence("the header says {width} x {height} pixels", width=width, height=height),
         )
-    most = MAX_PIXELS
-    if image.format == "JPEG2000":
-        most = min(most, MAX_JPEG2000_BYTES // (4 * jpeg2000_components(data)[0] + 4))
+    if image.format == "TIFF":
+        width, height = _with_tile(image)
+    most = _most_pixels(image, data)
     if width * height > most:
         raise UndecodableImage(
             "too-large",
@@ -203,7 +210,27 @@ def _open(data: bytes) -> Any:
                 most=most // 1000000,
             ),
         )
+    if reader.name == "JpegImageFile":
+        check_scans(data, width * height)
     return image
+
+
+def _with_tile(image: Any) -> tuple[int, int]:
+    """Width and height of a TIFF, or of its tiles where these are far larger: a decoder makes one whole."""
+    width, height = image.size
+    tile = int(image.tag_v2.get(322, 0)), int(image.tag_v2.get(323, 0))
+    is_larger = tile[0] * tile[1] > max(MAX_TILE_PIXELS, 4 * width * height)
+    return tile if is_larger else (width, height)
+
+
+def _most_pixels(image: Any, data: bytes) -> int:
+    """The most that may be of this kind of file."""
+    kind = image.format
+    if kind == "JPEG2000":
+        return min(MAX_PIXELS, MAX_JPEG2000_BYTES // (4 * jpeg2000_components(data)[0] + 4))
+    if kind == "BMP" and image.tile and image.tile[0].codec_name == "bmp_rle":
+        return MAX_RLE_PIXELS
+    return MAX_WEBP_PIXELS if kind == "WEBP" else MAX_PIXELS
 
 
 def _translated(error: Exception, data: bytes) -> UndecodableImage:

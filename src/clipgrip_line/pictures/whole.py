@@ -17,6 +17,8 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 """Bytes of a value in TIFF by its type."""
 _STRIPS = ((273, 279), (324, 325))
 """Tags of where strips and tiles begin, and of how long they are."""
+MAX_VALUES = 500_000
+"""Fields and places of strips that are looked at, of all pages of a TIFF: they may share their bytes."""
 _INTEGERS = {3: "H", 4: "I", 13: "I", 16: "Q"}
 _CODESTREAM = b"\xff\x4f"
 """How that of a JPEG 2000 begins."""
@@ -80,7 +82,7 @@ def _mpf_end(data: bytes, base: int) -> int:
     part = data[base : base + 0x10000]
     order = ">" if part[:2] == b"MM" else "<"
     (at,) = struct.unpack_from(order + "I", part, 4)
-    tags, _ = _directory(part, at, order, big=False)
+    tags, _, _ = _directory(part, at, order, big=False)
     _, count, place = tags.get(0xB002, (0, 0, 0))
     rows = struct.iter_unpack(order + "4xII4x", part[place : place + count // 16 * 16])
     return max(((start and base + start) + size for size, start in rows), default=0)
@@ -92,9 +94,11 @@ def _tiff(data: bytes) -> bool:
     big = 43 in data[2:4]
     (at,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
     pages: set[int] = set()
-    while at and at not in pages:  # pages in a circle are for the decoder to refuse
+    left = MAX_VALUES
+    while at and at not in pages and left > 0:  # pages in a circle are for the decoder to refuse
         pages.add(at)
-        tags, at = _directory(data, at, order, big=big)
+        tags, at, fields = _directory(data, at, order, big=big)
+        left -= fields + sum(tags[tag][1] for pair in _STRIPS for tag in pair if tag in tags)
         packed = _integers(data, tags.get(259), order)[:1] > [1]
         for starts, sizes in _STRIPS:
             ends = _integers(data, tags.get(starts), order)
@@ -106,8 +110,8 @@ def _tiff(data: bytes) -> bool:
     return bool(pages)
 
 
-def _directory(data: bytes, at: int, order: str, *, big: bool) -> tuple[dict[int, Field], int]:
-    """The fields of a page by tag, and where the next page's begin; struct.error where they lie outside."""
+def _directory(data: bytes, at: int, order: str, *, big: bool) -> tuple[dict[int, Field], int, int]:
+    """The fields of a page by tag, where the next page's begin, and their number; struct.error: they lie outside."""
     head, field, word, room = ("Q", "HHQ", "Q", 8) if big else ("H", "HHI", "I", 4)
     (number,) = struct.unpack_from(order + head, data, at)
     at += struct.calcsize(order + head)
@@ -121,7 +125,7 @@ def _directory(data: bytes, at: int, order: str, *, big: bool) -> tuple[dict[int
         if place + size > len(data):
             raise struct.error
         tags[tag] = (kind, count, place)
-    return tags, int(struct.unpack_from(order + word, data, at)[0])
+    return tags, int(struct.unpack_from(order + word, data, at)[0]), int(number)
 
 
 def _integers(data: bytes, field: Field | None, order: str) -> list[int]:

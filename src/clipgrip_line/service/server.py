@@ -6,7 +6,6 @@ import contextlib
 import gc
 import logging
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +19,13 @@ from clipgrip_line.service import versions
 from clipgrip_line.service.app import create_app
 from clipgrip_line.service.ledger import NAME
 from clipgrip_line.service.service import Service, Settings
-from clipgrip_line.web.connections import WAITING, Connection, Server, most_connections
+from clipgrip_line.web.connections import (
+    WAITING,
+    Connection,
+    Server,
+    listening_at,
+    most_connections,
+)
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHORTEST = 12
@@ -144,19 +149,12 @@ def bound(host: str, port: int) -> socket.socket:
     """A socket that listens. LineError: the system refuses."""
     if not 0 <= port < 2**16:
         raise LineError("--port {port} is not allowed: whole numbers from 0 to 65535.", port=port)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    if sys.platform != "win32":
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
-        listening.listen(WAITING)
+        return listening_at(host, port)
     except OSError as error:
-        listening.close()
         raise LineError(
             "port {port} of {host} cannot be used: {reason}. Choose another --port.",
             port=port,
             host=host,
             reason=system_words(error),
         ) from error
-    return listening

@@ -8,6 +8,7 @@ import errno
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import HANDLED_SIGNALS
+
+from clipgrip_line.errors import LineError
+from clipgrip_line.files import system_words
+from clipgrip_line.sentences import mark
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +38,39 @@ OTHERS = 128
 FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 QUIET = 60.0
 """Seconds between two lines of the log about the same shortage."""
+
+
+NO_HOST = mark(
+    '--host "{host}" is no address of this machine ({reason}). Give 127.0.0.1 for this machine alone, 0.0.0.0 for all '
+    "of its addresses, or one of them."
+)
+
+
+def listening_at(host: str, port: int) -> socket.socket:
+    """A socket that listens, and sends without delay: asyncio asks for that only where the protocol is named.
+
+    Raises:
+        LineError: the host is no address of this machine.
+        OSError: the port is taken, or may not be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        places = socket.getaddrinfo(host or "-", port, family, socket.SOCK_STREAM)
+    except (OSError, ValueError) as error:  # no name of a host at all
+        reason = system_words(error) if isinstance(error, OSError) else str(error)
+        raise LineError(NO_HOST, host=host, reason=reason) from None
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if sys.platform != "win32":  # there it would let two servers have one port
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(places[0][4])
+        listening.listen(WAITING)
+    except OSError as error:
+        listening.close()
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL):
+            raise LineError(NO_HOST, host=host, reason=system_words(error)) from None
+        raise
+    return listening
 
 
 class OnePiece:

@@ -162,7 +162,9 @@ def test_tokens_come_from_a_file_or_the_environment(
     assert tokens_of(None) == (TOKEN,)
 
 
-@pytest.mark.parametrize("content", [b"", b"# none yet\n", b"token-\xff\xfe-of-latin\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"# none yet\n", b"token-\xff\xfe-of-latin\n", b"a token for all \n" * 70_000]
+)
 def test_a_file_without_a_token_is_no_service_without_one(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "tokens").write_bytes(content)
     with pytest.raises(LineError, match="holds no token"):

@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations
 from pathlib import PurePosixPath
 
@@ -28,6 +29,8 @@ MISSING = "MISSING-README.txt"
 """What our own export says in the ZIP of the images that it lacks."""
 UNLABELED = "_unlabeled"
 """FiftyOne's folder of images without a label."""
+NEAREST = 64
+"""Last parts of a path among which a folder of a class is looked for; no system has paths of many thousands."""
 DEEPEST = 8
 """Folders in which the parts of a name with slashes are looked for."""
 ENCODINGS = ("utf-8", "cp932", "cp437", "cp850", "cp1252", "gbk", "cp949")
@@ -41,6 +44,7 @@ def read_folders(data: bytes, known: Known) -> Iterator[Read]:
 
     DataError: no ZIP that can be read, or too much in it.
     """
+    known = lru_cache(1 << 16)(known)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             check_archive(archive, len(data))
@@ -94,7 +98,7 @@ def _fit(raw: Sequence[bytes], encoding: str, known: Known) -> tuple[bool, int]:
         texts = [one.decode(encoding).replace("\\", "/") for one in raw]
     except UnicodeDecodeError:
         return False, 0
-    return True, sum(any(known(part) for part in text.split("/")[:-1]) for text in texts)
+    return True, sum(any(map(known, text.split("/")[-NEAREST:-1])) for text in texts)
 
 
 def _unicode_path(entry: zipfile.ZipInfo) -> str | None:
@@ -125,7 +129,7 @@ def _entry(
         return Left("unreadable", path, path, str(error) or type(error).__name__)
     if not _is_picture(head):
         return Left("no-picture", path, path)
-    folders = [part for part in path.split("/")[:-1] if part not in ("", ".", "..")]
+    folders = [part for part in path.split("/")[-NEAREST:-1] if part not in ("", ".", "..")]
     if not folders:
         return Left("folder", path, path, sha256=sha256)
     if folders[-1] == UNLABELED:

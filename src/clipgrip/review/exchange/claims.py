@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clipgrip.errors import ClipgripError, DataError
+from clipgrip.errors import ClipgripError, DataError, nearest
 from clipgrip.words import Sentence, Words, mark
+
+LONGEST = 500
+"""Characters of a name or a reason that are shown of a file."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +39,28 @@ class Left:
     what: str = ""
     """The label, the kind, or what is wrong."""
     sha256: str = ""
-    hint: str = ""
-    """What may have been meant."""
+    known: Sequence[str] = ()
+    """Of which one may have been meant."""
 
     def shown(self, say: Words) -> str:
         """The file name with what is special about it."""
-        what = say.translated(self.what)
-        return f"{self.name}: {what}" if what and self.name else self.name or what
+        name, what = short(self.name), short(say.translated(self.what))
+        return f"{name}: {what}" if what and name else name or what
 
     @property
     def problem(self) -> Sentence:
         """A line that says where it stands."""
-        if isinstance(self.what, Sentence) and self.what.startswith(f"{self.where}: "):
-            return self.what
-        detail = Sentence(REASONS[self.reason].detail, name=self.name, what=self.what)
-        return Sentence("{where}: {detail}{hint}", where=self.where, detail=detail, hint=self.hint)
+        what, where = short(self.what), short(self.where)
+        if isinstance(what, Sentence) and what.startswith(f"{where}: "):
+            return what
+        detail = Sentence(REASONS[self.reason].detail, name=short(self.name), what=what)
+        hint = nearest(what, self.known)
+        return Sentence("{where}: {detail}{hint}", where=where, detail=detail, hint=hint)
+
+
+def short(text: str) -> str:
+    """As it is, or the beginning of what is no name of anything; a sentence that holds such is said in English then."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 @dataclass(frozen=True)

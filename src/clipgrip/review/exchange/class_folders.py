@@ -16,6 +16,9 @@ from clipgrip.review.exchange.written import OTHER, UNREADABLE, Options, Written
 from clipgrip.words import Words
 from clipgrip_line.pictures.formats import ending_of, is_called_image
 
+DATE = (1980, 1, 1, 0, 0, 0)
+"""Of every file in the ZIP, whose format knows none before: the same answers make the same bytes on any clock."""
+
 
 def write_folders(content: ExportContent, file: IO[bytes], options: Options) -> Written:
     """The images that people decided, in a folder for each class; what is missing stands in a file in the ZIP.
@@ -31,15 +34,16 @@ def write_folders(content: ExportContent, file: IO[bytes], options: Options) -> 
             if why:
                 written.left.append((line.row.path, why))
                 continue
-            archive.writestr(f"{folders[line.label]}/{file_name(line.row, data)}", data)
+            name = f"{folders[line.label]}/{file_name(line.row, data)}"
+            archive.writestr(zipfile.ZipInfo(name, DATE), data)
             written.labels += 1
         if table := folders_table(content.classes):
-            archive.writestr(FOLDERS, table)
+            archive.writestr(zipfile.ZipInfo(FOLDERS, DATE), table)
             written.renamed = [
                 f"{name} → {folders[name]}" for name in content.classes if folders[name] != name
             ]
         if written.left:
-            archive.writestr(MISSING, _missing_text(written, options.say))
+            archive.writestr(zipfile.ZipInfo(MISSING, DATE), _missing_text(written, options.say))
     return written
 
 

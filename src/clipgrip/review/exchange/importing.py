@@ -12,9 +12,9 @@ from clipgrip.clock import precisely
 from clipgrip.data.classes import canonical
 from clipgrip.data.classfolders import folders_like
 from clipgrip.data.nameindex import NameIndex
-from clipgrip.errors import DataError, among, nearest
+from clipgrip.errors import DataError, among
 from clipgrip.review.exchange.archives import read_folders
-from clipgrip.review.exchange.claims import REASONS, Claimed, Left, Read, Reader
+from clipgrip.review.exchange.claims import REASONS, Claimed, Left, Read, Reader, short
 from clipgrip.review.exchange.coco import read_coco
 from clipgrip.review.exchange.fiftyone import read_fiftyone
 from clipgrip.review.exchange.finding import Finder, How, Place
@@ -94,11 +94,11 @@ def imported(
             session.store.record(Change("import", person, when, {"form": form, "answers": new}))
     changed = [image for image in fresh if earlier[image] is not None]
     same = [image for image in found.klass if image not in fresh]
-    problems = [left.problem for left in found.left if not REASONS[left.reason].harmless]
+    wrong = [left for left in found.left if not REASONS[left.reason].harmless]
     return {
         "answers": new,
-        "problems": problems[:SHOWN],
-        "more": max(0, len(problems) - SHOWN),
+        "problems": [left.problem for left in wrong[:SHOWN]],
+        "more": max(0, len(wrong) - SHOWN),
         "table": _table(found, list(fresh), same, changed, say or Words("en")),
         "note": "" if read else (say or Words("en"))(EMPTY),
     }
@@ -176,7 +176,7 @@ def _refused(
     if place.image not in reviewed:
         return Left("elsewhere", where, path)
     if class_of(claim.label) is None:
-        return Left("class", where, path, claim.label, hint=nearest(claim.label, class_of.names))
+        return Left("class", where, path, claim.label, known=class_of.names)
     return None
 
 
@@ -213,7 +213,7 @@ def _table(
         return {"kind": kind, "reason": reason, "text": say(text), "n": len(names), "first": first}
 
     def written(images: Iterable[str]) -> list[str]:
-        return [found.how[image][1] for image in images]
+        return [short(found.how[image][1]) for image in images]
 
     lines = [
         line("taken", how, text, written(i for i in fresh if found.how[i][0] == how))

@@ -13,8 +13,17 @@ from PIL import Image
 
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.reading import open_row
+from clipgrip.data.sources import is_member
 from clipgrip.review.exchange.content import ExportContent, ExportLine
-from clipgrip.review.exchange.written import OTHER, UNREADABLE, Options, Written, as_json, not_there
+from clipgrip.review.exchange.written import (
+    OTHER,
+    PACKED,
+    UNREADABLE,
+    Options,
+    Written,
+    as_json,
+    not_there,
+)
 
 CHOICE, SUBJECT = "class", "image"
 """Names of the choice and of what it is about in Label Studio's labeling configuration."""
@@ -49,6 +58,8 @@ def _shown(line: ExportLine, prefix: str | None) -> tuple[str, str]:
     """The address of an image for Label Studio, or why there is none."""
     if why := not_there(line):
         return "", why
+    if prefix is not None and is_member(line.row.source):
+        return "", PACKED
     if prefix is not None:
         folders = [part for part in prefix.replace("\\", "/").split("/") if part not in ("", ".")]
         path = "/".join([*folders, line.row.path])

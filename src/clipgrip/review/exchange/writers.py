@@ -11,12 +11,14 @@ from typing import IO, Any
 from clipgrip.data.images import UndecodableImage, upright_size
 from clipgrip.data.reading import read_row
 from clipgrip.data.rows import Row
+from clipgrip.data.sources import is_member
 from clipgrip.data.tables import csv_bytes
 from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.review.exchange.written import (
     HIDDEN,
     ODD,
     OTHER,
+    PACKED,
     TWINS,
     UNREADABLE,
     UNTYPED,
@@ -80,7 +82,9 @@ def write_coco(content: ExportContent, file: IO[bytes], _: Options) -> Written:
             continue
         written.labels += line.by_people
         for path in line.row.paths:
-            if not is_typed(path):
+            if is_member(line.row.source):
+                written.packed.append(path)
+            elif not is_typed(path):
                 written.untyped.append(path)
             images.append(_image(len(images) + 1, path, size, line.row))
             if line.by_people:
@@ -182,6 +186,8 @@ def _no_key(path: str, line: ExportLine, stems: Counter[str]) -> str:
     """Why FiftyOne has no key for an image; empty where it has."""
     if why := not_there(line):
         return why
+    if is_member(line.row.source):
+        return PACKED
     if basename(path).startswith("."):
         return HIDDEN
     if not is_typed(path):

@@ -16,6 +16,7 @@ NAMED = 5
 GONE = mark("the image file is gone")
 FACELESS = mark("an embedding has no image file")
 OTHER = mark("the image file is another one by now")
+PACKED = mark("the image lies in a Parquet or tar file and is no file of its own")
 UNREADABLE = mark("the image file cannot be read")
 HIDDEN = mark("FiftyOne does not see files whose names begin with a dot")
 UNTYPED = mark("FiftyOne takes no file whose name has no ending of an image")
@@ -24,6 +25,10 @@ TWINS = mark("FiftyOne cannot tell images apart whose names differ only in the e
 UNREAD = mark(
     "FiftyOne reads nothing of a data set that holds files whose names have no ending of an image: {names}. Other "
     "readers take them."
+)
+UNPACKED = mark(
+    "These images lie in Parquet or tar files: {names}. Readers of COCO look for files of these names, so unpack them "
+    "first, or export class folders."
 )
 RENAMED = mark(
     "These classes cannot have a folder of their name on every system and for every reader: {names}. folders.csv in "
@@ -45,6 +50,8 @@ class Written:
     """Classes whose folder has another name, with that name."""
     untyped: list[str] = field(default_factory=list)
     """Paths in the file that keep FiftyOne from reading it."""
+    packed: list[str] = field(default_factory=list)
+    """Paths in the file of images that are no files of their own."""
 
     def summary(self, say: Words) -> dict[str, Any]:
         """What the page says of it: counts, and what was left out with the first names."""
@@ -63,6 +70,8 @@ class Written:
     def _note(self, say: Words) -> str:
         if self.renamed:
             return say(RENAMED, names=say.names(self.renamed))
+        if self.packed:
+            return say(UNPACKED, names=say.names(self.packed[:NAMED]))
         return say(UNREAD, names=say.names(self.untyped[:NAMED])) if self.untyped else ""
 
 

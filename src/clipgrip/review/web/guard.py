@@ -89,6 +89,8 @@ class Guard:
             "cookie": self._cookie(headers),
             "language": say.language,
         }
+        if scope["method"] == "HEAD":  # answered as GET; the server sends the head alone
+            scope["method"] = "GET"
         cookie = Response()
         if fresh:
             cookie.set_cookie(self.session, fresh, **self._cookie(headers))
@@ -114,7 +116,7 @@ class Guard:
             path = f"{self.access.prefix}/{scope['path'].lstrip('/')}"
             return choice_kept(scope, path, self.language, **self._cookie(headers))
         if scope["method"] != "POST":
-            return _refused(say, GET_AND_POST, 405)
+            return _refused(say, GET_AND_POST, 405, allow="GET, HEAD, POST")
         origin = headers.get("origin")
         if origin is not None and not self.access.admits_origin(origin, headers["host"]):
             return _refused(say, ANOTHER_PAGE, 403)
@@ -151,8 +153,8 @@ class Guard:
         return hmac.new(self.secret, f"{kind}\0{value}".encode(), sha256).hexdigest()
 
 
-def _refused(say: Words, sentence: str, status: int) -> Response:
-    return PlainTextResponse(say.translated(sentence), status)
+def _refused(say: Words, sentence: str, status: int, **headers: str) -> Response:
+    return PlainTextResponse(say.translated(sentence), status, headers)
 
 
 def limit_of(scope: Scope) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -22,7 +21,13 @@ from clipgrip.review.web.app import create_app
 from clipgrip.review.web.state import ServerState
 from clipgrip.runs.lock import InUse, locked
 from clipgrip.words import Language
-from clipgrip_line.web.connections import WAITING, Connection, Server, most_connections
+from clipgrip_line.web.connections import (
+    WAITING,
+    Connection,
+    Server,
+    listening_at,
+    most_connections,
+)
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8765
@@ -150,19 +155,11 @@ def link(host: str, port: int, token: str, prefix: str = "") -> str:
 
 def _bound(host: str, port: int | None) -> socket.socket:
     wanted = [port] if port is not None else [PORT + n for n in range(TRIED)]
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     error: OSError | None = None
     for one in wanted:
-        # asyncio sends without delay only where the protocol is named; else each answer waits 40 ms for an ACK
-        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        if sys.platform != "win32":  # there it would let two servers have one port
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((host, one))
-            listening.listen(WAITING)
-            return listening
+            return listening_at(host, one)
         except OSError as failed:
-            listening.close()
             error = failed
     reason = system_words(error) if error else "no port"
     raise ConfigError(

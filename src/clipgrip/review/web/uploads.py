@@ -18,6 +18,7 @@ MOST_BYTES = 2 << 30
 """Bytes of a whole file."""
 AT_ONCE = 4
 """Files that come at the same time; the one that was silent longest gives way."""
+LONGER = mark("the file is longer than was said before. Bring the file in again.")
 TOKEN = r"^[\w-]{8,64}$"
 
 
@@ -46,7 +47,9 @@ class Uploads:
             DataError: the file is too long, or a piece before this one never came.
             RunError: the disk has no room for it.
         """
-        if of > MOST_BYTES or at + len(piece) > of:
+        if at + len(piece) > of:
+            raise DataError(LONGER)
+        if of > MOST_BYTES:
             raise DataError(
                 "files of more than {size} GB are not taken. Split it.", size=MOST_BYTES >> 30
             )
