@@ -41,9 +41,9 @@ def draw_to_measure(
     import numpy as np
 
     from clipgrip.cli.reviewed import outcome_at_work
-    from clipgrip.runs.measuring import USUAL, MeasuringAudit, is_measuring
+    from clipgrip.runs.measuring import USUAL, MeasuringAudit
 
-    if sheet is not None and not is_measuring(sheet):
+    if sheet is not None and not sheet.measures:
         raise ConfigError(FOR_A_PROMISE, name=sheet.table.name)
     outcome = outcome_at_work(run, ui.screen)
     asked = (

@@ -46,7 +46,6 @@ def read(
     from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import outcome_at_work
     from clipgrip.runs import auditing
-    from clipgrip.runs.measuring import is_measuring
 
     daily = read_daily(ui, run, answers, by, encoding, correct=correct)
     if daily is not None:
@@ -54,7 +53,7 @@ def read(
     if correct:
         raise ConfigError(ONLY_DAILY, answers=answers)
     sheet = auditing.Sheet.read(answers, encoding)
-    if is_measuring(sheet):
+    if sheet.measures:
         return read_measured(ui, run, sheet, by)
     outcome = outcome_at_work(run, ui.screen)
     audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)

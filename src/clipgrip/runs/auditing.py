@@ -161,11 +161,15 @@ def write_sheet(
     show_labels: bool = False,
     given: Mapping[int, str] | None = None,
     planned: int | None = None,
+    mark: str = "",
 ) -> None:
-    """The ``chosen`` rows of the draw as a CSV whose column ``answer`` holds what is ``given`` (row -> text)."""
-    given = given or {}
-    names = audit.classes.display
-    rows, mark = [], audit.mark if planned is None else f"{audit.mark}-{planned}"
+    """The ``chosen`` rows of the draw as a CSV whose column ``answer`` holds what is ``given`` (row -> text).
+
+    ``mark`` is that of another draw from the audit's pool.
+    """
+    given, names = given or {}, audit.classes.display
+    rows, mark = [], mark or audit.mark
+    mark = mark if planned is None else f"{mark}-{planned}"
     for number, row in enumerate(chosen, 1):
         shown = (names[audit.pool.labels[row]],) if show_labels else ()
         rows.append((number, mark, audit.images[row].path, given.get(row, ""), *shown))
@@ -183,10 +187,19 @@ class Sheet:
     table: Table = field(repr=False)
 
     @property
+    def draw(self) -> str:
+        """The id of the audit that drew it."""
+        return self.mark.partition("-")[2]
+
+    @property
+    def measures(self) -> bool:
+        """Whether it was drawn to measure."""
+        return self.draw.startswith(MEASURE)
+
+    @property
     def apart(self) -> str:
         """Which groups were drawn apart; empty where the draw is from all images alike."""
-        draw = self.mark.partition("-")[2]
-        return "" if draw.startswith(MEASURE) else draw.rpartition(".")[0]
+        return "" if self.measures else self.draw.rpartition(".")[0]
 
     @classmethod
     def read(cls, place: AnyPath, encoding: str | None = None) -> Sheet:
@@ -229,7 +242,7 @@ class Sheet:
 
         DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
         """
-        if self.mark.partition("-")[2].startswith(MEASURE):
+        if self.measures:
             raise DataError(
                 "{name}: drawn to measure, with more of the doubtful images. It gives an accuracy (clipgrip audit "
                 "read), never a promise: for that draw from all images alike with clipgrip audit draw, without "

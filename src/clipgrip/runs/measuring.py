@@ -7,16 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
-from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath
-from clipgrip.runs.auditing import AUDIT, SHEET, Audit, Sheet
+from clipgrip.runs.auditing import Audit, Sheet, write_sheet
 from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.measured import MeasuredAccuracy, measured
 from clipgrip.trust.measuring import Strata, first_phase, further, strata
 from clipgrip.trust.scope import Whole
-from clipgrip.written import write_output
 
 USUAL = 100
 """Answers that are planned where nobody says how many."""
@@ -42,7 +40,7 @@ class MeasuringAudit:
     @classmethod
     def of_sheet(cls, outcome: Outcome, sheet: Sheet) -> MeasuringAudit:
         """The one that drew a sheet; RunError as `of`."""
-        return cls(Audit.of(outcome, sheet.seed), not _draw_of(sheet).startswith(DIVISION))
+        return cls(Audit.of(outcome, sheet.seed), not sheet.draw.startswith(DIVISION))
 
     @classmethod
     def of_id(cls, outcome: Outcome, audit: str) -> MeasuringAudit | None:
@@ -110,25 +108,14 @@ class MeasuringAudit:
         self, place: AnyPath, planned: int, rows: Whole, truth: Whole, new: Whole, show_labels: bool
     ) -> None:
         """The answered rows with their answers, then the new ones."""
-        names, pool = self.audit.classes.display, self.audit.pool
-        texts = [*(names[c] for c in truth.tolist()), *("" for _ in new)]
-        lines = []
-        for number, (row, text) in enumerate(
-            zip([*rows.tolist(), *new.tolist()], texts, strict=True), 1
-        ):
-            shown = (names[pool.labels[row]],) if show_labels else ()
-            lines.append(
-                (number, f"{self.mark}-{planned}", self.audit.images[row].path, text, *shown)
-            )
-        header = (*SHEET, *(("predicted",) if show_labels else ()))
-        write_output(place, csv_bytes(header, lines), AUDIT)
-
-
-def is_measuring(sheet: Sheet) -> bool:
-    """Whether a sheet was drawn to measure."""
-    return _draw_of(sheet).startswith(MEASURE)
-
-
-def _draw_of(sheet: Sheet) -> str:
-    """The id of the audit that drew it."""
-    return sheet.mark.partition("-")[2]
+        names, chosen = self.audit.classes.display, [*rows.tolist(), *new.tolist()]
+        given = {row: names[c] for row, c in zip(rows.tolist(), truth.tolist(), strict=True)}
+        write_sheet(
+            self.audit,
+            chosen,
+            place,
+            show_labels=show_labels,
+            given=given,
+            planned=planned,
+            mark=self.mark,
+        )
