@@ -23,8 +23,6 @@ NAME = "texture"
 REVISION = 2
 """To be raised whenever a number that the eye gives changes by more than rounding."""
 SIZE = 224
-LEVELS = 0.6
-"""What the quantiles count for beside the other parts."""
 RINGS, DIRECTIONS = 6, 8
 WINDOW, STEP, WINDOW_RINGS = 32, 16, 4
 QUANTILES = np.linspace(0.02, 0.98, 8)
@@ -50,7 +48,7 @@ def described(pixels: Picture) -> Numbers:
     parts = (
         (1.0, spectrum(grey)),
         (1.0, windows(grey)),
-        (LEVELS, levels(half)),
+        (0.6, levels(half)),
         (1.0, colours.colours(_sampled(pixels))),
     )
     return np.concatenate([weight * part for weight, part in parts]).astype(np.float32)
