@@ -51,7 +51,8 @@ def facts_of(anchors: Anchors, images: int) -> dict[str, Any]:
 
 
 def _scores(weight: float) -> list[str]:
-    return [*SCORES, f"appearance {REVISION}"] if weight else list(SCORES)
+    distance = f"{SCORES[-1]}, appearance {REVISION}" if weight else SCORES[-1]
+    return [*SCORES[:-1], distance]
 
 
 def read(path: Path, classes: int) -> Reference | None:
