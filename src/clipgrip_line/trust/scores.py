@@ -21,8 +21,8 @@ NEAREST = 3
 """Images of the reference whose mean distance counts."""
 SCORES = (*Looks._fields, "confidence", "distance")
 LOOKS = len(Looks._fields)
-LEAST_SPREAD = 1e-3
-"""Appearances that differ less than this from each other are all the same."""
+LEAST_SPREAD = 0.03
+"""Appearances that differ less are all the same: the noise of a camera makes half as much."""
 SHARE = "share"
 """The monitors after those of the scores: one for each class."""
 
