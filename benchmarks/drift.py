@@ -34,6 +34,7 @@ from clipgrip.backbone.embed import embed_images
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.surfaces import DEMO_DOMAIN, SURFACE_CLASSES, render_surface
 from clipgrip.prompts.classifier import cosine_logits, zero_shot
+from clipgrip_line.pictures.appearance import appearance_of
 from clipgrip_line.pictures.looks import Looks, looks_of
 from clipgrip_line.trust.drift import (
     Monitors,
@@ -45,7 +46,7 @@ from clipgrip_line.trust.drift import (
 )
 from clipgrip_line.trust.ranks import Codes, Counts, Ranks
 from clipgrip_line.trust.ringing import ALPHA, OF_IMAGES
-from clipgrip_line.trust.scores import LOOKS, SCORES, distances, scores_of
+from clipgrip_line.trust.scores import LOOKS, SCORES, Anchors, scores_of
 from clipgrip_line.trust.upheld import against
 
 LENGTH, QUIET, AFTER = 3000, 500, 1500
@@ -55,6 +56,8 @@ AT_ONCE = 100
 """Streams that are followed together."""
 EACH = 720
 """Pictures that are drawn of the generated surfaces."""
+Shown = tuple[NDArray[Any], NDArray[Any]]
+"""Embeddings (N, D), and appearances, of pictures."""
 Alter = Callable[[Image.Image], Image.Image]
 CHANGES: dict[str, Alter] = {
     "same": lambda picture: picture,
@@ -285,11 +288,12 @@ def banks_of(name: str) -> tuple[dict[str, Bank], int]:
         made = [alter(picture) for picture in pictures]
         items = [(f"{name} {change} {n}", lambda one=one: one) for n, one in enumerate(made)]
         embeds = embed_images(backbone, items).embeds
+        shown = embeds.numpy(), np.stack([appearance_of(one) for one in made])
         if change == "same":
-            usual = embeds.numpy()
+            usual = shown
         looks = [looks_of(one) for one in made]
         logits = cosine_logits(embeds, texts, scale)
-        far = _others(embeds.numpy(), usual, everything[::2])
+        far = _others(shown, usual, everything[::2])
         banks[change] = _bank(looks, logits, far, truth)
         for missing in range(len(names)) if change == "same" else ():
             rest = everything[truth != missing][::2]
@@ -305,11 +309,13 @@ def _bank(looks: Sequence[Looks], logits: Tensor, far: NDArray[Any], truth: Code
     return Bank(codes, answers.numpy().astype(np.int64), truth)
 
 
-def _others(embeds: NDArray[Any], usual: NDArray[Any], anchors: Codes) -> NDArray[Any]:
+def _others(shown: Shown, usual: Shown, anchors: Codes) -> NDArray[Any]:
     """Distances to the anchors, rows of ``usual``; an anchor's own is to the others, or it would stand apart."""
-    far = distances(embeds, usual[anchors])
+    known = Anchors.of(usual[0][anchors], usual[1][anchors])
+    far = known.distances(*shown)
     for place, row in enumerate(anchors.tolist()):
-        far[row] = distances(embeds[row : row + 1], np.delete(usual[anchors], place, 0))[0]
+        others = Anchors(np.delete(known.vectors, place, 0), known.weight)
+        far[row] = others.distances(*(part[row : row + 1] for part in shown))[0]
     return far
 
 

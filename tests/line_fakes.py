@@ -16,6 +16,7 @@ from waiting import LONG
 
 from clipgrip_line.answers import Answer
 from clipgrip_line.errors import LineError
+from clipgrip_line.pictures.appearance import appearance_of
 from clipgrip_line.pictures.images import decode
 from clipgrip_line.pictures.looks import Looks, looks_of
 from clipgrip_line.pictures.unusable import UndecodableImage
@@ -33,6 +34,7 @@ class FakePixels:
     image_id: str
     colour: tuple[float, float, float]
     looks: Looks = field(repr=False)
+    appearance: Any = field(repr=False)
 
 
 class Colours:
@@ -67,7 +69,8 @@ class FakeModel:
             ) from error
         mean = np.asarray(picture, float).mean((0, 1)) / 255
         colour = tuple(float(value) + 0.01 for value in mean)
-        return FakePixels(hashlib.sha256(data).hexdigest(), colour, looks_of(picture))  # type: ignore[arg-type]
+        glance = looks_of(picture), appearance_of(picture)
+        return FakePixels(hashlib.sha256(data).hexdigest(), colour, *glance)  # type: ignore[arg-type]
 
     def embed(self, images: Sequence[FakePixels]) -> Any:
         if self.gate is not None:

@@ -13,7 +13,9 @@ import numpy as np
 from clipgrip_line import parts
 from clipgrip_line.answers import Answer, Verdict
 from clipgrip_line.bundle import Bundle
+from clipgrip_line.colours import Numbers
 from clipgrip_line.errors import LineError
+from clipgrip_line.pictures.appearance import appearance_of
 from clipgrip_line.pictures.images import decode
 from clipgrip_line.pictures.looks import Looks, looks_of
 from clipgrip_line.pictures.unusable import UndecodableImage
@@ -41,6 +43,8 @@ class Pixels:
     """Of the upright picture."""
     looks: Looks = field(repr=False)
     """Light, sharpness and colours in a few numbers, for the watch."""
+    appearance: Numbers = field(repr=False)
+    """What the surface and the colours are like, for the watch."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Model:
             raise LineError(NO_IMAGE, detail=error.detail) from error
         arrays = tuple(tower.preprocess(picture) for tower in self.towers)
         content = hashlib.sha256(data).hexdigest()
-        return Pixels(content, arrays, *picture.size, looks_of(picture))
+        return Pixels(content, arrays, *picture.size, looks_of(picture), appearance_of(picture))
 
     def embed(self, images: Sequence[Pixels]) -> Embeds:
         """(N, D) in float32: what the model sees, with what eyes see beside it."""

@@ -19,6 +19,8 @@ from clipgrip_line.bundle import json_bytes, packed
 from clipgrip_line.errors import LineError
 from clipgrip_line.model import Model, Pixels
 from clipgrip_line.promises import Promise, Scope
+from clipgrip_line.trust.reference import Reference, read
+from clipgrip_line.trust.scores import SCORES
 
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
 
@@ -189,6 +191,27 @@ def test_the_reference_of_the_watch_travels_with_it(members: dict[str, bytes]) -
     assert arrays["codes"].shape == (n, len(said["scores"]))
     assert {len(arrays[name]) for name in ("labels", "held_out", "far")} == {n}
     assert len(arrays["anchors"]) == int((arrays["far"] == 0).sum())
+    assert said["weight"] > 0
+    assert said["scores"] != list(SCORES)  # which a line that knows no appearances leaves out
+
+
+def test_a_reference_of_a_bundle_made_before_appearances_is_read_as_it_was(
+    members: dict[str, bytes], tmp_path: Path
+) -> None:
+    said, path = json.loads(members["reference.json"]), tmp_path / "made.clipgrip"
+    classes = len(json.loads(members["model.json"])["classes"])
+
+    def reference(facts: dict[str, Any]) -> Reference | None:
+        path.write_bytes(packed({**members, "reference.json": json_bytes(facts)}))
+        return read(path, classes)
+
+    ours, before = reference(said), {"scores": list(SCORES), "images": said["images"]}
+    assert ours is not None
+    assert ours.anchors.weight == said["weight"]
+    former = reference(before)
+    assert former is not None
+    assert former.anchors.weight == 0
+    assert reference({**said, "scores": [*SCORES[:-1], "distance, appearance 99"]}) is None
 
 
 @pytest.mark.parametrize("revision", [1, 99])

@@ -21,13 +21,15 @@ import clipgrip.runs.watch.store as store_module
 from clipgrip.data.places import source_at
 from clipgrip.errors import DataError, RunError
 from clipgrip.runs.watch.daily import is_shown
-from clipgrip.runs.watch.packed import monitors_bytes, read_monitors
+from clipgrip.runs.watch.packed import anchors_bytes, monitors_bytes, read_anchors, read_monitors
 from clipgrip.runs.watch.schema import MIGRATIONS
 from clipgrip.runs.watch.status import status_of
 from clipgrip.runs.watch.store import NAME, WatchStore, is_watched, open_watch
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.watching import Watched, watch_files
+from clipgrip_line.pictures.appearance import WIDTH
 from clipgrip_line.trust.drift import waiting
+from clipgrip_line.trust.scores import Anchors
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -359,6 +361,32 @@ def test_a_first_look_that_was_cut_off_may_be_repeated_as_it_was(
     assert look(run, line, **begun).new == 5
     with pytest.raises(RunError, match="watched already"):
         look(run, line, **begun)
+
+
+def test_a_line_that_began_before_appearances_goes_on_measuring_as_it_did(
+    run: Path, line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(line, range(1000, 1030))
+    with monkeypatch.context() as former:
+        plain = staticmethod(lambda embeds, _: Anchors(np.asarray(embeds, np.float16).astype("f4")))
+        former.setattr(Anchors, "of", plain)
+        former.setattr(store_module, "anchors_bytes", lambda one: save({"anchors": one.vectors}))
+        look(run, line)
+        shutil.copytree(run, tmp_path / "kept")
+        bring(line, range(1030, 1040))
+        look(tmp_path / "kept", line)
+    look(run, line)
+    assert contents(run) == contents(tmp_path / "kept")
+
+
+def test_anchors_are_read_as_they_were_written() -> None:
+    draw = np.random.default_rng(0)
+    made = Anchors.of(draw.normal(size=(9, 4)), draw.normal(size=(9, WIDTH)))
+    read = read_anchors(anchors_bytes(made))
+    assert read.weight == made.weight
+    np.testing.assert_array_equal(read.vectors, made.vectors)
+    former = read_anchors(save({"anchors": made.vectors[:, :4].astype(np.float16)}))
+    assert former.weight == 0
 
 
 def test_monitors_of_version_0_2_go_on_with_the_wealth_that_they_had() -> None:

@@ -16,15 +16,16 @@ from clipgrip.data.reading import open_row
 from clipgrip.data.rows import Row
 from clipgrip.errors import DataError, RunError
 from clipgrip.runs.store import open_store
-from clipgrip.runs.watch.packed import Vectors
 from clipgrip.runs.watch.store import WatchedLine, open_watch
 from clipgrip.serving.batch import predict_files
 from clipgrip.serving.predictor import Predictor
 from clipgrip.types import ImageEmbeds, Probs
+from clipgrip_line.colours import Numbers
+from clipgrip_line.pictures.appearance import WIDTH, appearance_of
 from clipgrip_line.pictures.looks import Looks, looks_of
 from clipgrip_line.trust.ranks import Codes
 from clipgrip_line.trust.reference import monitors_of
-from clipgrip_line.trust.scores import distances, scores_of
+from clipgrip_line.trust.scores import Anchors, scores_of
 
 ANCHORS, COMPARED = 1000, 2000
 """Images that distances are measured to, and those whose own distances and looks are readable."""
@@ -60,8 +61,8 @@ class Sample:
     """(N,) whether the model never learned from it: of the others confidence says nothing."""
     far: np.ndarray = field(repr=False)
     """(N,) whether it is no anchor: of the others distance says nothing."""
-    anchors: Vectors = field(repr=False)
-    """(A, W) embeddings that distances are measured to."""
+    anchors: Anchors = field(repr=False)
+    """What distances are measured to."""
     contents: Sequence[str] = field(repr=False)
     """Content hashes that are not new."""
 
@@ -102,7 +103,7 @@ def sample_of(run: Path, predictor: Predictor, place: Path | None, on_progress: 
         if place is None
         else _of_folder(place, predictor, glances, on_progress)
     )
-    looks, readable = glances.looks(found.rows)
+    looks, appearances, readable = glances.of(found.rows)
     if len(readable) < FEWEST:
         raise RunError(
             "only {n_readable} images of {place} can be read, and what is normal needs {fewest}. "
@@ -114,14 +115,14 @@ def sample_of(run: Path, predictor: Predictor, place: Path | None, on_progress: 
     rows, held_out = [found.rows[i] for i in readable], np.array(found.held_out)[readable]
     half = np.arange(len(readable)) % 2 == 0
     embeds = found.embeds[readable].numpy()
-    anchors = embeds[half][:ANCHORS].astype(np.float16)
+    anchors = Anchors.of(embeds[half][:ANCHORS], appearances[half][:ANCHORS])
     confidence, labels = (values.numpy() for values in found.probs[readable].max(1))
-    codes = scores_of(looks, confidence, distances(embeds, anchors))
+    codes = scores_of(looks, confidence, anchors.distances(embeds, appearances))
     return Sample(rows, codes, labels, held_out, ~half, anchors, found.contents)
 
 
 def _line(
-    predictor: Predictor, alpha: float, facts: dict[str, object], anchors: Vectors
+    predictor: Predictor, alpha: float, facts: dict[str, object], anchors: Anchors
 ) -> WatchedLine:
     return WatchedLine(predictor.facts.run, alpha, now(), facts, anchors)
 
@@ -154,28 +155,36 @@ def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Prog
 
 @dataclass
 class Glances:
-    """Looks by content hash."""
+    """Looks and appearances by content hash."""
 
-    found: dict[str, Looks] = field(default_factory=dict)
+    found: dict[str, tuple[Looks, Numbers]] = field(default_factory=dict)
 
     def item_of(self, row: Row) -> Item:
         """What the embedding room needs of a row."""
 
         def opened() -> Image.Image:
             picture = open_row(row)
-            self.found[row.sha256] = looks_of(picture)
+            self.found[row.sha256] = _glance(picture)
             return picture
 
         return row.sha256, opened
 
-    def looks(self, rows: Sequence[Row]) -> tuple[list[Looks], list[int]]:
-        """Looks of the rows whose pictures can be read, and their places; one embedded before is opened now."""
-        looks, places = [], []
+    def of(self, rows: Sequence[Row]) -> tuple[list[Looks], Numbers, list[int]]:
+        """Looks and appearances (n, `WIDTH`) of the rows whose pictures can be read, and their places.
+
+        One that was embedded before is opened now.
+        """
+        found, places = [], []
         for place, row in enumerate(rows):
             try:
                 known = self.found.get(row.sha256)
-                looks.append(looks_of(open_row(row)) if known is None else known)
+                found.append(_glance(open_row(row)) if known is None else known)
             except DataError:  # moved or changed since: the embedding is known, the picture is not
                 continue
             places.append(place)
-        return looks, places
+        appearances = np.array([appearance for _, appearance in found], np.float32)
+        return [looks for looks, _ in found], appearances.reshape(-1, WIDTH), places
+
+
+def _glance(picture: Image.Image) -> tuple[Looks, Numbers]:
+    return looks_of(picture), appearance_of(picture)

@@ -28,8 +28,9 @@ from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.reference import Glances, Progress, begin
 from clipgrip_line.pictures.looks import Looks
 from clipgrip_line.trust.drift import Course, follow
+from clipgrip_line.trust.ranks import Values
 from clipgrip_line.trust.ringing import ALPHA, heard_more, rung
-from clipgrip_line.trust.scores import chances_of, distances, scores_of
+from clipgrip_line.trust.scores import chances_of, scores_of
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,12 @@ def _bet(
     line, state = store.begun(), store.state()
     unseen = store.fresh([row.sha256 for row in answers.rows])
     places = [i for i, row in enumerate(answers.rows) if row.sha256 in unseen]
-    looks, readable = glances.looks([answers.rows[i] for i in places])
+    looks, appearances, readable = glances.of([answers.rows[i] for i in places])
     places = [places[i] for i in readable]
     if not places:
         return 0, ()
-    images = _images(line, state, answers, looks, places)
+    far = line.anchors.distances(answers.embeds[places].numpy(), appearances)
+    images = _images(state, answers, looks, far, places)
     codes = np.stack([one.codes for one in images])
     labels = np.array([one.label for one in images], dtype=np.int64)
     chances = chances_of([one.sha256 for one in images])
@@ -115,11 +117,11 @@ def _bet(
 
 
 def _images(
-    line: WatchedLine, state: State, answers: FileAnswers, looks: Sequence[Looks], places: list[int]
+    state: State, answers: FileAnswers, looks: Sequence[Looks], far: Values, places: list[int]
 ) -> list[SeenImage]:
     """The new images in the order of their hashes, which is that of the rows."""
     confidence, labels = (values.numpy() for values in answers.probs[places].max(1))
-    codes = scores_of(looks, confidence, distances(answers.embeds[places].numpy(), line.anchors))
+    codes = scores_of(looks, confidence, far)
     seen_at, rows = now(), [answers.rows[i] for i in places]
     return [
         SeenImage(

@@ -60,6 +60,7 @@ class Seen:
 
     answer: Answer
     looks: Looks
+    appearance: Floats = field(repr=False)
     embed: Floats = field(repr=False)
     label: int
     sure: float
@@ -73,7 +74,14 @@ def see(model: Answering, pixels: Sequence[Any]) -> list[Seen]:
     answers = model.answers_of([one.image_id for one in pixels], probs)
     labels = probs.argmax(1).tolist()
     return [
-        Seen(answer=answer, looks=one.looks, embed=embed, label=label, sure=float(row[label]))
+        Seen(
+            answer=answer,
+            looks=one.looks,
+            appearance=one.appearance,
+            embed=embed,
+            label=label,
+            sure=float(row[label]),
+        )
         for one, answer, embed, label, row in zip(
             pixels, answers, embeds, labels, probs, strict=True
         )

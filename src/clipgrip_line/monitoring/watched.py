@@ -11,15 +11,15 @@ from typing import Any, cast
 import numpy as np
 
 from clipgrip_line.clock import now, written
-from clipgrip_line.monitoring.seeing import Answering, Floats
+from clipgrip_line.monitoring.seeing import Answering
 from clipgrip_line.monitoring.store import Store
 from clipgrip_line.trust.drift import Monitors
-from clipgrip_line.trust.line import Alarm, SeenImage, State, Vectors, WatchedLine
+from clipgrip_line.trust.line import Alarm, SeenImage, State, WatchedLine
 from clipgrip_line.trust.packed import monitors_bytes, read_monitors
 from clipgrip_line.trust.ranks import no_counts
 from clipgrip_line.trust.reference import Reference
 from clipgrip_line.trust.responding import Verdict, after
-from clipgrip_line.trust.scores import SCORES
+from clipgrip_line.trust.scores import SCORES, Anchors
 from clipgrip_line.trust.watch_words import changed
 from clipgrip_line.words import Words
 
@@ -58,9 +58,7 @@ class Watched:
     store: Store
     model: Answering
     begun_at: str
-    anchors: Vectors = field(repr=False)
-    near: Floats = field(repr=False)
-    """The same in float32, so that every image is not paid for with a conversion."""
+    anchors: Anchors = field(repr=False)
     reference: int
     state: WatchState
     unsaved: list[tuple[int, int]] = field(default_factory=list)
@@ -186,8 +184,8 @@ def _keep_pictures(db: sqlite3.Connection, alarm: int, pictures: Mapping[str, by
 def following(store: Store, model: Answering, reference: Reference | None) -> Watched:
     """The watch of a version, where it was left, or from its reference."""
     db, classes = store.reader, len(model.classes)
-    anchors = reference.anchors if reference else np.zeros((0, 1), np.float16)
-    images, near = reference.images if reference else 0, anchors.astype(np.float32)
+    anchors = reference.anchors if reference else Anchors(np.zeros((0, 1), np.float32))
+    images = reference.images if reference else 0
     row = db.execute(
         "SELECT begun_at, period, before, through, data FROM monitor WHERE version = ?",
         (model.version,),
@@ -195,11 +193,11 @@ def following(store: Store, model: Answering, reference: Reference | None) -> Wa
     if row is not None:
         begun_at, period, before, through, data = row
         state = WatchState(State(period, before, read_monitors(data)), through)
-        return Watched(store, model, begun_at, anchors, near, images, state)
+        return Watched(store, model, begun_at, anchors, images, state)
     monitors = reference.monitors if reference else _from_nothing(classes)
     (through,) = db.execute(f"SELECT coalesce(max(number), 0) FROM {store.answered}").fetchone()
     state = WatchState(State(next_period(db, 0), 0, monitors), through)
-    watched = Watched(store, model, written(now()), anchors, near, images, state)
+    watched = Watched(store, model, written(now()), anchors, images, state)
     packed = watched.packed()
     store.do(lambda db: watched.save(db, packed, (), watched.begun_at))
     return watched

@@ -27,7 +27,7 @@ from clipgrip_line.trust.drift import follow, ringing
 from clipgrip_line.trust.line import Alarm, State
 from clipgrip_line.trust.reference import Reference
 from clipgrip_line.trust.ringing import PERHAPS, heard_more, image_budgets, loudest, rung
-from clipgrip_line.trust.scores import chances_of, distances, scores_of
+from clipgrip_line.trust.scores import chances_of, scores_of
 from clipgrip_line.trust.watch_words import Light
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,11 @@ class Watching:
             return [None] * len(seen)
         looks = [one.looks for one in seen]
         sure = np.array([one.sure for one in seen])
-        far = distances(np.stack([one.embed for one in seen]), watched.near)
+        embeds, appearances = (
+            np.stack(rows)
+            for rows in zip(*((one.embed, one.appearance) for one in seen), strict=True)
+        )
+        far = watched.anchors.distances(embeds, appearances)
         return [row.tobytes() for row in scores_of(looks, sure, far).astype("<u2")]
 
     def save(self) -> None:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.ranks import Codes
-
-Vectors = NDArray[np.float16]
+from clipgrip_line.trust.scores import Anchors
 
 
 @dataclass(frozen=True)
@@ -22,8 +18,8 @@ class WatchedLine:
     alpha: float
     begun_at: str
     facts: dict[str, Any]
-    anchors: Vectors = field(repr=False)
-    """(A, D) embeddings that new images are compared with."""
+    anchors: Anchors = field(repr=False)
+    """What new images are compared with."""
 
 
 @dataclass(frozen=True)

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip_line.bundle import Bundle
 from clipgrip_line.errors import LineError
+from clipgrip_line.pictures.appearance import REVISION
 from clipgrip_line.trust.drift import Monitors
-from clipgrip_line.trust.line import Vectors
 from clipgrip_line.trust.ranks import Codes, counted, no_counts
-from clipgrip_line.trust.scores import LOOKS, SCORES
+from clipgrip_line.trust.scores import LOOKS, SCORES, Anchors
 
 FACTS = "reference.json"
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Monitors before the first bet, and the anchors (A, D)."""
+    """Monitors before the first bet, and the anchors."""
 
     monitors: Monitors
-    anchors: Vectors = field(repr=False)
+    anchors: Anchors = field(repr=False)
     images: int
     """Images that it was made of."""
 
@@ -44,6 +45,16 @@ def monitors_of(
     return Monitors.of(seen, shares)
 
 
+def facts_of(anchors: Anchors, images: int) -> dict[str, Any]:
+    """What a bundle says of its reference; its scores are others for what knows no appearances, or other ones."""
+    return {"scores": _scores(anchors.weight), "images": images, "weight": anchors.weight}
+
+
+def _scores(weight: float) -> list[str]:
+    distance = f"{SCORES[-1]}, appearance {REVISION}" if weight else SCORES[-1]
+    return [*SCORES[:-1], distance]
+
+
 def read(path: Path, classes: int) -> Reference | None:
     """The reference of a bundle; None where it brings none, or one of other scores than are watched here.
 
@@ -53,7 +64,8 @@ def read(path: Path, classes: int) -> Reference | None:
     if FACTS not in bundle.members:
         return None
     facts = bundle.json(FACTS)
-    if facts.get("scores") != list(SCORES):
+    weight = float(facts.get("weight", 0))
+    if facts.get("scores") != _scores(weight):
         return None
     codes, labels, held_out, far, anchors = (
         bundle.array(f"reference/{name}.npy")
@@ -65,4 +77,4 @@ def read(path: Path, classes: int) -> Reference | None:
         )
     except (IndexError, ValueError) as error:
         raise LineError("{path}: its reference for the watch is damaged.", path=path) from error
-    return Reference(monitors, anchors, len(codes))
+    return Reference(monitors, Anchors(anchors.astype(np.float32), weight), len(codes))

@@ -23,6 +23,7 @@ from clipgrip_line.folder.assembly import Wishes, watching
 from clipgrip_line.folder.notes import Notes
 from clipgrip_line.folder.settings import Settings
 from clipgrip_line.folder.watch import Watch
+from clipgrip_line.pictures.appearance import appearance_of
 from clipgrip_line.pictures.looks import Looks, looks_of
 from clipgrip_line.promises import Promise
 from clipgrip_line.sentences import mark
@@ -39,6 +40,7 @@ class FakePixels:
     image_id: str
     mean: float
     looks: Looks
+    appearance: Any
 
 
 class Brightness:
@@ -68,13 +70,14 @@ class FakeModel:
     def pixels(self, data: bytes) -> FakePixels:
         try:
             with Image.open(io.BytesIO(data)) as picture:
-                looks = looks_of(picture.convert("RGB"))
+                upright = picture.convert("RGB")
+                glance = looks_of(upright), appearance_of(upright)
                 mean = float(np.asarray(picture.convert("L")).mean())
         except Exception as error:
             raise LineError(
                 mark("not an image that can be read: {detail}"), detail="cut"
             ) from error
-        return FakePixels(hashlib.sha256(data).hexdigest(), mean, looks)
+        return FakePixels(hashlib.sha256(data).hexdigest(), mean, *glance)
 
     def embed(self, images: Sequence[FakePixels]) -> Any:
         bad = {image.image_id for image in images} & self.fails_at

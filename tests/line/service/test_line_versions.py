@@ -22,6 +22,7 @@ from clipgrip_line.service.versions import opened
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.ranks import no_counts
 from clipgrip_line.trust.reference import Reference
+from clipgrip_line.trust.scores import Anchors
 
 A, B = "a" * 12, "b" * 12
 
@@ -234,7 +235,8 @@ def test_images_of_another_version_than_is_watched_are_answered_and_not_bet_on(
     start: Any,
 ) -> None:
     service, client = start(FakeModel(version=A))
-    reference = Reference(Monitors.of(no_counts(9), np.zeros(3, int)), np.ones((4, 7), "f2"), 4)
+    anchors = Anchors(np.ones((4, 7), "f4"))
+    reference = Reference(Monitors.of(no_counts(9), np.zeros(3, int)), anchors, 4)
     service.watching.follow(FakeModel(version=B), reference)
     assert client.post("/v1/predict", content=GOOD).status_code == 200
     assert service.ledger.reader.execute("SELECT codes FROM answer").fetchall() == [(None,)]

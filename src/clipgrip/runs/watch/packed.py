@@ -9,8 +9,8 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from clipgrip_line.trust.drift import Monitors
-from clipgrip_line.trust.line import Vectors as Vectors
 from clipgrip_line.trust.packed import monitors_from
+from clipgrip_line.trust.scores import Anchors
 
 
 def monitors_bytes(monitors: Monitors) -> bytes:
@@ -24,11 +24,12 @@ def read_monitors(data: bytes) -> Monitors:
     return monitors_from(load(zlib.decompress(data)))
 
 
-def vectors_bytes(vectors: Vectors) -> bytes:
-    """Unit vectors (A, D), half as large as they are computed."""
-    return save({"anchors": vectors.astype(np.float16)})
+def anchors_bytes(anchors: Anchors) -> bytes:
+    """The vectors half as large as they are computed."""
+    return save({"anchors": anchors.vectors.astype(np.float16), "weight": np.array(anchors.weight)})
 
 
-def read_vectors(data: bytes) -> Vectors:
-    """(A, D) as they were written."""
-    return np.asarray(load(data)["anchors"])
+def read_anchors(data: bytes) -> Anchors:
+    """As they were written; those of a line that began before 0075 have no weight."""
+    found = load(data)
+    return Anchors(found["anchors"].astype(np.float32), float(found.get("weight", 0.0)))

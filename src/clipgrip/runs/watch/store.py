@@ -15,7 +15,7 @@ from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import check_run, parsed
-from clipgrip.runs.watch.packed import monitors_bytes, read_monitors, read_vectors, vectors_bytes
+from clipgrip.runs.watch.packed import anchors_bytes, monitors_bytes, read_anchors, read_monitors
 from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
 from clipgrip.sentences import quoted
 from clipgrip_line.trust.drift import Monitors
@@ -45,7 +45,7 @@ class WatchStore:
         if row is None:
             return None
         run, alpha, begun_at, facts, anchors = row
-        return WatchedLine(run, alpha, begun_at, parsed(facts), read_vectors(anchors))
+        return WatchedLine(run, alpha, begun_at, parsed(facts), read_anchors(anchors))
 
     def begun(self) -> WatchedLine:
         """The line; RunError before it began."""
@@ -71,7 +71,7 @@ class WatchStore:
         with self.db:
             self.db.execute(
                 "INSERT INTO line VALUES (1, ?, ?, ?, ?, ?)",
-                (line.run, line.alpha, line.begun_at, facts, vectors_bytes(line.anchors)),
+                (line.run, line.alpha, line.begun_at, facts, anchors_bytes(line.anchors)),
             )
             self.seals.renew("line")
             self._remember(contents)

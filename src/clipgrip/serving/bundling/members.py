@@ -30,7 +30,7 @@ from clipgrip_line import parts, scoring
 from clipgrip_line.bundle import array_bytes, json_bytes
 from clipgrip_line.promises import Promise
 from clipgrip_line.scoring import Column, Scoring
-from clipgrip_line.trust.scores import SCORES
+from clipgrip_line.trust.reference import facts_of
 from clipgrip_line.words import LANGUAGES
 
 Progress = Callable[[str, int, int], None]
@@ -178,8 +178,8 @@ def _reference(
     except (RunError, DataError):  # the images are elsewhere by now
         return {}
     return {
-        "reference.json": json_bytes({"scores": list(SCORES), "images": len(sample.rows)}),
-        "reference/anchors.npy": array_bytes(sample.anchors),
+        "reference.json": json_bytes(facts_of(sample.anchors, len(sample.rows))),
+        "reference/anchors.npy": array_bytes(sample.anchors.vectors.astype(np.float16)),
         "reference/codes.npy": array_bytes(sample.codes.astype(np.uint16)),
         "reference/labels.npy": array_bytes(sample.labels.astype(np.int64)),
         "reference/held_out.npy": array_bytes(sample.held_out.astype(np.uint8)),
