@@ -8,6 +8,8 @@ teacher best: an eye that sees nothing says nothing. What the eye says then teac
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -27,20 +29,59 @@ TEMPERATURES = torch.logspace(-1, 3, 41)
 """Of a teacher's pupil: at the highest it says nothing."""
 
 
+class Eyes(NamedTuple):
+    """What eyes learned from a teacher, of images that they did not learn from."""
+
+    logits: Logits
+    told: float
+    """Nats an image that they foretell of the teacher's answers."""
+    part: float
+    """The same, of all that the teacher tells."""
+
+
 def cotrained(given: RefineInput) -> Refined:
     """The text at equal shares, what eyes learned from it, and what the text's bank learned from them.
 
-    Of a pool with columns of eyes in which nobody labeled an image.
+    Of a pool with columns of eyes in which nobody labeled an image. Classes are not equal where eyes foretell the text
+    as it is better than at equal shares, and nearly as well at the shares that came out: then all of it again at those.
     """
+    images, settings, own = given.images, given.settings, given.unlabeled_probs
+    text = sinkhorn(own, uniform(int(given.candidates.sum())), settings)
+    equal, unbalanced = _taught(images, text), _taught(images, own)
+    answers = _three_views(images, text, equal)
+    if unbalanced.told > equal.told and unbalanced.part > equal.part:
+        answers = _at_found_shares(given, answers, (equal.told + unbalanced.told) / 2)
+    return Refined(given.with_unlabeled(answers), "co-training")
+
+
+def _at_found_shares(given: RefineInput, answers: SomeProbs, told: float) -> SomeProbs:
+    """Co-training at the shares of the answers (n, K), again and again while eyes foretell more than was ``told``."""
     images, settings = given.images, given.settings
-    text = sinkhorn(given.unlabeled_probs, uniform(int(given.candidates.sum())), settings)
-    by_eyes = learned(images, images.seen_by_eyes, text)
-    taught = (by_eyes + mean_answer(text).clamp_min(TINY).log()).softmax(1)
+    for _ in range(settings.numerics.cotraining_rounds):
+        text = sinkhorn(given.unlabeled_probs, mean_answer(answers), settings)
+        eyes = _taught(images, text)
+        if eyes.told <= told:
+            break
+        answers, told = _three_views(images, text, eyes), eyes.told
+    return answers
+
+
+def _taught(images: PoolImages, teacher: SomeProbs) -> Eyes:
+    logits, settings = learned(images, images.seen_by_eyes, teacher), images.settings
+    told = foretold(logits, teacher, settings)
+    some = even_sample(teacher, settings.numerics.decision_sample).float()
+    itself = (some.clamp_min(TINY) / some.mean(0).clamp_min(TINY)).log()
+    return Eyes(logits, told, told / max(TINY, foretold(itself, some, settings)))
+
+
+def _three_views(images: PoolImages, text: SomeProbs, eyes: Eyes) -> SomeProbs:
+    """The text, the eyes, and what the text's bank learns from both; in the place of ``text``."""
+    taught = (eyes.logits + mean_answer(text).clamp_min(TINY).log()).softmax(1)
     by_text = learned(images, images.seen_by_text, taught)
     for rows in chunk_slices(len(text)):
-        views = text[rows].float().clamp_min(TINY).log() + by_eyes[rows] + by_text[rows]
+        views = text[rows].float().clamp_min(TINY).log() + eyes.logits[rows] + by_text[rows]
         text[rows] = views.softmax(1)
-    return Refined(given.with_unlabeled(text), "co-training")
+    return text
 
 
 def learned(images: PoolImages, side: Side, teacher: SomeProbs) -> Logits:
@@ -93,12 +134,19 @@ def _count(moments: Moments, mass: Tensor, images: Tensor) -> None:
 
 
 def _fitting_temperature(logits: Logits, teacher: SomeProbs, settings: Refinement) -> float:
-    """The temperature of ``TEMPERATURES`` at which the classes' shares and these say best what the teacher says."""
+    """The temperature of ``TEMPERATURES`` at which these foretell the teacher best."""
     sample = settings.numerics.decision_sample
-    some, wanted = even_sample(logits, sample), even_sample(teacher, sample).float()
+    some, wanted = even_sample(logits, sample), even_sample(teacher, sample)
+    told = [foretold(some / temperature, wanted, settings) for temperature in TEMPERATURES]
+    return float(TEMPERATURES[max(range(len(told)), key=told.__getitem__)])
+
+
+def foretold(pupil: Logits, teacher: SomeProbs, settings: Refinement) -> float:
+    """Nats an image that log-likelihoods (n, K) tell of a teacher's answers beyond the classes' shares.
+
+    A bound of the mutual information of the two (Barber, Agakov, NeurIPS 2003), if the pupil has not seen the images.
+    """
+    sample = settings.numerics.decision_sample
+    some, wanted = even_sample(pupil, sample), even_sample(teacher, sample).float()
     shares = wanted.mean(0).clamp_min(TINY).log()
-    losses = [
-        -(wanted * (some / temperature + shares).log_softmax(1)).sum(1).mean()
-        for temperature in TEMPERATURES
-    ]
-    return float(TEMPERATURES[int(torch.stack(losses).argmin())])
+    return float((wanted * ((some + shares).log_softmax(1) - shares)).sum(1).mean())
