@@ -15,7 +15,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
-from clipgrip.pseudolabel.refine.balance import sinkhorn, uniform
+from clipgrip.pseudolabel.refine.balance import Prior, sinkhorn, uniform
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
 from clipgrip.pseudolabel.refine.clusters import mean_answer
 from clipgrip.pseudolabel.refine.discriminant import Moments, discriminants
@@ -40,30 +40,38 @@ class Eyes(NamedTuple):
 
 
 def cotrained(given: RefineInput) -> Refined:
-    """The text at equal shares, what eyes learned from it, and what the text's bank learned from them.
+    """The text at fitting shares, what eyes learned from it, and what the text's bank learned from them.
 
-    Of a pool with columns of eyes in which nobody labeled an image. Classes are not equal where eyes foretell the text
-    as it is better than at equal shares, and nearly as well at the shares that came out: then all of it again at those.
+    Of a pool with columns of eyes in which nobody labeled an image.
     """
     images, settings, own = given.images, given.settings, given.unlabeled_probs
-    text = sinkhorn(own, uniform(int(given.candidates.sum())), settings)
-    equal, unbalanced = _taught(images, text), _taught(images, own)
-    answers = _three_views(images, text, equal)
-    if unbalanced.told > equal.told and unbalanced.part > equal.part:
-        answers = _at_found_shares(given, answers, (equal.told + unbalanced.told) / 2)
+    sample = settings.numerics.decision_sample
+    some = PoolImages(even_sample(images.embeds, sample), settings, images.eye_columns)
+    text = sinkhorn(own, fitting_shares(some, even_sample(own, sample)), settings)
+    answers = _three_views(images, text, _taught(images, text))
     return Refined(given.with_unlabeled(answers), "co-training")
 
 
-def _at_found_shares(given: RefineInput, answers: SomeProbs, told: float) -> SomeProbs:
-    """Co-training at the shares of the answers (n, K), again and again while eyes foretell more than was ``told``."""
-    images, settings = given.images, given.settings
+def fitting_shares(images: PoolImages, own: SomeProbs) -> Prior:
+    """(K,) equal shares, unless eyes foretell the text as it is, ``own`` (n, K), better; then those that it finds.
+
+    Better is more in nats and more of what it says. Co-training at equal shares must come half the way there by the
+    shares of its answers, else only the text sees classes as unequal. Then it goes on while eyes foretell still more.
+    """
+    settings, shares = images.settings, uniform(own.shape[1])
+    text = sinkhorn(own, shares, settings)
+    eyes, unbalanced = _taught(images, text), _taught(images, own)
+    if unbalanced.told <= eyes.told or unbalanced.part <= eyes.part:
+        return shares
+    told = (eyes.told + unbalanced.told) / 2
     for _ in range(settings.numerics.cotraining_rounds):
-        text = sinkhorn(given.unlabeled_probs, mean_answer(answers), settings)
+        found = mean_answer(_three_views(images, text, eyes))
+        text = sinkhorn(own, found, settings)
         eyes = _taught(images, text)
         if eyes.told <= told:
             break
-        answers, told = _three_views(images, text, eyes), eyes.told
-    return answers
+        shares, told = found, eyes.told
+    return shares
 
 
 def _taught(images: PoolImages, teacher: SomeProbs) -> Eyes:
@@ -134,11 +142,20 @@ def _count(moments: Moments, mass: Tensor, images: Tensor) -> None:
 
 
 def _fitting_temperature(logits: Logits, teacher: SomeProbs, settings: Refinement) -> float:
-    """The temperature of ``TEMPERATURES`` at which these foretell the teacher best."""
+    """The temperature of ``TEMPERATURES`` at which these foretell the teacher best.
+
+    What they foretell is concave in its inverse, so that each step halves where the best lies.
+    """
     sample = settings.numerics.decision_sample
     some, wanted = even_sample(logits, sample), even_sample(teacher, sample)
-    told = [foretold(some / temperature, wanted, settings) for temperature in TEMPERATURES]
-    return float(TEMPERATURES[max(range(len(told)), key=told.__getitem__)])
+    low, high = 0, len(TEMPERATURES) - 1
+    while low < high:
+        middle = (low + high) // 2
+        here, next_ = (
+            foretold(some / TEMPERATURES[step], wanted, settings) for step in (middle, middle + 1)
+        )
+        low, high = (middle + 1, high) if here < next_ else (low, middle)
+    return float(TEMPERATURES[low])
 
 
 def foretold(pupil: Logits, teacher: SomeProbs, settings: Refinement) -> float:
