@@ -33,7 +33,7 @@ class Eyes(NamedTuple):
     """What eyes learned from a teacher, of images that they did not learn from."""
 
     logits: Logits
-    told: float
+    nats: float
     """Nats an image that they foretell of the teacher's answers."""
     part: float
     """The same, of all that the teacher tells."""
@@ -61,25 +61,25 @@ def fitting_shares(images: PoolImages, own: SomeProbs) -> Prior:
     settings, shares = images.settings, uniform(own.shape[1])
     text = sinkhorn(own, shares, settings)
     eyes, unbalanced = _taught(images, text), _taught(images, own)
-    if unbalanced.told <= eyes.told or unbalanced.part <= eyes.part:
+    if unbalanced.nats <= eyes.nats or unbalanced.part <= eyes.part:
         return shares
-    told = (eyes.told + unbalanced.told) / 2
+    least = (eyes.nats + unbalanced.nats) / 2
     for _ in range(settings.numerics.cotraining_rounds):
         found = mean_answer(_three_views(images, text, eyes))
         text = sinkhorn(own, found, settings)
         eyes = _taught(images, text)
-        if eyes.told <= told:
+        if eyes.nats <= least:
             break
-        shares, told = found, eyes.told
+        shares, least = found, eyes.nats
     return shares
 
 
 def _taught(images: PoolImages, teacher: SomeProbs) -> Eyes:
     logits, settings = learned(images, images.seen_by_eyes, teacher), images.settings
-    told = foretold(logits, teacher, settings)
+    nats = foretold(logits, teacher, settings)
     some = even_sample(teacher, settings.numerics.decision_sample).float()
     itself = (some.clamp_min(TINY) / some.mean(0).clamp_min(TINY)).log()
-    return Eyes(logits, told, told / max(TINY, foretold(itself, some, settings)))
+    return Eyes(logits, nats, nats / max(TINY, foretold(itself, some, settings)))
 
 
 def _three_views(images: PoolImages, text: SomeProbs, eyes: Eyes) -> SomeProbs:
