@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,7 +14,8 @@ from torch import Tensor
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel import refined
 from clipgrip.pseudolabel.refine.answers import RefineInput
-from clipgrip.pseudolabel.refine.cotraining import cotrained, learned
+from clipgrip.pseudolabel.refine.cotraining import cotrained, foretold, learned
+from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.pseudolabel.refine.space import PoolImages
 
 CLASSES, EACH, SCALE = 10, 60, 40.0
@@ -42,6 +44,23 @@ def confusing(seed: int) -> Pool:
     return Pool(clip, eye, texts, truth)
 
 
+def uneven(seed: int) -> Pool:
+    """Class 0 has four times as many images, half of which look like any other class to the text's model: its answers
+    hardly resist equal shares; the eye sees all classes apart, beside much else."""
+    draw = torch.Generator().manual_seed(seed)
+    truth = torch.arange(CLASSES).repeat_interleave(torch.tensor([4 * EACH] + [EACH] * 9))
+    seen = F.one_hot(truth, CLASSES).float()
+    other = F.one_hot(torch.randint(1, CLASSES, truth.shape, generator=draw), CLASSES).float()
+    mistaken = (truth == 0) & (torch.rand(len(truth), generator=draw) < 0.5)
+    clip = torch.where(mistaken[:, None], 0.45 * seen + 0.55 * other, seen)
+    clip = torch.cat([clip, torch.ones(len(truth), 1)], 1)
+    clip = F.normalize(clip + 0.25 * torch.randn(clip.shape, generator=draw), dim=1)
+    patterns = 3 * F.one_hot(torch.randint(4, truth.shape, generator=draw), 4)
+    eye = torch.cat([seen, patterns.float()], 1)
+    eye = eye + 0.25 * torch.randn(eye.shape, generator=draw)
+    return Pool(clip, eye, F.normalize(torch.eye(CLASSES, CLASSES + 1), dim=1), truth)
+
+
 def accuracy(probs: Tensor, truth: Tensor) -> float:
     return float((probs.argmax(1) == truth).double().mean())
 
@@ -61,6 +80,25 @@ def test_an_eye_tells_apart_what_the_text_confuses(seed: int) -> None:
     before = refined(banks, one.texts, logit_scale=SCALE, method="joined")
     assert found.method == "co-training"
     assert accuracy(found.probs, one.truth) > accuracy(before.probs, one.truth) + 0.03
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_class_that_has_more_images_keeps_them_though_the_text_hardly_resists(seed: int) -> None:
+    one = uneven(seed)
+    banks = [one.clip, one.eye]
+    found = refined(banks, one.texts, logit_scale=SCALE)
+    before = refined(banks, one.texts, logit_scale=SCALE, method="zero-shot")
+    assert found.method == "co-training"  # equal shares alone were worse than zero-shot
+    assert accuracy(found.probs, one.truth) > accuracy(before.probs, one.truth) + 0.05
+    share = float((found.probs.argmax(1) == 0).double().mean())
+    assert share == pytest.approx(4 / 13, abs=0.03)
+
+
+def test_what_is_foretold_is_all_that_is_said_or_nothing() -> None:
+    teacher = F.one_hot(torch.arange(100) % 4, 4).float()
+    itself, flat = 50 * teacher, torch.zeros(100, 4)
+    assert foretold(itself, teacher, DEFAULT) == pytest.approx(math.log(4), abs=1e-4)
+    assert foretold(flat, teacher, DEFAULT) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_an_eye_that_sees_nothing_says_nothing() -> None:

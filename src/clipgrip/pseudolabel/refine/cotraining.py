@@ -8,12 +8,14 @@ teacher best: an eye that sees nothing says nothing. What the eye says then teac
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
-from clipgrip.pseudolabel.refine.balance import sinkhorn, uniform
+from clipgrip.pseudolabel.refine.balance import Prior, sinkhorn, uniform
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample
 from clipgrip.pseudolabel.refine.clusters import mean_answer
 from clipgrip.pseudolabel.refine.discriminant import Moments, discriminants
@@ -27,20 +29,67 @@ TEMPERATURES = torch.logspace(-1, 3, 41)
 """Of a teacher's pupil: at the highest it says nothing."""
 
 
+class Eyes(NamedTuple):
+    """What eyes learned from a teacher, of images that they did not learn from."""
+
+    logits: Logits
+    nats: float
+    """Nats an image that they foretell of the teacher's answers."""
+    part: float
+    """The same, of all that the teacher tells."""
+
+
 def cotrained(given: RefineInput) -> Refined:
-    """The text at equal shares, what eyes learned from it, and what the text's bank learned from them.
+    """The text at fitting shares, what eyes learned from it, and what the text's bank learned from them.
 
     Of a pool with columns of eyes in which nobody labeled an image.
     """
-    images, settings = given.images, given.settings
-    text = sinkhorn(given.unlabeled_probs, uniform(int(given.candidates.sum())), settings)
-    by_eyes = learned(images, images.seen_by_eyes, text)
-    taught = (by_eyes + mean_answer(text).clamp_min(TINY).log()).softmax(1)
+    images, settings, own = given.images, given.settings, given.unlabeled_probs
+    sample = settings.numerics.decision_sample
+    some = PoolImages(even_sample(images.embeds, sample), settings, images.eye_columns)
+    text = sinkhorn(own, fitting_shares(some, even_sample(own, sample)), settings)
+    answers = _three_views(images, text, _taught(images, text))
+    return Refined(given.with_unlabeled(answers), "co-training")
+
+
+def fitting_shares(images: PoolImages, own: SomeProbs) -> Prior:
+    """(K,) equal shares, unless eyes foretell the text as it is, ``own`` (n, K), better; then those that it finds.
+
+    Better is more in nats and more of what it says. Co-training at equal shares must come half the way there by the
+    shares of its answers, else only the text sees classes as unequal. Then it goes on while eyes foretell still more.
+    """
+    settings, shares = images.settings, uniform(own.shape[1])
+    text = sinkhorn(own, shares, settings)
+    eyes, unbalanced = _taught(images, text), _taught(images, own)
+    if unbalanced.nats <= eyes.nats or unbalanced.part <= eyes.part:
+        return shares
+    least = (eyes.nats + unbalanced.nats) / 2
+    for _ in range(settings.numerics.cotraining_rounds):
+        found = mean_answer(_three_views(images, text, eyes))
+        text = sinkhorn(own, found, settings)
+        eyes = _taught(images, text)
+        if eyes.nats <= least:
+            break
+        shares, least = found, eyes.nats
+    return shares
+
+
+def _taught(images: PoolImages, teacher: SomeProbs) -> Eyes:
+    logits, settings = learned(images, images.seen_by_eyes, teacher), images.settings
+    nats = foretold(logits, teacher, settings)
+    some = even_sample(teacher, settings.numerics.decision_sample).float()
+    itself = (some.clamp_min(TINY) / some.mean(0).clamp_min(TINY)).log()
+    return Eyes(logits, nats, nats / max(TINY, foretold(itself, some, settings)))
+
+
+def _three_views(images: PoolImages, text: SomeProbs, eyes: Eyes) -> SomeProbs:
+    """The text, the eyes, and what the text's bank learns from both; in the place of ``text``."""
+    taught = (eyes.logits + mean_answer(text).clamp_min(TINY).log()).softmax(1)
     by_text = learned(images, images.seen_by_text, taught)
     for rows in chunk_slices(len(text)):
-        views = text[rows].float().clamp_min(TINY).log() + by_eyes[rows] + by_text[rows]
+        views = text[rows].float().clamp_min(TINY).log() + eyes.logits[rows] + by_text[rows]
         text[rows] = views.softmax(1)
-    return Refined(given.with_unlabeled(text), "co-training")
+    return text
 
 
 def learned(images: PoolImages, side: Side, teacher: SomeProbs) -> Logits:
@@ -93,12 +142,28 @@ def _count(moments: Moments, mass: Tensor, images: Tensor) -> None:
 
 
 def _fitting_temperature(logits: Logits, teacher: SomeProbs, settings: Refinement) -> float:
-    """The temperature of ``TEMPERATURES`` at which the classes' shares and these say best what the teacher says."""
+    """The temperature of ``TEMPERATURES`` at which these foretell the teacher best.
+
+    What they foretell is concave in its inverse, so that each step halves where the best lies.
+    """
     sample = settings.numerics.decision_sample
-    some, wanted = even_sample(logits, sample), even_sample(teacher, sample).float()
+    some, wanted = even_sample(logits, sample), even_sample(teacher, sample)
+    low, high = 0, len(TEMPERATURES) - 1
+    while low < high:
+        middle = (low + high) // 2
+        here, next_ = (
+            foretold(some / TEMPERATURES[step], wanted, settings) for step in (middle, middle + 1)
+        )
+        low, high = (middle + 1, high) if here < next_ else (low, middle)
+    return float(TEMPERATURES[low])
+
+
+def foretold(pupil: Logits, teacher: SomeProbs, settings: Refinement) -> float:
+    """Nats an image that log-likelihoods (n, K) tell of a teacher's answers beyond the classes' shares.
+
+    A bound of the mutual information of the two (Barber, Agakov, NeurIPS 2003), if the pupil has not seen the images.
+    """
+    sample = settings.numerics.decision_sample
+    some, wanted = even_sample(pupil, sample), even_sample(teacher, sample).float()
     shares = wanted.mean(0).clamp_min(TINY).log()
-    losses = [
-        -(wanted * (some / temperature + shares).log_softmax(1)).sum(1).mean()
-        for temperature in TEMPERATURES
-    ]
-    return float(TEMPERATURES[int(torch.stack(losses).argmin())])
+    return float((wanted * ((some + shares).log_softmax(1) - shares)).sum(1).mean())

@@ -51,6 +51,8 @@ class Numerics:
     """Directions at most: half of CLIP's, so that a million projected images take half a gigabyte."""
     cotraining_folds: int = 5
     """Parts of a pool, each answered by what was learned from the others."""
+    cotraining_rounds: int = 10
+    """Of co-training at most where classes are unequal, each at the shares that the one before found."""
     exact_rows: int = 30_000
     """Up to so many images each is compared with each; above, with those of its own cell."""
     cell_rows: int = 2000
