@@ -104,7 +104,8 @@ def verdict(run: Reading, say: Words) -> Verdict:
 def _doubts(run: Reading, say: Words) -> list[str]:
     """What speaks against the answers, and what helps most, in this order."""
     given = int(run.data.get("labeled", 0))
-    advised = remedies(run.doubts, len(run.names), say, given=given, learns=run.is_tuned)
+    folder, learns = run.facts.folder, run.is_tuned
+    advised = remedies(run.doubts, len(run.names), say, given=given, learns=learns, run=folder)
     return reasons(run.doubts, say) + advised
 
 
