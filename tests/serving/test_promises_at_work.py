@@ -18,6 +18,7 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.store import open_watch
 from clipgrip.runs.watch.upholding import run_scopes, upheld
+from clipgrip.sentences import quoted
 from clipgrip.trust.terms import Terms
 
 pytestmark = pytest.mark.usefixtures("quick")

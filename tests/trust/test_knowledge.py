@@ -211,7 +211,7 @@ def test_more_labels_are_asked_for_with_the_commands_that_show_which(
     language: str, given: int
 ) -> None:
     say = Words("ja" if language == "ja" else "en")
-    told = remedies((Finding("demo", {}),), 8, say, given=given, run="my runs/one")
+    told = remedies((Finding("demo", {}),), 8, say, given=given, run="'my runs/one'")
     (one,) = (text for text in told if "clipgrip review" in text)
     assert "clipgrip review 'my runs/one'" in one
     assert "clipgrip labels suggest 'my runs/one'" in one

@@ -116,7 +116,7 @@ def _doubts(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
         return []
     data, learns = metrics["data"], metrics["settings"]["strategy"] != "zero-shot"
     given, classes = data["labeled"], len(data["classes"])
-    advised = remedies(found, classes, say, given=given, learns=learns, run=folder)
+    advised = remedies(found, classes, say, given=given, learns=learns, run=quoted(folder))
     helps = enumerate(advised, 1)
     in_words = [headline(say)] if knows_nothing(found) else []
     return [

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from clipgrip.data.glossary import proposed
-from clipgrip.files import AnyPath
-from clipgrip.sentences import quoted
 from clipgrip.trust.knowledge import JUDGED, LABELS_PER_CLASS, Finding, Help, Kind, helps
 from clipgrip.words import Words, mark
 
@@ -83,14 +81,14 @@ def remedies(
     *,
     given: int = 0,
     learns: bool = True,
-    run: AnyPath | None = None,
+    run: str = "",
 ) -> list[str]:
     """What to do, what helps most first; empty where the model is not in doubt.
 
     Args:
         given: labels that are there already.
         learns: whether the strategy learns from labels.
-        run: folder whose commands for labeling are named; None where the reader is on the page of its review.
+        run: the folder, as a word of a command, whose commands for labeling are named; empty on its review's own page.
     """
     wanted = max(JUDGED, LABELS_PER_CLASS * classes)
     more = max(LABELS_PER_CLASS * classes, wanted - given)
@@ -109,17 +107,17 @@ def remedies(
             order = ["learn", *order[:place], *order[place + 1 :]]
     return [
         say(HELPS[one], **values[one])
-        + (_where(run, say) if run is not None and one in ("labels", "more") else "")
+        + (_where(run, say) if run and one in ("labels", "more") else "")
         for one in order
     ]
 
 
-def _where(run: AnyPath, say: Words) -> str:
+def _where(run: str, say: Words) -> str:
     """The commands that show which images to label."""
     return say(" ") + say(
         "Which ones: on a page by {page}, as a sheet to fill by {sheet}.",
-        page=f"clipgrip review {quoted(run)}",
-        sheet=f"clipgrip labels suggest {quoted(run)}",
+        page=f"clipgrip review {run}",
+        sheet=f"clipgrip labels suggest {run}",
     )
 
 
