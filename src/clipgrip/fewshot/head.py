@@ -27,9 +27,8 @@ class HeadSettings:
     """Of the covariance towards a multiple of the identity: from almost full to nearly nearest class mean."""
     penalties: tuple[float, ...] = (0.1, 1.0)
     """Of ridge regression, in units of the images' mean squared length."""
-    first_factor: float = 8.0
-    """On the logits of ridge regression where each class has one label, so that none can be held out. With half of it
-    labels said less than a text that names three classes of four rightly (decision 0074)."""
+    first_factor: float = 4.0
+    """On the logits of ridge regression where each class has one label, so that none can be held out."""
     evidence: float = 0.25
     """Power of the held-out likelihood in a member's weight: few labels say little of who is best."""
     sample: int = 2000
