@@ -1,6 +1,7 @@
 """A few labels a class, with and without the unlabeled rest: clipgrip against the ordinary supervised methods.
 
     python -m benchmarks.few_labels [--sets steel trash ...] [--seeds 5] [--shots 1 2 5 10 20 all] [--banks]
+    python -m benchmarks.few_labels --wrong [--sets ...] [...]
 
 All see the same embeddings and the same labels. At most 2,000 images without a label are cut in halves: one is the
 pool, the other is judged and no method learns from it; then the halves change places. Label spreading and TransCLIP,
@@ -14,6 +15,8 @@ A stored row of at least as many seeds and of today's method stays. Of another m
 
 With ``--banks`` MobileNetV2's embeddings stand beside the model's: all methods see both, the ordinary ones in one
 matrix, the second bank centred and of unit length; a text reads the first bank alone.
+
+With ``--wrong`` a quarter of the classes has another's text.
 """
 
 from __future__ import annotations
@@ -42,12 +45,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="+", choices=SETS)
     parser.add_argument("--banks", action="store_true", help="a second encoder beside the model")
+    parser.add_argument("--wrong", action="store_true", help="a quarter of the texts exchanged")
     parser.add_argument("--shots", nargs="+", default=SHOTS, choices=SHOTS)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--name")
     chosen = parser.parse_args()
     chosen.sets = chosen.sets or list(BANKED if chosen.banks else SETS)
-    chosen.name = chosen.name or ("few_labels_banks" if chosen.banks else "few_labels")
+    kind = "_banks" if chosen.banks else "_wrong" if chosen.wrong else ""
+    chosen.name = chosen.name or f"few_labels{kind}"
     if chosen.banks and (alone := [name for name in chosen.sets if name not in BANKED]):
         raise SystemExit(
             f"no second bank of {', '.join(alone)}. There is one of: {', '.join(BANKED)}"
@@ -61,6 +66,7 @@ def main() -> None:
         if not wanted:
             continue
         data = with_second_bank(name) if chosen.banks else loaded(name)
+        data = data.misnamed() if chosen.wrong else data
         for shots in wanted:
             row = measured(data, shots, chosen.seeds, rows.get((name, shots)))
             if row is None:

@@ -46,6 +46,16 @@ class Set:
         """Rows as `GripClassifier` takes them."""
         return [images[:, : self.width], images[:, self.width :]] if self.width else images
 
+    def misnamed(self) -> Set:
+        """The same, where a quarter of the classes has another's text: they change places in a circle."""
+        if self.texts is None:
+            return self
+        order = np.random.default_rng(0).permutation(len(self.texts))
+        some = order[: round(len(order) / 4)]
+        texts = self.texts.copy()
+        texts[some] = texts[np.roll(some, 1)]
+        return replace(self, texts=texts)
+
     def beside(self, eye: Floats) -> Set:
         """The same with a second bank in the same rows."""
         seen = unit(eye)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,27 @@ def test_a_run_keeps_and_shows_the_names_it_doubts(made: Path) -> None:
     assert page.split('<section id="names">')[1].split("</section>")[0].count("<img") == 6
 
 
-def test_words_are_proposed_and_nothing_of_the_run_changes(made: Path, capsys: Any) -> None:
+class Reworded:
+    """Names as ``judged``, and with any other text fits of the first and the fourth that are these."""
+
+    def __init__(self, first: float, fourth: float | None = None) -> None:
+        self.fits = (first, fourth)
+        self.asked = 0
+
+    def __call__(self, *_: Any) -> Naming:
+        self.asked += 1
+        now = judged()
+        if self.asked == 1:
+            return now
+        first, fourth = self.fits
+        names = (NameFit(0, first, "nothing"), *now.names[1:3], NameFit(3, fourth, "unknown"))
+        return Naming(names, now.nameless)
+
+
+def test_words_are_proposed_and_nothing_of_the_run_changes(
+    made: Path, quick: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    quick.setattr("clipgrip.runs.rewording.naming", Reworded(0.3))
     before = {path.name: path.read_bytes() for path in made.iterdir() if path.suffix != ".lock"}
     told = command(capsys, "names", made)
     assert told.code == 0, told.err
@@ -66,8 +87,12 @@ def test_words_are_proposed_and_nothing_of_the_run_changes(made: Path, capsys: A
 def test_two_texts_that_point_at_each_other_s_images_are_tried_the_other_way_round(
     made: Path, quick: pytest.MonkeyPatch, capsys: Any
 ) -> None:
+    fits = iter((0.1, 0.2, 0.3, *[0.0] * 99))
+
     def swapped(*_: Any) -> Naming:
-        return Naming(tuple(NameFit(c, 0.1, "other", c ^ 1, 2) for c in range(4)))
+        """As the texts are, for each of the two pairs the other way round better, then worse."""
+        fit = next(fits)
+        return Naming(tuple(NameFit(c, fit, "other", c ^ 1, 2) for c in range(4)))
 
     quick.setattr("clipgrip.runs.rewording.naming", swapped)
     found = json.loads(command(capsys, "names", made, "--json").out)["proposed"]
@@ -137,7 +162,7 @@ def test_no_name_is_judged_where_the_model_knows_nothing(
     told = command(capsys, *start, "--strategy", "zero-shot", "--json", "--out", "out")
     assert json.loads(told.out)["names"] is None
     found = json.loads(command(capsys, "names", "out", "--json").out)
-    assert found["worse"] > 0  # of a model of random numbers: one class would swallow the others
+    assert found["left_out"] > 0  # of a model of random numbers: one class would swallow the others
     quick.setattr("clipgrip.report.rewording.NEARLY_ALL", 1.0)
     listed = command(capsys, "names", "out")
     assert listed.code == 0
@@ -161,9 +186,35 @@ def test_words_that_would_make_it_worse_are_not_proposed(
     quick.setattr("clipgrip.runs.rewording.TextTrial.templates", lambda _: ())
     found = json.loads(command(capsys, "names", made, "--json").out)
     assert [one["fit"] for one in found["proposed"]] == [{"scratch": 0.3}]
-    assert found["worse"] == len(asked) - 2 >= 1
+    assert found["left_out"] == len(asked) - 2 >= 1
     asked.clear()
     told = command(capsys, "names", made).out
-    assert "would make the answers worse." in told
+    assert "would bring no gain." in told
     assert "Fit 0.10 before, 0.30 after." in told
     assert "Fit 0.10 before, 0.05 after." not in told
+
+
+@pytest.mark.parametrize(("labeled", "after"), [(0, 0.104), (30, 0.3)])
+def test_words_that_bring_no_gain_are_not_proposed(
+    made: Path, quick: pytest.MonkeyPatch, capsys: Any, labeled: int, after: float
+) -> None:
+    """Where they leave the fit as it is read, or the model knows nothing and as many labels are right as before."""
+    from clipgrip.runs.rewording import TextTrial
+    from clipgrip.trust.knowledge import Finding
+
+    def with_labels(trial: TextTrial, texts: Any) -> Any:
+        return replace(moved(trial, texts), labeled=labeled, right=(4, 4) if labeled else None)
+
+    moved = TextTrial._moved
+    quick.setattr(TextTrial, "_moved", with_labels)
+    quick.setattr("clipgrip.runs.rewording.naming", Reworded(after))
+    if labeled:
+        quick.setattr("clipgrip.runs.knowledge.doubts", lambda _: (Finding("pointless", {}),))
+    told = command(capsys, "names", made).out
+    assert "4 before, 4 after" not in told
+    assert "answers would move." not in told
+    assert "were tried and are not listed: they would bring no gain." in told
+
+
+def test_where_to_keep_other_words_names_the_run(made: Path, capsys: Any) -> None:
+    assert "on the page Class names of clipgrip review out." in command(capsys, "names", "out").out

@@ -18,6 +18,7 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.store import open_watch
 from clipgrip.runs.watch.upholding import run_scopes, upheld
+from clipgrip.sentences import quoted
 from clipgrip.trust.terms import Terms
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -170,7 +171,7 @@ def test_a_draw_takes_images_since_the_last_one_and_says_so_where_there_is_none(
     assert "No promise stands" in first.out
     again = command(capsys, "audit", "draw", run, "--daily", 5, "--out", run.parent / "2.csv")
     assert (again.code, "no new image came since the last draw" in again.err) == (2, True)
-    assert "clipgrip watch look RUN IMAGES" in again.err
+    assert f"clipgrip watch look {quoted(run)} IMAGES" in again.err
     bring(line, range(2000, 2003))
     watch(capsys, run, line)
     command(capsys, "audit", "draw", run, "--daily", 5, "--out", run.parent / "3.csv")

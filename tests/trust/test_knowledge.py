@@ -206,6 +206,18 @@ def test_labels_that_are_there_are_to_be_used_before_more_are_asked_for(language
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("given", [0, 24])
+def test_more_labels_are_asked_for_with_the_commands_that_show_which(
+    language: str, given: int
+) -> None:
+    say = Words("ja" if language == "ja" else "en")
+    told = remedies((Finding("demo", {}),), 8, say, given=given, run="'my runs/one'")
+    (one,) = (text for text in told if "clipgrip review" in text)
+    assert "clipgrip review 'my runs/one'" in one
+    assert "clipgrip labels suggest 'my runs/one'" in one
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
 def test_names_that_the_model_cannot_read_get_the_words_of_the_glossary(language: str) -> None:
     say = Words("ja" if language == "ja" else "en")
     told = reasons((Finding("script", {"names": ["キズ", "деталь"]}),), say)

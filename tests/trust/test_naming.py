@@ -105,7 +105,9 @@ def test_every_verdict_has_its_sentence_in_both_languages(language: str) -> None
     assert all(say(text) for text in MARKS.values())
     assert "scratch" in in_short(["scratch"], 9, say)
     assert "3" in in_short(["a", "b", "c"], 9, say)
-    assert "prompt" in how_to_take(say)
+    taken = how_to_take("clipgrip review out", say)
+    assert "prompt" in taken
+    assert "clipgrip review out" in taken
 
 
 def test_the_worst_name_comes_first() -> None:

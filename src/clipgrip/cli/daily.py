@@ -38,7 +38,7 @@ def draw_daily(ui: Ui, run: Path, count: int, out: Path) -> Result:
     standing = [one for one in scopes if one not in fallen]
     with open_watch(newest) as store, locked(newest, LOCK):
         note_scopes(store, scopes)
-        drawn = draw_images(store, standing, count, now())
+        drawn = draw_images(store, standing, count, now(), run=run)
         written = _written(ui, run, newest, store, drawn, out)
     if standing:
         return written

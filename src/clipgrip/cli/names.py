@@ -56,7 +56,7 @@ def names(
     outcome = outcome_at_work(run, ui.screen)
     trial = TextTrial.of(outcome)
     found = _reworded(outcome, trial, words, ui.say)
-    text, facts = lines(found, ui.say), values(found)
+    text, facts = lines(found, run, ui.say), values(found)
     if out is not None:
         _write(out, trial.worded(dict(words)))
         text, facts = (
@@ -80,11 +80,9 @@ def _reworded(
     asked = range(len(trial.classes)) if lost else [one.position for one in fits.doubted]
     others = () if words else (*_exchanges(trial, fits), *_proposed(trial, list(asked)[:MOST]))
     templates = () if words else tuple(_template(trial, one) for one in trial.templates())
-    changing = [
-        [one for one in some if one.moved.moved or not one.texts] for some in (others, templates)
-    ]
     better, good = (
-        tuple(one for one in some if not one.is_worse(fits, judged=not lost)) for some in changing
+        tuple(one for one in some if one.is_worth_a_try(fits, judged=not lost))
+        for some in (others, templates)
     )
     return Rewording(
         classes=trial.classes,
@@ -93,7 +91,7 @@ def _reworded(
         proposed=better,
         templates=good,
         tried=_tried(trial, words),
-        worse=sum(map(len, changing)) - len(better) - len(good),
+        left_out=len(others) + len(templates) - len(better) - len(good),
     )
 
 

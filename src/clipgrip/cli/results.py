@@ -84,7 +84,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
             rounds=_rounds(metrics),
         ),
         *_stopped(metrics["stopped"]),
-        *_doubts(metrics, Words(language)),
+        *_doubts(metrics, folder, Words(language)),
         *_names(metrics, folder, Words(language)),
         *(
             Sentence("eyes         {text}", text=text)
@@ -110,12 +110,13 @@ def remarks(n: int, say: Words) -> str:
     return say.count(n, "{n} remark on files", "{n} remarks on files")
 
 
-def _doubts(metrics: dict[str, Any], say: Words) -> list[str]:
+def _doubts(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
     found = doubts(metrics)
     if not found:
         return []
     data, learns = metrics["data"], metrics["settings"]["strategy"] != "zero-shot"
-    advised = remedies(found, len(data["classes"]), say, given=data["labeled"], learns=learns)
+    given, classes = data["labeled"], len(data["classes"])
+    advised = remedies(found, classes, say, given=given, learns=learns, run=quoted(folder))
     helps = enumerate(advised, 1)
     in_words = [headline(say)] if knows_nothing(found) else []
     return [

@@ -62,7 +62,7 @@ def names_section(run: Reading, say: Words) -> NamesSection | None:
         names=shown,
         nameless=_pictures(run, run.metrics["names"]["nameless"]),
         command=f"clipgrip names {quoted(run.facts.folder)}",
-        take=how_to_take(say),
+        take=how_to_take(f"clipgrip review {quoted(run.facts.folder)}", say),
     )
 
 

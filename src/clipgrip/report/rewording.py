@@ -8,7 +8,9 @@ from typing import Any
 from rich.cells import cell_len
 
 from clipgrip.data.classes import ClassNames
+from clipgrip.files import AnyPath
 from clipgrip.runs.rewording import Moved
+from clipgrip.sentences import quoted
 from clipgrip.trust.doubted import MARKS, ToldName, how_to_take, in_short, reason
 from clipgrip.trust.naming import NameFit, Naming
 from clipgrip.words import Words
@@ -27,17 +29,24 @@ class Tried:
     template: str | None
     moved: Moved
 
-    def is_worse(self, now: Naming, *, judged: bool) -> bool:
-        """Whether what is known speaks against it: labels, else, where names are ``judged``, how well they fit."""
-        if self.moved.right is not None and self.moved.right[0] != self.moved.right[1]:
-            return self.moved.right[1] < self.moved.right[0]
+    def is_worth_a_try(self, now: Naming, *, judged: bool) -> bool:
+        """Whether it moves answers and what is known speaks for it: labels, else how well the names fit.
+
+        Where names are not ``judged`` and nothing is labeled, nothing is known: then no class may swallow the others.
+        """
+        moved = self.moved
+        if not moved.moved:
+            return False
+        if moved.right is not None and (moved.right[0] != moved.right[1] or not judged):
+            return moved.right[1] > moved.right[0]
         if not judged:
-            before, swallowed = self.moved.largest
-            return swallowed > max(before, NEARLY_ALL)
-        after = self.moved.fits
+            before, swallowed = moved.largest
+            return swallowed <= max(before, NEARLY_ALL)
+        after = moved.fits
         pairs = [(now.names[c].fit, after.names[c].fit) for c in self.texts]
-        lower = any(b is not None and a is not None and a < b for b, a in pairs)
-        return lower or len(after.doubted) > len(now.doubted)
+        gains = [round(a, 2) - round(b, 2) for b, a in pairs if a is not None and b is not None]
+        fewer = len(now.doubted) - len(after.doubted)
+        return min((fewer, *gains)) >= 0 and max((fewer, *gains)) > 0
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,8 @@ class Rewording:
     proposed: tuple[Tried, ...]
     templates: tuple[Tried, ...]
     tried: tuple[Tried, ...]
-    worse: int = 0
-    """Other words and templates that were tried and are not proposed: they would make it worse."""
+    left_out: int = 0
+    """Other words and templates that were tried and are not proposed: they would bring no gain."""
 
     def about(self, one: NameFit) -> ToldName:
         """A name, to be said."""
@@ -60,8 +69,8 @@ class Rewording:
         return ToldName(names[one.position], one.verdict, other, one.labeled)
 
 
-def lines(found: Rewording, say: Words) -> list[str]:
-    """To be read on a terminal."""
+def lines(found: Rewording, run: AnyPath, say: Words) -> list[str]:
+    """To be read on a terminal; ``run`` is the folder to name."""
     shown = list(found.against) if found.against else _names(found, say)
     if found.proposed:
         shown += ["", say("Other words, and what the untuned model would answer with them:")]
@@ -69,19 +78,19 @@ def lines(found: Rewording, say: Words) -> list[str]:
     if found.templates:
         shown += ["", say("Another text around every name:")]
         shown += [line for one in found.templates for line in _trial(found, one, say)]
-    if found.worse:
+    if found.left_out:
         shown += [
             "",
             say.count(
-                found.worse,
-                "{n} other text was tried and is not listed: it would make the answers worse.",
-                "{n} other texts were tried and are not listed: they would make the answers worse.",
+                found.left_out,
+                "{n} other text was tried and is not listed: it would bring no gain.",
+                "{n} other texts were tried and are not listed: they would bring no gain.",
             ),
         ]
     if found.tried:
         shown += ["", say("Your words:")]
         shown += [line for one in found.tried for line in _trial(found, one, say)]
-    return [*shown, "", how_to_take(say)]
+    return [*shown, "", how_to_take(f"clipgrip review {quoted(run)}", say)]
 
 
 def values(found: Rewording) -> dict[str, Any]:
@@ -93,7 +102,7 @@ def values(found: Rewording) -> dict[str, Any]:
         "classes": [_class(found, one, judged) for one in found.names.names],
         "proposed": [_values(found, one) for one in found.proposed],
         "templates": [_values(found, one) for one in found.templates],
-        "worse": found.worse,
+        "left_out": found.left_out,
         "tried": [_values(found, one) for one in found.tried],
     }
 

@@ -9,6 +9,7 @@ from clipgrip.report.audited import beside_the_test
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
 from clipgrip.report.story import done, missing, strategy
+from clipgrip.sentences import quoted
 from clipgrip.trust.advice import reasons, remedies
 from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.labels import held_out, label_sentences
@@ -104,7 +105,8 @@ def verdict(run: Reading, say: Words) -> Verdict:
 def _doubts(run: Reading, say: Words) -> list[str]:
     """What speaks against the answers, and what helps most, in this order."""
     given = int(run.data.get("labeled", 0))
-    advised = remedies(run.doubts, len(run.names), say, given=given, learns=run.is_tuned)
+    folder, learns = quoted(run.facts.folder), run.is_tuned
+    advised = remedies(run.doubts, len(run.names), say, given=given, learns=learns, run=folder)
     return reasons(run.doubts, say) + advised
 
 

@@ -75,13 +75,20 @@ def reasons(found: Sequence[Finding], say: Words) -> list[str]:
 
 
 def remedies(
-    found: Sequence[Finding], classes: int, say: Words, *, given: int = 0, learns: bool = True
+    found: Sequence[Finding],
+    classes: int,
+    say: Words,
+    *,
+    given: int = 0,
+    learns: bool = True,
+    run: str = "",
 ) -> list[str]:
     """What to do, what helps most first; empty where the model is not in doubt.
 
     Args:
         given: labels that are there already.
         learns: whether the strategy learns from labels.
+        run: the folder, as a word of a command, whose commands for labeling are named; empty on its review's own page.
     """
     wanted = max(JUDGED, LABELS_PER_CLASS * classes)
     more = max(LABELS_PER_CLASS * classes, wanted - given)
@@ -98,7 +105,20 @@ def remedies(
         order[place] = "more"
         if not learns:  # nothing is nearer at hand than labels that only need to be used
             order = ["learn", *order[:place], *order[place + 1 :]]
-    return [say(HELPS[one], **values[one]) for one in order]
+    return [
+        say(HELPS[one], **values[one])
+        + (_where(run, say) if run and one in ("labels", "more") else "")
+        for one in order
+    ]
+
+
+def _where(run: str, say: Words) -> str:
+    """The commands that show which images to label."""
+    return say(" ") + say(
+        "Which ones: on a page by {page}, as a sheet to fill by {sheet}.",
+        page=f"clipgrip review {run}",
+        sheet=f"clipgrip labels suggest {run}",
+    )
 
 
 def _english(one: Finding, say: Words) -> list[str]:

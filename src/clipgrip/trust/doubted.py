@@ -66,9 +66,10 @@ def reason(one: ToldName, say: Words) -> str:
     )
 
 
-def how_to_take(say: Words) -> str:
-    """What makes other words count."""
+def how_to_take(review: str, say: Words) -> str:
+    """What makes other words count; ``review`` is the command of the review."""
     return say(
         "To take other words, write them into the column prompt of the list of classes and run again, or keep them "
-        "on the page Class names of clipgrip review."
+        "on the page Class names of {review}.",
+        review=review,
     )

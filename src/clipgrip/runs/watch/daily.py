@@ -18,7 +18,7 @@ from clipgrip.runs.auditing import AUDIT, SHEET
 from clipgrip.runs.watch.answers import answered_so_far
 from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.store import SeenImage, WatchStore
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence, mark, quoted
 from clipgrip.written import write_output
 
 MARK = re.compile(r"daily-([1-9][0-9]*)-([0-9a-f]{8})")
@@ -26,11 +26,11 @@ MARK = re.compile(r"daily-([1-9][0-9]*)-([0-9a-f]{8})")
 
 
 NOTHING_NEW = mark(
-    "no new image came since the last draw{other}. Show new ones first: clipgrip watch look RUN IMAGES.{lost}"
+    "no new image came since the last draw{other}. Show new ones first: clipgrip watch look {run} IMAGES.{lost}"
 )
 NOTHING_WITHIN = mark(
     "no new image within what is promised came since the last draw{other}. Show new ones first: clipgrip watch look "
-    "RUN IMAGES.{lost}"
+    "{run} IMAGES.{lost}"
 )
 
 
@@ -61,12 +61,14 @@ class DailySheet:
         return None if found is None else cls(int(found[1]), found[0], table)
 
 
-def draw_images(store: WatchStore, standing: Sequence[WatchedScope], count: int, now: str) -> Drawn:
+def draw_images(
+    store: WatchStore, standing: Sequence[WatchedScope], count: int, now: str, *, run: AnyPath
+) -> Drawn:
     """Up to ``count`` of the images since the last draw, at random, within the promises that stand.
 
     Where nothing is promised, of all. Which ones is decided by their content, not by names or times. An image whose
     file is gone or holds another picture by now cannot be answered, so the next one is drawn in its place. RunError: no
-    image came since the last draw, or none can be shown any more.
+    image came since the last draw, or none can be shown any more; ``run`` is the folder to name then.
     """
     store.seals.check("draw")
     last, upto = store.db.execute(
@@ -84,7 +86,7 @@ def draw_images(store: WatchStore, standing: Sequence[WatchedScope], count: int,
     chosen, other = _shown(sorted(since, key=lambda one: _lot(number, one.sha256)), count)
     if not chosen:
         nothing = NOTHING_WITHIN if standing else NOTHING_NEW
-        raise RunError(nothing, other=_gone(other), lost=_lost(store))
+        raise RunError(nothing, other=_gone(other), run=quoted(run), lost=_lost(store))
     with store.db:
         newest = store.state().images
         store.db.execute("INSERT INTO draw VALUES (?, ?, ?, ?)", (number, newest, len(chosen), now))
