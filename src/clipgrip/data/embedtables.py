@@ -132,7 +132,9 @@ def _arrow(path: AnyPath, least: int) -> Any:
 
 def _chunks(file: Any, name: str, path: AnyPath) -> Iterator[Any]:
     """A column a piece at a time."""
-    batches = file.iter_batches(ROWS, columns=[name])
+    from clipgrip.data.parquet import pieces
+
+    batches = pieces(file, [name], most=ROWS)
     while True:
         with _as_data_error(path):
             batch = next(batches, None)
@@ -174,15 +176,12 @@ def _embeddings(some: Any, names: list[str]) -> list[str]:
 
 def _text(file: Any, name: str, path: AnyPath) -> NDArray[Any]:
     """A column of values: a few kilobytes may stand for gigabytes of the same text. DataError: they do."""
-    from clipgrip.data.parquet import pieces
-
     most, read, values = max(ALWAYS, LONG * file.metadata.num_rows), 0, list[Any]()
-    with _as_data_error(path):
-        for part in pieces(file, [name]):
-            read += part.nbytes
-            if read > most:
-                raise DataError(TOO_LONG, path=path, name=name, n=LONG)
-            values += part.column(0).to_pylist()
+    for column in _chunks(file, name, path):
+        read += column.nbytes
+        if read > most:
+            raise DataError(TOO_LONG, path=path, name=name, n=LONG)
+        values += column.to_pylist()
     return np.array(values, dtype=object)
 
 
