@@ -269,7 +269,7 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
         for one in error.errors():  # a DataError is a ValueError, which pydantic wraps
             if isinstance(cause := one.get("ctx", {}).get("error"), DataError):
                 raise cause from None
-        found = [_sentence(model, e, where) for e in error.errors()]
+        found = [_sentence(model, e, where) for e in error.errors()[:20]]  # of thousands
         raise ConfigError(combined(found, "\n")) from None
 
 

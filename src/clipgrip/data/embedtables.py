@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,8 @@ def _as_data_error(path: AnyPath) -> Iterator[None]:
 
 def reason_of(error: Exception) -> str:
     """Why something cannot be read."""
-    return str(getattr(error, "strerror", None) or error)
+    said = error.args[0] if isinstance(error, TokenError) else getattr(error, "strerror", None)
+    return str(said or error)
 
 
 def _arrow(path: AnyPath, least: int) -> Any:
