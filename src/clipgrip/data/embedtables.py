@@ -113,8 +113,8 @@ def _as_data_error(path: AnyPath) -> Iterator[None]:
 
 def reason_of(error: Exception) -> str:
     """Why something cannot be read."""
-    said = error.args[0] if isinstance(error, TokenError) else getattr(error, "strerror", None)
-    return str(said or error)
+    words = error.args[0] if isinstance(error, TokenError) else getattr(error, "strerror", None)
+    return str(words or error)
 
 
 def _arrow(path: AnyPath, least: int) -> Any:
