@@ -252,3 +252,11 @@ def test_settings_that_are_nested_without_end_are_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(ConfigError, match=r"project\.toml"):
         project(FILES, toml(tmp_path, text))
+
+
+def test_a_file_of_other_things_is_not_repeated_line_by_line(tmp_path: Path) -> None:
+    path = toml(tmp_path, "".join(f"[other{n}]\n" for n in range(3000)))
+    with pytest.raises(ConfigError) as caught:
+        project(FILES, path)
+    assert 'unknown setting "other' in str(caught.value)
+    assert str(caught.value).count("\n") < 30

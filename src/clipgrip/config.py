@@ -253,7 +253,8 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
 def _unknown(values: dict[str, Any], where: Callable[[str], str]) -> ConfigError:
     """Of settings that nobody knows: said before what is missing, with whatever else is wrong."""
     known = {key: value for key, value in values.items() if key in Project.model_fields}
-    found = [_unknown_setting(where(key), key, Project) for key in values.keys() - known.keys()]
+    unknown = sorted(values.keys() - known.keys())[:20]  # of thousands
+    found = [_unknown_setting(where(key), key, Project) for key in unknown]
     try:
         checked(Project, {"images": "images", **known}, where)
     except ClipgripError as error:
@@ -269,7 +270,7 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
         for one in error.errors():  # a DataError is a ValueError, which pydantic wraps
             if isinstance(cause := one.get("ctx", {}).get("error"), DataError):
                 raise cause from None
-        found = [_sentence(model, e, where) for e in error.errors()]
+        found = [_sentence(model, e, where) for e in error.errors()[:20]]  # of thousands
         raise ConfigError(combined(found, "\n")) from None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from embedded import NAMES, N, arrays, with_labels, with_texts
 from PIL import Image
 
 from clipgrip.data import embedlarge, embedstacked, embedtables
+from clipgrip.data import parquet as parquet_files
 from clipgrip.data.discover import discover
 from clipgrip.data.embeddings import is_embeddings, read_embeddings, root_of
 from clipgrip.data.embedlarge import filled
@@ -517,3 +520,60 @@ def test_columns_of_a_table_that_may_say_more_are_said_not_to_be_read(tmp_path: 
         issues = ingest(place, classes=["cat", "dog"]).issues
         found = [one.detail for one in issues if one.reason == "labels-not-read"]
         assert [detail[: len(begin)] for detail, begin in zip(found, said, strict=True)] == said
+
+
+# -- much from little -------------------------------------------------------------------------------------------------
+
+
+def packed_header(text: bytes) -> bytes:
+    """An .npz whose one array begins with a header of this text."""
+    out, text = io.BytesIO(), text.ljust(118 - 1) + b"\n"
+    head = b"\x93NUMPY\x01\0" + len(text).to_bytes(2, "little") + text
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("image_embeds.npy", head)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"(" * 100, b"{'descr': ", b"'" * 3, b"__import__('os')", b"\\", b"{}", b"-" * 100, b"\xff"],
+)
+def test_a_header_that_is_no_line_of_python_is_said(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "e.npz").write_bytes(packed_header(text))
+    with pytest.raises(DataError, match="cannot be read as NumPy"):
+        read_embeddings(tmp_path / "e.npz")
+
+
+def test_megabytes_that_would_become_gigabytes_are_not_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "e.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("clip", "dino"):
+            with archive.open(f"{name}.npy", "w") as file:
+                shape = {"descr": "<f4", "fortran_order": False, "shape": (300_000, 128)}
+                np.lib.format.write_array_header_1_0(file, shape)
+                for _ in range(300):
+                    file.write(bytes(512_000))
+    with pytest.raises(DataError, match=r"would unpack to 0\.3 GB"):
+        read_embeddings(tmp_path / "e.npz")
+
+
+def test_a_text_that_stands_once_is_not_multiplied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(embedtables, "ALWAYS", 1 << 20)
+    monkeypatch.setattr(parquet_files, "MAX_BYTES", 1 << 20)
+    same = pa.DictionaryArray.from_arrays(pa.array([0] * 400), pa.array(["q" * 100_000]))
+    vectors = pa.array(np.eye(400, 16, dtype=np.float32).tolist(), pa.list_(pa.float32()))
+    parquet.write_table(pa.table({"path": same, "clip": vectors}), tmp_path / "e.parquet")
+    with pytest.raises(DataError, match='texts of the column "path" are longer'):
+        read_embeddings(tmp_path / "e.parquet")
+    image = pa.array([b"\x89PNG\r\n\x1a\n"] * 400, pa.binary())
+    parquet.write_table(pa.table({"image": image, "path": same}), tmp_path / "i.parquet")
+    columns = parquet_files.pieces(parquet.ParquetFile(tmp_path / "i.parquet"), ["path"])
+    assert max(part.num_rows for part in columns) <= 10
+    parquet.write_table(
+        pa.table({"image": pa.StructArray.from_arrays([image, same], ["bytes", "path"])}),
+        tmp_path / "j.parquet",
+    )
+    with pytest.raises(DataError, match="a path of 100000 characters"):
+        list(listing(tmp_path / "j.parquet").entries)

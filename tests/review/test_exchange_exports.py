@@ -38,7 +38,7 @@ from clipgrip.review.exchange.archives import MISSING
 from clipgrip.review.exchange.class_folders import file_name
 from clipgrip.review.exchange.studio_tasks import labeling_config
 from clipgrip.review.exchange.writers import is_typed
-from clipgrip.review.exchange.written import PACKED, UNTYPED
+from clipgrip.review.exchange.written import OTHER, PACKED, UNTYPED
 from clipgrip.review.session import ReviewSession
 from clipgrip.words import Words
 
@@ -548,3 +548,17 @@ def test_class_folders_are_packed_on_a_clock_that_zip_knows_no_date_for(
     monkeypatch.setattr(time, "time", lambda: now)
     monkeypatch.setattr(time, "localtime", lambda at=now: localtime(at))
     assert written(session, "folders") == usual
+
+
+def test_no_label_goes_to_the_picture_that_took_the_place_of_another(
+    session: ReviewSession, tmp_path: Path
+) -> None:
+    placed(session, tmp_path, "a.png", "b.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "b.png").read_bytes())
+    labels = json.loads(written(session, "fiftyone"))
+    assert {"path": "a.png", "why": OTHER} in labels["left_out"]
+    assert "a" not in labels["labels"]
+    assert "b" in labels["labels"]
+    made = exported(session.snapshot, session.store, "label-studio", Options("parts"))
+    assert b"b.png" in b"".join(made)
+    assert ("a.png", OTHER) in made.written.left

@@ -38,10 +38,7 @@ FORMAT = 2
 """1 had no digests, and rows of files that changed between hashing and reading."""
 FOLDER = f"embeddings-v{FORMAT}-{READING}"
 ROOT_VARIABLE = "CLIPGRIP_CACHE"
-HOMELESS = mark(
-    "this user has no home folder that the system knows of. Set HOME, or CLIPGRIP_CACHE and CLIPGRIP_MODELS, to "
-    "folders that can be written."
-)
+HOMELESS = mark("this user has no home folder. Set HOME, or CLIPGRIP_CACHE and CLIPGRIP_MODELS.")
 UNCHANGED = mark("The index in {folder} cannot be changed")
 UNREAD = mark("The index in {folder} cannot be read")
 MAX_ROWS = 8192

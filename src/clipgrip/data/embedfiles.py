@@ -5,24 +5,32 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip.data import embedlarge
+from clipgrip.data.archive import ALWAYS_BYTES, MOST_TIMES
 from clipgrip.data.embedlarge import in_place, whole_file
 from clipgrip.data.embedtables import UNREADABLE, Arrays, columns_of, reason_of
 from clipgrip.data.stores import opened
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
 
 NUMPY_SUFFIXES = (".npz", ".npy")
 UNNAMED = "image_embeds"
 """The name of the only array of a .npy file."""
 NUMPY_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY")
 """How an .npz begins, one without any array, and an .npy."""
+BROKEN = (
+    *(OSError, ValueError, EOFError, KeyError, OverflowError, SyntaxError, RecursionError),
+    *(TokenError, zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy says of damaged files; a header is read as a line of Python."""
+PACKED = mark("it would unpack to {size} GB, which no embeddings do")
 OBJECTS = mark(
     '{path}: the array "{name}" holds Python objects, and reading these could run any program, so it is refused. '
     "Write texts as numpy.array(values, dtype=str) and vectors as one array of numbers."
@@ -57,20 +65,29 @@ def _numpy(path: AnyPath, least: int) -> Arrays:
             found = np.load(file, allow_pickle=False)
             if isinstance(found, np.ndarray):
                 return {UNNAMED: found}
+            _check_packed(path, found)
             return {name: _member(path, found, name, least) for name in found.files}
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         if _is_pickled(error):
             raise DataError(OBJECTS, path=path, name=UNNAMED) from None
         raise DataError(UNREADABLE, path=path, kind="NumPy", reason=reason_of(error)) from None
+
+
+def _check_packed(path: AnyPath, archive: Any) -> None:
+    """DataError where a few megabytes would become gigabytes; numbers of a model hardly shrink."""
+    size = sum(member.file_size for member in archive.zip.infolist())
+    if size > max(ALWAYS_BYTES, MOST_TIMES * sum(m.compress_size for m in archive.zip.infolist())):
+        reason = Sentence(PACKED, size=f"{size / 1e9:.1f}")
+        raise DataError(UNREADABLE, path=path, kind="NumPy", reason=reason)
 
 
 def _member(path: AnyPath, archive: Any, name: str, least: int) -> NDArray[Any]:
     try:
         large = in_place(path, archive, name, least)
         found = archive[name] if large is None else large
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except BROKEN as error:
         if _is_pickled(error):
             raise DataError(OBJECTS, path=path, name=name) from None
         raise DataError(UNREADABLE, path=path, kind="NumPy", reason=reason_of(error)) from None

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,8 @@ def _as_data_error(path: AnyPath) -> Iterator[None]:
 
 def reason_of(error: Exception) -> str:
     """Why something cannot be read."""
-    return str(getattr(error, "strerror", None) or error)
+    words = error.args[0] if isinstance(error, TokenError) else getattr(error, "strerror", None)
+    return str(words or error)
 
 
 def _arrow(path: AnyPath, least: int) -> Any:
@@ -132,7 +134,9 @@ def _arrow(path: AnyPath, least: int) -> Any:
 
 def _chunks(file: Any, name: str, path: AnyPath) -> Iterator[Any]:
     """A column a piece at a time."""
-    batches = file.iter_batches(ROWS, columns=[name])
+    from clipgrip.data.parquet import pieces
+
+    batches = pieces(file, [name], most=ROWS)
     while True:
         with _as_data_error(path):
             batch = next(batches, None)
@@ -174,15 +178,12 @@ def _embeddings(some: Any, names: list[str]) -> list[str]:
 
 def _text(file: Any, name: str, path: AnyPath) -> NDArray[Any]:
     """A column of values: a few kilobytes may stand for gigabytes of the same text. DataError: they do."""
-    from clipgrip.data.parquet import pieces
-
     most, read, values = max(ALWAYS, LONG * file.metadata.num_rows), 0, list[Any]()
-    with _as_data_error(path):
-        for part in pieces(file, [name]):
-            read += part.nbytes
-            if read > most:
-                raise DataError(TOO_LONG, path=path, name=name, n=LONG)
-            values += part.column(0).to_pylist()
+    for column in _chunks(file, name, path):
+        read += column.nbytes
+        if read > most:
+            raise DataError(TOO_LONG, path=path, name=name, n=LONG)
+        values += column.to_pylist()
     return np.array(values, dtype=object)
 
 

@@ -109,15 +109,15 @@ def _text_of(file: Any, columns: list[str], name: str) -> Any:
     return pa.Table.from_batches(parts) if parts else file.read(columns=columns)
 
 
-def pieces(file: Any, columns: list[str], groups: Sequence[int] | None = None) -> Iterator[Any]:
+def pieces(file: Any, columns: list[str], groups: Sequence[int] = (), most: int = PIECE) -> Any:
     """The columns a few rows at a time: no more than what a value that stands once in the file may make large."""
-    some, begins = range(file.num_row_groups) if groups is None else groups, tuple(columns)
+    some, begins = groups or range(file.num_row_groups), tuple(columns)
     parts = [file.metadata.row_group(number) for number in some]
     leaves = [part.column(n) for part in parts for n in range(part.num_columns)]
     sizes = [one.total_uncompressed_size for one in leaves if one.path_in_schema.startswith(begins)]
-    largest = max([1, *sizes])  # no value is longer than all the values of its part of a column
-    rows = max(1, min(PIECE, MAX_BYTES // largest))
-    yield from file.iter_batches(rows, row_groups=list(some), columns=columns)
+    # no value is longer than all the values of its part of a column
+    rows = max(1, min(most, MAX_BYTES // max([1, *sizes])))
+    return file.iter_batches(rows, row_groups=list(some), columns=columns)
 
 
 def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:

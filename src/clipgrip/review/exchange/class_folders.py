@@ -6,13 +6,11 @@ import zipfile
 from posixpath import splitext
 from typing import IO
 
-from clipgrip.data.images import UndecodableImage
 from clipgrip.data.portable import FOLDERS, folder_names, folders_table, no_split, safe
-from clipgrip.data.reading import read_row
 from clipgrip.data.rows import Row
 from clipgrip.review.exchange.archives import MISSING
-from clipgrip.review.exchange.content import ExportContent, ExportLine
-from clipgrip.review.exchange.written import OTHER, UNREADABLE, Options, Written, not_there
+from clipgrip.review.exchange.content import ExportContent
+from clipgrip.review.exchange.written import Options, Written, bytes_of
 from clipgrip.words import Words
 from clipgrip_line.pictures.formats import ending_of, is_called_image
 
@@ -30,7 +28,7 @@ def write_folders(content: ExportContent, file: IO[bytes], options: Options) -> 
         for line in content.lines:
             if not line.by_people:
                 continue
-            data, why = _bytes_of(line)
+            data, why = bytes_of(line)
             if why:
                 written.left.append((line.row.path, why))
                 continue
@@ -45,16 +43,6 @@ def write_folders(content: ExportContent, file: IO[bytes], options: Options) -> 
         if written.left:
             archive.writestr(zipfile.ZipInfo(MISSING, DATE), _missing_text(written, options.say))
     return written
-
-
-def _bytes_of(line: ExportLine) -> tuple[bytes, str]:
-    """The content, or why there is none."""
-    if why := not_there(line):
-        return b"", why
-    try:
-        return read_row(line.row), ""
-    except UndecodableImage as error:
-        return b"", OTHER if error.reason == "changed" else UNREADABLE
 
 
 def _missing_text(written: Written, say: Words) -> bytes:

@@ -22,6 +22,7 @@ from clipgrip.review.exchange.written import (
     Options,
     Written,
     as_json,
+    bytes_of,
     not_there,
 )
 
@@ -58,8 +59,8 @@ def _shown(line: ExportLine, prefix: str | None) -> tuple[str, str]:
     """The address of an image for Label Studio, or why there is none."""
     if why := not_there(line):
         return "", why
-    if prefix is not None and is_member(line.row.source):
-        return "", PACKED
+    if prefix is not None and (why := PACKED if is_member(line.row.source) else bytes_of(line)[1]):
+        return "", why
     if prefix is not None:
         folders = [part for part in prefix.replace("\\", "/").split("/") if part not in ("", ".")]
         path = "/".join([*folders, line.row.path])

@@ -9,7 +9,6 @@ from posixpath import basename, splitext
 from typing import IO, Any
 
 from clipgrip.data.images import UndecodableImage, upright_size
-from clipgrip.data.reading import read_row
 from clipgrip.data.rows import Row
 from clipgrip.data.sources import is_member
 from clipgrip.data.tables import csv_bytes
@@ -17,7 +16,6 @@ from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.review.exchange.written import (
     HIDDEN,
     ODD,
-    OTHER,
     PACKED,
     TWINS,
     UNREADABLE,
@@ -25,6 +23,7 @@ from clipgrip.review.exchange.written import (
     Options,
     Written,
     as_json,
+    bytes_of,
     left_out,
     not_there,
 )
@@ -141,12 +140,11 @@ def _info(written: Written) -> dict[str, Any]:
 
 def _size_of(line: ExportLine) -> tuple[tuple[int, int], str]:
     """Width and height as people see the image, or why they are not known."""
-    if why := not_there(line):
-        return (0, 0), why
+    data, why = bytes_of(line)
     try:
-        return upright_size(read_row(line.row)), ""
-    except UndecodableImage as error:
-        return (0, 0), OTHER if error.reason == "changed" else UNREADABLE
+        return ((0, 0), why) if why else (upright_size(data), "")
+    except UndecodableImage:
+        return (0, 0), UNREADABLE
 
 
 def write_fiftyone(content: ExportContent, file: IO[bytes], _: Options) -> Written:
@@ -194,4 +192,4 @@ def _no_key(path: str, line: ExportLine, stems: Counter[str]) -> str:
         return UNTYPED
     if path.encode("utf-8", "replace").decode() != path:
         return ODD
-    return TWINS if stems[splitext(path)[0]] > 1 else ""
+    return TWINS if stems[splitext(path)[0]] > 1 else bytes_of(line)[1]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from clipgrip.data.images import UndecodableImage
+from clipgrip.data.reading import read_row
 from clipgrip.data.sources import has_picture
 from clipgrip.review.exchange.content import ExportContent, ExportLine
 from clipgrip.words import ENGLISH, Words, mark
@@ -89,6 +91,16 @@ def not_there(line: ExportLine) -> str:
     if line.gone:
         return GONE
     return "" if has_picture(line.row.source) else FACELESS
+
+
+def bytes_of(line: ExportLine) -> tuple[bytes, str]:
+    """The content of an image, or why there is none: what lies there now may be another picture."""
+    if why := not_there(line):
+        return b"", why
+    try:
+        return read_row(line.row), ""
+    except UndecodableImage as error:
+        return b"", OTHER if error.reason == "changed" else UNREADABLE
 
 
 Writer = Callable[[ExportContent, IO[bytes], Options], Written]
