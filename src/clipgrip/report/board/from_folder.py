@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from clipgrip.report.board.facts import BoardFacts
@@ -23,5 +24,5 @@ def board_facts(folder: Path, asked: Asked, listener: Listener | None = None) ->
         with open_review(folder) as store:
             found = review_facts(folder, store, asked)
         if found is not None:
-            return found
+            return replace(found, home=str(folder))
     return run_facts(reopen(folder, listener), asked)
