@@ -296,6 +296,7 @@ def test_bench_refuses(
         (["demos"], ["demos: neither", "digits, surfaces", 'Did you mean "demo"?']),
         (["--out", "one.txt"], ["one.txt is a file"]),
         (["--out", "nothing"], ["nothing", "holds no stress test"]),
+        (["--template", "a photo"], ['"a photo"', "{} exactly once"]),
     ],
 )
 def test_stress_refuses(refused: Refused, arguments: list[str], words: list[str]) -> None:
