@@ -49,6 +49,12 @@ def test_the_demo_of_surfaces_makes_its_photographs_once(
         "ifpl",
     ]
     assert "pseudolabels" not in told.err, "nothing is tuned twice"
+    told = command(capsys, "demo", "surfaces", "--out", tmp_path / "d", "--eye", "texture")
+    assert told.code == 0, told.err
+    beside = tmp_path / "d" / "surfaces" / "grip-texture"
+    assert json.loads((beside / "metrics.json").read_text("utf-8"))["settings"]["eye"] == [
+        "texture"
+    ]
 
 
 def test_from_a_folder_of_images_to_answers_for_new_ones(

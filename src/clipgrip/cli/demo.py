@@ -31,6 +31,7 @@ def demo(
         "clipgrip-demo"
     ),
     *,
+    eye: Annotated[list[str] | None, Setting()] = None,
     seed: Annotated[int, Setting()],
 ) -> Result:
     """See it work offline: CLIP labels real images, a prompt is tuned on them, accuracy rises.
@@ -44,6 +45,7 @@ def demo(
     from clipgrip.written import check_writable
 
     check_writable(out / which)
+    eyes = tuple(eye or ())
     sample = getattr(samples, which)(out / which / "data")
     screen, rows = ui.screen, []
     for strategy in STRATEGIES:
@@ -55,8 +57,9 @@ def demo(
             "test": sample.test,
             "template": TEMPLATES[which],
             "strategy": strategy,
+            "eye": eyes,
             "seed": seed,
-            "out": out / which / strategy,
+            "out": out / which / "-".join([strategy, *(Path(one).name for one in eyes)]),
         }
         with screen.live():
             outcome = run(project(options), screen)
