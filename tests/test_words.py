@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from clipgrip.errors import ConfigError
 from clipgrip.sentences import Sentence, combined
 from clipgrip.words import LANGUAGES, Words, catalogue
 from clipgrip_line import words as line_words
+from clipgrip_line.cli import COMMANDS
 
 PACKAGE = Path(clipgrip.__file__).parent
 LINE = Path(clipgrip_line.__file__).parent
@@ -76,8 +78,15 @@ def _template_name(node: Any) -> str:
     return node.name if isinstance(node, nodes.Name) else ""
 
 
+def _line_commands() -> Iterator[str]:
+    """What the line's commands say of themselves under --help: the first lines of their modules."""
+    for path in COMMANDS.values():
+        yield (import_module(path).__doc__ or "").splitlines()[0]
+
+
 def _texts(package: Path) -> set[str]:
-    return {*_python_texts(package), *_template_texts(package)}
+    told = _line_commands() if package == LINE else ()
+    return {*_python_texts(package), *_template_texts(package), *told}
 
 
 def _help_texts() -> Iterator[str]:

@@ -55,8 +55,9 @@ def parser_of(say: Words | None = None) -> Parser:
         one.add_argument("--lang", choices=LANGUAGES, help=LANGUAGE)
         one.add_argument("--json", action="store_true", help=JSON)
         one.set_defaults(run=module.run)
-        for action in one._actions:
-            action.help = say.translated(action.help or "")
+    for each in (parser, *commands.choices.values()):
+        for action in each._actions:
+            action.help = say.translated(action.help) if action.help else action.help
     parser.commands = commands.choices
     return parser
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,18 @@ def sheet(folder: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     told = command(capsys, "audit", folder, "--n", 12, "--out", place)
     assert told.code == 0, told.err
     return place
+
+
+def test_a_draw_says_the_whole_command_that_reads_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, terms = folder.parent / "with space.csv", ("--max-error", 0.1, "--about", "source")
+    told = command(capsys, "audit", "draw", folder, "--n", 5, "--out", out, *terms)
+    (line,) = [one for one in told.out.splitlines() if "then: " in one]
+    said = shlex.split(line.partition("then: ")[2])
+    assert said[:4] == ["clipgrip", "audit", "automate", str(folder)]
+    assert command(capsys, *said[1:]).code == 0
+    assert said[-4:] == ["--max-error", "0.1", "--about", "source"]
 
 
 def fill(sheet: Path, truth: dict[str, str], most: int = 99) -> Cells:

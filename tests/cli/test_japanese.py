@@ -27,7 +27,7 @@ NAMES = (
     r" +[\w-]+ {2,}[A-Z]\w+[\w ,]*",  # kinds of models by name
     r" *(fpl|ifpl|grip|zero-shot|out|out-2) +[\d. %~～-]+",  # rows of a table
     r" *(hf download|python -c|clipgrip|pip) .*",  # commands to copy
-    r" +.*: 「.*」",  # a class and the text that the model reads
+    r" +.*：「.*」",  # a class and the text that the model reads
 )
 """Lines that hold no sentence: names, commands, figures."""
 Said = Callable[..., Told]

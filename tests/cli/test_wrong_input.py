@@ -31,7 +31,7 @@ def here(here: Path) -> Path:
         "nowhere.csv": "path,label\nelsewhere/x.png,dent\n",
         "columns.csv": "a,b\n1,2\n",
         "seen.txt": "dent\n",
-        "seen-typo.txt": "dentt\n",
+        "seen-typo.txt": "dent\ndentt\n",
         "wrong.toml": 'images = "images"\nclasses = "classes.txt"\nbackbon = "nano"\n',
         "long.csv": "name,prompt\nshort,short\nlong," + "steel " * 90 + "\n",
     }
@@ -102,7 +102,7 @@ def run_with(model: Path, **changed: object) -> list[object]:
         ({"test": "images"}, ["images"]),
         ({"seen": "seen.txt"}, ["seen.txt", "Give --labels too"]),
         ({"seen": "sene.txt"}, ["sene.txt", "cannot be read"]),
-        ({"seen": "seen-typo.txt"}, ['"dentt"', 'Did you mean "dent"?']),
+        ({"seen": "seen-typo.txt"}, ["seen-typo.txt line 2", '"dentt"', 'Did you mean "dent"?']),
         ({"strategy": "gripp"}, ['strategy = "gripp"', "ifpl", 'Did you mean "grip"?']),
         ({"strategy": "supervised"}, ["needs labels", "--labels"]),
         ({"preset": "papr"}, ['preset = "papr"', 'Did you mean "paper"?']),
@@ -296,6 +296,7 @@ def test_bench_refuses(
         (["demos"], ["demos: neither", "digits, surfaces", 'Did you mean "demo"?']),
         (["--out", "one.txt"], ["one.txt is a file"]),
         (["--out", "nothing"], ["nothing", "holds no stress test"]),
+        (["--template", "a photo"], ['"a photo"', "{} exactly once"]),
     ],
 )
 def test_stress_refuses(refused: Refused, arguments: list[str], words: list[str]) -> None:

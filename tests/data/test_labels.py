@@ -37,6 +37,14 @@ def test_an_unknown_label_names_line_classes_and_the_nearest(images: Path) -> No
     )
 
 
+@pytest.mark.parametrize("head", ["画像,ラベル", "ファイル名,クラス", "パス,ラベル"])
+def test_columns_may_be_called_as_in_a_japanese_plant(images: Path, head: str) -> None:
+    labels = images.parent / "l.csv"
+    labels.write_text(f"{head}\na.png,cat\nb.png,dog\n", "cp932")
+    result = ingest(images, classes=CLASSES, labels=labels)
+    assert sorted(result.manifest.labels.tolist()) == [-1] * 4 + [0, 1]
+
+
 def test_an_unknown_class_folder_is_named(images: Path) -> None:
     folder = plant(images.parent / "shots", {"dogs/x.png": png(9)})
     with pytest.raises(DataError, match=r'folder shots/dogs: unknown label "dogs".*"dog"\?'):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,22 @@ def test_before_fit_every_question_is_refused(untrained: GripClassifier, tmp_pat
             ask(tmp_path)
     with pytest.raises(NotFittedError):
         untrained.score([], [])
+
+
+def test_a_model_that_knows_nothing_of_the_classes_is_said_in_a_warning(
+    place: Place, tiny_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clipgrip.trust.knowledge import Finding
+
+    classifier = GripClassifier(CLASSES, backbone=str(tiny_clip), strategy="zero-shot")
+    found = (Finding("alike", {}),)
+    monkeypatch.setattr("clipgrip.estimator.guesses.knowledge", lambda *_: found)
+    with pytest.warns(UserWarning, match=r"take its answers for guesses\. .* as y\.$"):
+        classifier.fit(paths(place))
+    monkeypatch.setattr("clipgrip.estimator.guesses.knowledge", lambda *_: ())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier.fit(paths(place))
 
 
 def test_labels_for_a_folder_are_refused(place: Place, untrained: GripClassifier) -> None:

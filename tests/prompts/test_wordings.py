@@ -17,6 +17,14 @@ def test_english_words_get_what_the_glossary_says_of_the_same_thing() -> None:
     assert not any("without" in text for text in found)
 
 
+def test_a_word_that_the_other_classes_have_too_says_nothing_of_this_one() -> None:
+    others = ("rolled-in scale on steel surface", "patches on steel surface")
+    found = wordings("スクラッチ", "scratches on steel surface", others)
+    assert "a scratch on the surface" in found
+    assert not any("steel" in text for text in found)
+    assert any("steel" in text for text in wordings("スクラッチ", "scratches on steel surface"))
+
+
 def test_the_name_is_tried_where_the_text_is_another() -> None:
     assert "rusty screw" in wordings("rusty_screw", "A-1034")
 

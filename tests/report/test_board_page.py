@@ -198,6 +198,26 @@ def test_accuracy_is_never_the_models_own_confidence() -> None:
     assert "Without an audit, from the test" in build_board(board_facts(kind="test"))
 
 
+@pytest.mark.parametrize("ok", [(), ("no defect",)])
+def test_without_figures_one_block_says_so_and_what_brings_them(ok: tuple[str, ...]) -> None:
+    html = build_board(board_facts(**NOTHING, home="my run", ok_classes=ok))
+    text = " ".join(Page(re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)).text.split())
+    assert "nothing to decide on yet" in text
+    assert "unknown" not in text.replace("accuracy is unknown", "")
+    for heading in ("Key figures", "Hours, cost and payback", "Assumptions", "Risks"):
+        assert heading not in text
+    name = "'no defect'" if ok else "OK_CLASS"
+    for command in (
+        f"clipgrip audit plan 'my run' --ok-class {name} --accuracy",
+        "clipgrip review 'my run'",
+        f"clipgrip report 'my run' --for board --pilot pilot.json --ok-class {name} --assume",
+    ):
+        assert command in text
+    some = build_board(board_facts(**{**NOTHING, "assumed": {"images_per_year": Given(1000.0)}}))
+    assert "Assumptions" in some
+    assert "nothing to decide on yet" not in some
+
+
 def test_misses_and_overkill_count_what_they_say() -> None:
     facts = board_facts(["OK", "scratch", "dent"])
     counts = ((90, 6, 4), (3, 40, 7), (2, 1, 47))

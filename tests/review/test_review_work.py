@@ -32,8 +32,9 @@ def test_the_page_says_how_to_begin_then_what_rang_and_who_answered(
     session: ReviewSession, folder: Path, tmp_path: Path
 ) -> None:
     browser, japanese = Browser(session), Browser(session, language="ja")
-    begin = f"clipgrip watch {quoted(folder.resolve())} IMAGES"
+    begin = f"clipgrip watch look {quoted(folder.resolve())} NEW_IMAGES"
     assert begin in browser.get("/work").text, "it works from any folder"
+    assert "nothing new to learn from" in browser.get("/rounds").text
     assert "まだ始まっていません" in japanese.get("/work").text
     line = tmp_path / "line"
     line.mkdir()

@@ -261,7 +261,9 @@ def _how_to_bring(name: str, revision: str) -> str:
     return Sentence(
         "{name} is not on this machine, and clipgrip downloads nothing unless asked.\n"
         "With a connection: set {variable}=1 and run the command again; later runs need no connection.\n"
-        "Without: {recipe}",
+        "Without: {recipe}\n"
+        'If "{folder}" holds no *.safetensors:  clipgrip models  says what to do.',
+        folder=name.split("/")[-1],
         name=f"{name}@{revision}" if revision else name,
         variable=ONLINE_VARIABLE,
         recipe=recipe(name, revision),
@@ -277,8 +279,7 @@ def recipe(name: str, revision: str = "") -> str:
         "on a machine that has one, run\n"
         "  hf download {name}{at} {asked} --local-dir {folder}\n"
         'copy the folder "{folder}" to this machine, and run here\n'
-        "  clipgrip models add {folder} --name {name}\n"
-        'If "{folder}" holds no *.safetensors:  clipgrip models  says what to do.',
+        "  clipgrip models add {folder} --name {name}",
         name=name,
         at=at,
         asked=asked,

@@ -12,6 +12,7 @@ from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run, o
 from clipgrip.cli.gone import gone_lines
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
+from clipgrip.sentences import quoted
 from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from clipgrip.runs.auditing import Audit, Sheet
     from clipgrip.trust.terms import Terms
 
-FILL = mark(
-    "Fill the column answer with a class name, from the top without a gap, then run clipgrip audit automate."
-)
+FILL = mark("Fill the column answer with a class name, from the top without a gap, then: {command}")
 PLANNED = mark(
     "Planned: {planned} answers. It may be read earlier at any time, and gone on with beyond."
 )
@@ -103,6 +102,7 @@ def draw(
     from clipgrip.cli.audit_measure import draw_to_measure
     from clipgrip.cli.automate import terms_of
     from clipgrip.cli.daily import draw_daily, write_again
+    from clipgrip.cli.promise_lines import options_of
     from clipgrip.cli.reviewed import classes_at_work, outcome_at_work
     from clipgrip.runs.auditing import AUDIT, Audit, Sheet, apart_of, check_apart
     from clipgrip.written import check_table
@@ -127,7 +127,9 @@ def draw(
         check_apart(sheet, apart)
         apart = sheet.apart
     drawn = Audit.of(outcome, seed or 0 if sheet is None else sheet.seed, apart)
-    asked = WantedSheet(outcome.folder, drawn, sheet, answers, count, out, show_labels)
+    then = f"clipgrip audit automate {quoted(run)} --answers {quoted(out)}"
+    then += options_of(max_error, confidence, about)
+    asked = WantedSheet(outcome.folder, drawn, sheet, answers, count, out, show_labels, then)
     return _apart(asked, terms) if apart else _uniform(asked, terms)
 
 
@@ -151,6 +153,8 @@ class WantedSheet:
     count: int | None
     out: Path
     show_labels: bool
+    then: str
+    """The command that reads it."""
 
     def result(self, rows: Sequence[int], planned: int | None, lines: list[str]) -> Result:
         """Write the sheet with the answers so far, and say what is in it."""
@@ -185,7 +189,7 @@ def _uniform(asked: WantedSheet, terms: Terms) -> Result:
     if sheet is not None and n < len(given):
         raise ConfigError(TOO_FEW, answers=asked.answers, n_given=len(given), n=n)
     planned, remark = _plan_of(asked.run, drawn, n) if sheet is None else (sheet.planned, "")
-    lines = _drawn_lines(drawn, n, asked.out, planned, remark)
+    lines = _drawn_lines(asked, n, planned, remark)
     return asked.result(drawn.order[:n], planned, lines)
 
 
@@ -213,7 +217,7 @@ def _apart(asked: WantedSheet, terms: Terms) -> Result:
             out=asked.out,
         ),
         Sentence("classes: {listing}", listing=drawn.classes.listing()),
-        FILL,
+        Sentence(FILL, command=asked.then),
     ]
     result = asked.result([*rows.tolist(), *more.rows.tolist()], None, lines)
     return Result(result.lines, {**result.facts, "by_group": more.by_group})
@@ -239,13 +243,14 @@ def _nothing_pays(asked: WantedSheet, terms: Terms, answered: int) -> str:
     )
 
 
-def _drawn_lines(drawn: Audit, n: int, out: Path, planned: int | None, remark: str) -> list[str]:
+def _drawn_lines(asked: WantedSheet, n: int, planned: int | None, remark: str) -> list[str]:
+    drawn, out = asked.drawn, asked.out
     pool = len(drawn.pool)
     lines: list[str] = [
         Sentence("{n} of {pool} images drawn at random: {out}", n=n, pool=pool, out=out)
     ]
     lines.append(Sentence("classes: {listing}", listing=drawn.classes.listing()))
-    lines.append(FILL)
+    lines.append(Sentence(FILL, command=asked.then))
     if remark:
         lines.append(remark)
     if planned:

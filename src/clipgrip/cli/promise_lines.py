@@ -61,6 +61,13 @@ def _apart(facts: dict[str, Any]) -> tuple[str, str]:
     return Sentence(" for each class apart"), Sentence(" for all {n} together", n=len(names))
 
 
+def options_of(max_error: float, confidence: float, about: str) -> str:
+    """The terms of a promise as options of a command, those that are not the usual ones."""
+    terms = "" if max_error == 0.02 else f" --max-error {max_error:g}"
+    terms += "" if confidence == 0.95 else f" --confidence {confidence:g}"
+    return terms + ("" if about == "delivered" else f" --about {about}")
+
+
 def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[str]:
     """What would widen the promise: further down the sheet, or by a longer one; and when to stop."""
     following, given = facts["next_wider"], facts["answers_counted"]
@@ -165,12 +172,6 @@ def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
     if facts["stop"] or not paying:
         return [Sentence("stop here: more answers take more images from the model than they add")]
     draws = sum(step["draws"] for step in paying)
-    terms = "".join(
-        f" --{name.replace('_', '-')} {facts[name]:g}"
-        for name, usual in (("max_error", 0.02), ("confidence", 0.95))
-        if facts[name] != usual
-    )
-    about = "" if facts["about"] == "delivered" else f" --about {facts['about']}"
     return [
         Sentence(
             "{draws} more answers in {n} groups pay; the images of the others may be left out",
@@ -180,7 +181,7 @@ def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
         Sentence(
             "draw on: clipgrip audit draw {run}{options} --answers {answers} --out NEW.csv",
             run=quoted(run),
-            options=f"{terms}{about}",
+            options=options_of(facts["max_error"], facts["confidence"], facts["about"]),
             answers=quoted(answers),
         ),
         Sentence("  (it begins with the answers given so far and draws only where they pay)"),

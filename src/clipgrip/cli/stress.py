@@ -80,8 +80,11 @@ def _input(
     """A demo set where ``data`` names one, else the files given."""
     from clipgrip.cli.demo import TEMPLATES
     from clipgrip.data import samples
+    from clipgrip.prompts.templates import check_template
     from clipgrip.runs.stress import DATA, StressInput
 
+    if template is not None:
+        check_template(template)
     if data in DEMOS and not any(given.values()):
         name = DEMOS[data]
         sample = getattr(samples, name)(out / DATA / name)

@@ -19,8 +19,10 @@ from clipgrip.sentences import Sentence
 PATH_COLUMNS = (
     *("path", "file", "image", "filename", "file_name", "filepath", "image_path", "img"),
     *("image_name", "image_id", "id"),
+    *("画像", "ファイル名", "ファイル", "パス"),
 )
-LABEL_COLUMNS = ("label", "labels", "class")
+"""As tools and people in a plant call it."""
+LABEL_COLUMNS = ("label", "labels", "class", "ラベル", "クラス")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from clipgrip.data.issues import Issues
 from clipgrip.data.task import paradigm
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.embeds import class_vectors
+from clipgrip.estimator.guesses import warn_of_guesses
 from clipgrip.estimator.heads import AnswerHead, final_head, head_of_labels
 from clipgrip.estimator.labels import Target, Vocabulary, read, read_target, unlabeled
 from clipgrip.estimator.rounds import ONLY_LABELS, Say, run_rounds, silent
@@ -87,6 +88,7 @@ def fit_images(
     ready, model = prepared.ready, prepared.backbone
     learning = learned_from(ready)
     target.vocabulary.compare(learning.task.labels, learning.zero_shot.pool)
+    warn_of_guesses(learning, model)
     done = run_rounds(learning, inputs_of(ready.start.prompt, model, learning.embeds).pool, say)
     tuned, joint = done.tuned, done.joint
     learned = tuned.learned() if tuned else {}

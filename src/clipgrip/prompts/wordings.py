@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from clipgrip.data.classes import canonical, prompt_text
 from clipgrip.data.glossary import glossary, is_japanese, proposed
@@ -26,17 +27,17 @@ SMALL = frozenset(
 )
 
 
-def wordings(name: str, prompt: str) -> tuple[str, ...]:
+def wordings(name: str, prompt: str, others: Iterable[str] = ()) -> tuple[str, ...]:
     """Texts that could stand for the class instead of ``prompt``, the likeliest first.
 
-    The glossary's English for a Japanese name or prompt; its entries that share a word with them; the name itself; the
+    The glossary's English for a Japanese name or prompt; its entries that share a word with them, but none with
+    ``others``, the prompts of the other classes: "steel" in each of them speaks of no defect; the name itself; the
     prompt with the surface or part that it is seen on.
     """
     foreign = [text for text in (name, prompt) if is_japanese(text)]
     found = [english for text in foreign if (english := proposed(text))]
-    found += _related(
-        {*_words(name), *_words(prompt), *(w for text in found for w in _words(text))}
-    )
+    own = {*_words(name), *_words(prompt), *(w for text in found for w in _words(text))}
+    found += _related(own - {word for text in others for word in _words(text)})
     if not is_japanese(name):
         found.append(prompt_text(name))
     plain = [text for text in (*found, prompt) if not is_japanese(text)][::-1]

@@ -120,13 +120,15 @@ def _names(found: Rewording, say: Words) -> list[str]:
     if not doubted:
         return [head, *shown, say("No name is doubted.")]
     short = in_short([names[one.position] for one in doubted], len(names), say)
-    why = [f"{names[one.position]}: {reason(found.about(one), say)}" for one in doubted]
+    why = [f"{names[one.position]}{say(': ')}{reason(found.about(one), say)}" for one in doubted]
     return [head, *shown, "", short, *why]
 
 
 def _trial(found: Rewording, one: Tried, say: Words) -> list[str]:
     names, moved = found.classes.display, one.moved
-    shown = [f"  {names[c]}: {say('“{name}”', name=text)}" for c, text in one.texts.items()]
+    shown = [
+        f"  {names[c]}{say(': ')}{say('“{name}”', name=text)}" for c, text in one.texts.items()
+    ]
     if one.template is not None:
         shown.append(f"  {say('“{name}”', name=one.template)}")
     figures = [
@@ -148,7 +150,7 @@ def _trial(found: Rewording, one: Tried, say: Words) -> list[str]:
             )
         )
     shown.append("    " + say(" ").join(figures))
-    steps = [f"{names[a]} → {names[b]}: {n}" for a, b, n in moved.pairs[:PAIRS]]
+    steps = [f"{names[a]} → {names[b]}{say(': ')}{n}" for a, b, n in moved.pairs[:PAIRS]]
     return shown + (["    " + say(", ").join(steps)] if steps else [])
 
 

@@ -57,19 +57,20 @@ class NameBoard:
         scale = classifier.backbone.logit_scale
         found = naming(classifier.embeds, self._texts[1], scale, labels)
         names = [one.name for one in active]
-        taken = {one.prompt.casefold() for one in active}
+        prompts = [one.prompt for one in active]
         lines = {
-            one.id: _line(fit, names, one.prompt, taken)
-            for one, fit in zip(active, found.names, strict=True)
+            one.id: _line(fit, names, prompts) for one, fit in zip(active, found.names, strict=True)
         }
         self._lines = key, lines
         return lines
 
 
-def _line(fit: NameFit, names: list[str], prompt: str, taken: set[str]) -> NameLine:
+def _line(fit: NameFit, names: list[str], prompts: list[str]) -> NameLine:
     name = names[fit.position]
     other = None if fit.group is None else names[fit.group]
-    words = wordings(name, prompt)
+    others = [text for c, text in enumerate(prompts) if c != fit.position]
+    words = wordings(name, prompts[fit.position], others)
+    taken = {text.casefold() for text in prompts}
     return NameLine(
         ToldName(name, fit.verdict, other, fit.labeled),
         fit.fit,

@@ -105,7 +105,8 @@ class TextTrial:
         if isinstance(self.backbone, GivenModel):
             return ()  # no model reads other words
         taken = {text.casefold() for text in self.classes.prompts}
-        found = wordings(self.classes.display[c], self.classes.prompts[c])
+        others = (text for k, text in enumerate(self.classes.prompts) if k != c)
+        found = wordings(self.classes.display[c], self.classes.prompts[c], others)
         return tuple(text for text in found if text.casefold() not in taken)
 
     def templates(self) -> tuple[str, ...]:

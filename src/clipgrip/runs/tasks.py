@@ -12,9 +12,12 @@ from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.data.text import read_text
-from clipgrip.errors import DataError
+from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence
 from clipgrip.types import Labels
+from clipgrip.words import mark
+
+NO_CLASS = mark('{place} line {line}: no class is called "{name}". Known: {known}.{nearest}')
 
 
 def make_task(
@@ -59,9 +62,15 @@ def stored_task(labels: Labels, classes: ClassNames, seen: Sequence[str]) -> Tas
 def read_seen(
     path: Path, labels: Labels, classes: ClassNames, encoding: str | None = None
 ) -> list[int]:
-    """Class positions from a file with one name a line. DataError: no image has a label, or a line names no class."""
+    """Class positions from a file with one name a line. DataError: a line names no class, or no image has a label."""
     lines = [canonical(line) for line in read_text(path, encoding).splitlines()]
-    seen = sorted({classes.index(name) for name in lines if name})
+    places = {name: number for number, name in reversed([*enumerate(lines, 1)]) if name}
+    for name, number in places.items():
+        if name not in classes:
+            known, slip = classes.listing(), nearest(name, classes.display)
+            where = {"place": path.name, "line": number}
+            raise DataError(NO_CLASS, **where, name=name, known=known, nearest=slip)
+    seen = sorted(classes.index(name) for name in places)
     if not (labels >= 0).any():
         raise DataError(
             "{name} names seen classes, but no image of the pool is labeled. Give --labels too, or "

@@ -210,18 +210,19 @@ class Watch:
     def _found(self, file: Loaded | Failed, contents: Mapping[str, Content | str]) -> list[Found]:
         """What is written down of a file: its answer, that its content is known, a refusal, or nothing yet."""
         one, now = file.entry, self._now()
-        where = (one.path, one.size, one.mtime)
+        where, say = (one.path, one.size, one.mtime), self._notes.say
         if isinstance(file, Loaded):
             content = contents.get(file.image, (None, None))
             if isinstance(content, str):
-                return [Found(*where, reason=content)]
+                return [Found(*where, reason=say.translated(content))]
             return [Found(*where, image=file.image, content=content[0], seen=content[1])]
         if file.changed:
             self._sightings.changed(one, now)
         elif file.cut:
             self._sightings.waits(one, now)
         elif self._sightings.failed(one, now, patient=file.unreadable):
-            return [Found(*where, reason=file.reason, final=not file.unreadable)]
+            reason = say.translated(file.reason)  # for the table, which people read
+            return [Found(*where, reason=reason, final=not file.unreadable)]
         return []
 
     def _is_done(self, entry: Entry) -> bool:

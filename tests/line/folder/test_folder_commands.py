@@ -48,7 +48,11 @@ def test_the_same_in_japanese_and_as_one_document(
     bundle: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["watch", bundle, folder, "--out", tmp_path / "o", "--once", "--poll", "0.02"]
+    (folder / "broken.png").write_bytes(b"no image")
     assert "枚を判定しました" in line(capsys, *words, "--lang", "ja").out
+    (told,) = (tmp_path / "o").glob("issues-*.csv")
+    assert "読み取れる画像ではありません" in told.read_text("utf-8-sig")
+    (folder / "broken.png").unlink()
     facts = json.loads(line(capsys, *words, "--json").out)
     assert facts["answered"] == len(answers(tmp_path / "o"))
     assert facts["channels"]["json"]["waiting"] == 0

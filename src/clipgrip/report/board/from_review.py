@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def board_facts(folder: Path, asked: Asked, listener: Listener | None = None) ->
         with open_review(folder) as store:
             found = review_facts(folder, store, asked)
         if found is not None:
-            return found
+            return replace(found, home=str(folder))
     return run_facts(reopen(folder, listener), asked)
 
 

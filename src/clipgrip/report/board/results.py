@@ -81,6 +81,13 @@ class Results:
         return self.facts.class_names[most], Share(sizes[most], accuracy.total)
 
     @property
+    def has_figures(self) -> bool:
+        """Whether there is anything to decide on: answers, a promise, or hours and money."""
+        facts, sums = self.facts, self.savings.sums["middle"]
+        found = (self.accuracy, facts.automation, sums.hours_saved, sums.cost_start)
+        return bool(facts.assumed) or any(one is not None for one in found)
+
+    @property
     def is_no_better(self) -> bool:
         """Whether the answers are no better than that class throughout, as far as people answered."""
         if self.common is None or self.accuracy is None:

@@ -102,6 +102,8 @@ def value_text(name: str, value: float | None, say: Words) -> str:
 
 def _no_criteria(results: Results, say: Words) -> str:
     facts = results.facts
+    if not results.has_figures:
+        return say("There is nothing to decide on yet: no figure is known.")
     if not facts.versions or facts.evidence is None:
         return say(
             "No criteria were fixed in advance, so this report gives no verdict. The figures are for you to judge."
