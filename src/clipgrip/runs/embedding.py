@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor
 
 from clipgrip.backbone.base import Eye, Model
@@ -32,8 +31,8 @@ from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.rows import Row, Rows
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import BackboneError, DataError
-from clipgrip.files import AnyPath
-from clipgrip.mapped import written
+from clipgrip.mapped import LARGE, Space, is_mapped, like, picked, zeros
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, put
 from clipgrip.runs.events import Listener
 from clipgrip.runs.given import check_kind, vectors_of
 from clipgrip.sentences import Sentence, combined, mark
@@ -57,12 +56,12 @@ class Embeds:
         for name in ("pool_rows", "test_rows"):
             object.__setattr__(self, name, Rows.of(getattr(self, name)))
 
-    @property
+    @cached_property
     def pool_joined(self) -> WideEmbeds:
         """(N, D + e) what refinement and heads see; texts read the first D columns."""
         return _joined(self.pool, self.pool_beside)
 
-    @property
+    @cached_property
     def test_joined(self) -> WideEmbeds:
         """(n, D + e) the same of the test images."""
         return _joined(self.test, self.test_beside)
@@ -78,24 +77,17 @@ class Embeds:
         return torch.from_numpy(self.test_rows.labels.copy())
 
 
-LARGE = 2**28
-"""Bytes of embeddings from which a program that seldom reads them keeps them in a file."""
-
-
-def in_a_file(embeds: Embeds, folder: AnyPath) -> Embeds:
-    """The same with a large pool's arrays in a file of ``folder``, which goes with them; in memory where it may not."""
-    arrays = (embeds.pool, embeds.pool_beside)
-    if sum(one.nbytes for one in arrays if one is not None) < LARGE:
-        return embeds
-    try:
-        pool, beside = (None if one is None else written(one, folder) for one in arrays)
-    except OSError:  # a folder that may only be read
-        return embeds
-    return embeds if pool is None else replace(embeds, pool=pool, pool_beside=beside)
-
-
 def _joined(embeds: Tensor, beside: Tensor | None) -> Tensor:
-    return embeds if beside is None else torch.cat([embeds, beside.to(embeds.dtype)], dim=1)
+    if beside is None:
+        return embeds
+    width = embeds.shape[1]
+    joined = like(embeds, (len(embeds), width + beside.shape[1]))
+
+    def join(rows: slice) -> None:
+        joined[rows, :width], joined[rows, width:] = embeds[rows], beside[rows].to(embeds.dtype)
+
+    put(join, chunk_slices(len(embeds)), over=(embeds, joined))
+    return joined
 
 
 @dataclass(frozen=True)
@@ -107,6 +99,14 @@ class EmbeddedManifest:
     issues: Issues
     read_from: tuple[object, ...] = field(default=(), repr=False)
     """As `Embedded.read_from`."""
+
+
+BYTES_A_NUMBER, BYTES_A_CLASS = 8, 40
+"""Of an image in files: its vector with what is made of it, and its answers of a few steps."""
+NO_ROOM = mark(
+    "{folder} has no room for {size} GB of embeddings and what is made of them, so all of it is held in memory. "
+    "TMPDIR names a folder on another disk."
+)
 
 
 def model_of(settings: Settings) -> ClipBackbone:
@@ -130,7 +130,12 @@ def embedded(
     named = "embed" if given else f"embed:{Path(backbone.name).name}"
     progress = partial(listener.progress, stage or named)
     cache = None if given else cache_of(backbone)
-    return embed_manifest(backbone, manifest, cache=cache, on_progress=progress)
+    found = embed_manifest(backbone, manifest, cache=cache, on_progress=progress)
+    size = found.embeds.pool.nbytes
+    if size >= LARGE and not is_mapped(found.embeds.pool):
+        folder = tempfile.gettempdir()
+        listener.note(Sentence(NO_ROOM, folder=folder, size=f"{size / 1e9:.1f}"))
+    return found
 
 
 def embed_manifest(
@@ -141,7 +146,10 @@ def embed_manifest(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EmbeddedManifest:
     """Embed all rows, reading from the cache what it holds; DataError where no pool image is left."""
-    found = _seen(backbone, manifest.rows, cache, on_progress)
+    needed = len(manifest) * (
+        BYTES_A_NUMBER * backbone.embed_dim + BYTES_A_CLASS * len(manifest.classes)
+    )
+    found = _seen(backbone, manifest.rows, cache, on_progress, partial(zeros, needed=needed))
     reasons = dict(found.failures)
     failed = manifest.rows.among(reasons)
     issues = Issues(
@@ -152,7 +160,9 @@ def embed_manifest(
     usable = manifest.without(reasons)
     if len(usable.pool) == 0:
         raise nothing_left(usable, issues)
-    of_pool, of_test = (_picked(found.embeds, part) for part in (usable.pool, usable.test))
+    of_pool, of_test = (
+        picked(found.embeds, torch.from_numpy(part)) for part in (usable.pool, usable.test)
+    )
     embeds = Embeds(of_pool, of_test, usable.rows.take(usable.pool), usable.rows.take(usable.test))
     return EmbeddedManifest(usable, embeds, issues, found.read_from)
 
@@ -162,6 +172,7 @@ def _seen(
     rows: Sequence[Row],
     cache: EmbeddingCache | None,
     on_progress: Callable[[int, int], None] | None,
+    room: Space,
 ) -> Embedded:
     """What an eye sees of images, or what a file of embeddings holds of them."""
     given = isinstance(backbone, GivenModel | GivenBank)
@@ -173,13 +184,10 @@ def _seen(
             cache=cache,
             on_progress=on_progress,
             hashes=list(Rows.of(rows).sha256s()),
+            room=room,
         )
-    return vectors_of(rows, backbone.banks[0] if isinstance(backbone, GivenModel) else backbone)
-
-
-def _picked(embeds: ImageEmbeds, rows: NDArray[np.int64]) -> Tensor:
-    """Some rows, or all without a copy."""
-    return embeds if len(rows) == len(embeds) else embeds[torch.from_numpy(rows)]
+    bank = backbone.banks[0] if isinstance(backbone, GivenModel) else backbone
+    return vectors_of(rows, bank, room=room)
 
 
 def item(row: Row) -> Item:
