@@ -85,10 +85,15 @@ def zeros(shape: tuple[int, int], needed: int) -> Tensor:
     In memory where that folder has less room than the ``needed`` bytes, or may not be written.
     """
     folder, size = tempfile.gettempdir(), 4 * shape[0] * shape[1]
-    if size >= LARGE and shutil.disk_usage(folder).free >= max(size, needed):
+    if is_large(size) and shutil.disk_usage(folder).free >= max(size, needed):
         with contextlib.suppress(OSError):
             return mapped(folder, shape, torch.float32)
     return torch.zeros(shape)
+
+
+def is_large(size: int) -> bool:
+    """Whether so many bytes of embeddings belong into a file."""
+    return size >= LARGE
 
 
 def is_mapped(array: Tensor) -> bool:

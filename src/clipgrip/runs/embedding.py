@@ -31,7 +31,7 @@ from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.rows import Row, Rows
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import BackboneError, DataError
-from clipgrip.mapped import LARGE, Space, is_mapped, like, picked, zeros
+from clipgrip.mapped import Space, is_large, is_mapped, like, picked, zeros
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, put
 from clipgrip.runs.events import Listener
 from clipgrip.runs.given import check_kind, vectors_of
@@ -132,7 +132,7 @@ def embedded(
     cache = None if given else cache_of(backbone)
     found = embed_manifest(backbone, manifest, cache=cache, on_progress=progress)
     size = found.embeds.pool.nbytes
-    if size >= LARGE and not is_mapped(found.embeds.pool):
+    if is_large(size) and not is_mapped(found.embeds.pool):
         folder = tempfile.gettempdir()
         listener.note(Sentence(NO_ROOM, folder=folder, size=f"{size / 1e9:.1f}"))
     return found

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from clipgrip.mapped import LARGE, is_mapped, let_go, like
+from clipgrip.mapped import is_large, is_mapped, let_go, like
 
 CHUNK = 1024
 """Rows at a time: 2 MB of float32 at width 512. Larger chunks leave the cache, and each is new memory to be mapped."""
@@ -105,7 +105,7 @@ def leave(arrays: Sequence[Tensor], rows: slice) -> None:
 
 def answered(answer: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
     """(N, C) what ``answer`` says of vectors (N, D): of large ones some at a time, and in a file where these lie."""
-    if vectors.nbytes < LARGE:
+    if not is_large(vectors.nbytes):
         return answer(vectors)
     made = vectors.new_empty(0)
     for rows in chunk_slices(len(vectors), PASSED):
