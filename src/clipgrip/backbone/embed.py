@@ -131,7 +131,7 @@ class _Table:
 
     def fill(self, hashes: list[str], embeds: Float[np.ndarray, "B D"]) -> None:
         rows = [self.rows[sha256] for sha256 in hashes]
-        self.embeds[rows] = torch.from_numpy(embeds)
+        self.embeds.numpy()[rows] = embeds
         self.known[rows] = True
 
     def embedded(self, hashes: list[str], failures: list[tuple[str, DataError]]) -> Embedded:
