@@ -70,10 +70,13 @@ def test_images(
 ) -> None:
     if sample:
         quick.setattr(sampled, "TUNED_ROWS", 12)
-    seen = {"seen": list(SEEN)} if paradigm == "TRZSL" else {}
-    labels = place.labels(paradigm)
+    labels, seen = place.labels(paradigm), None
+    if paradigm == "TRZSL":
+        seen = tmp_path / "seen.txt"
+        seen.write_text("\n".join(SEEN), "utf-8")
+    options = {"labels": labels, "seen": seen}
     assert_same_in_files(
-        lambda name: run(project(place, tiny_clip, tmp_path / name, labels=labels, **seen)), quick
+        lambda name: run(project(place, tiny_clip, tmp_path / name, **options)), quick
     )
 
 
