@@ -101,8 +101,8 @@ class EmbeddedManifest:
     """As `Embedded.read_from`."""
 
 
-BYTES_A_NUMBER, BYTES_A_CLASS = 8, 40
-"""Of an image in files: its vector with what is made of it, and its answers of a few steps."""
+TUNED_ROWS = 1_000_000
+"""Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
 NO_ROOM = mark(
     "{folder} has no room for {size} GB of embeddings and what is made of them, so all of it is held in memory. "
     "TMPDIR names a folder on another disk."
@@ -146,9 +146,7 @@ def embed_manifest(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EmbeddedManifest:
     """Embed all rows, reading from the cache what it holds; DataError where no pool image is left."""
-    needed = len(manifest) * (
-        BYTES_A_NUMBER * backbone.embed_dim + BYTES_A_CLASS * len(manifest.classes)
-    )
+    needed = _room_for(len(manifest), backbone.embed_dim, len(manifest.classes))
     found = _seen(backbone, manifest.rows, cache, on_progress, partial(zeros, needed=needed))
     reasons = dict(found.failures)
     failed = manifest.rows.among(reasons)
@@ -165,6 +163,12 @@ def embed_manifest(
     )
     embeds = Embeds(of_pool, of_test, usable.rows.take(usable.pool), usable.rows.take(usable.test))
     return EmbeddedManifest(usable, embeds, issues, found.read_from)
+
+
+def _room_for(images: int, width: int, classes: int) -> int:
+    """Bytes of all files at most: vectors and answers of all images, and what is made of those that are learned from."""
+    learned = min(images, TUNED_ROWS)
+    return 4 * (images * (width + 3 * classes) + learned * (2 * width + 10 * classes))
 
 
 def _seen(

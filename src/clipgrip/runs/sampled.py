@@ -15,12 +15,10 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.mapped import gathered
+from clipgrip.runs.embedding import TUNED_ROWS as TUNED_ROWS
 from clipgrip.runs.embedding import Embeds
 from clipgrip.sentences import Sentence
 from clipgrip.types import WideEmbeds
-
-TUNED_ROWS = 1_000_000
-"""Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
 
 
 def sample_rows(
