@@ -166,7 +166,7 @@ def embed_manifest(
 
 
 def _room_for(images: int, width: int, classes: int) -> int:
-    """Bytes of all files at most: vectors and answers of all images, and what is made of those that are learned from."""
+    """Bytes of all files at most: vectors and answers of all images, and what is made of those learned from."""
     learned = min(images, TUNED_ROWS)
     return 4 * (images * (width + 3 * classes) + learned * (2 * width + 10 * classes))
 
