@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -163,6 +163,19 @@ def gathered(values: Tensor, rows: Tensor, columns: Tensor | None = None) -> Ten
         made[part] = found if columns is None else found[:, columns]
         let_go(made, part)
     let_go(values, slice(0, len(values)))
+    return made
+
+
+def side_by_side(arrays: Sequence[Tensor]) -> Tensor:
+    """(N, W) the columns of all of them, of the first one's type, where that lies."""
+    if len(arrays) == 1:
+        return arrays[0]
+    made = like(arrays[0], (len(arrays[0]), sum(one.shape[1] for one in arrays)))
+    for start in range(0, len(made), PIECE):
+        rows = slice(start, min(start + PIECE, len(made)))
+        torch.cat([one[rows].to(made.dtype) for one in arrays], dim=1, out=made[rows])
+        for array in (made, *arrays):
+            let_go(array, rows)
     return made
 
 

@@ -31,8 +31,7 @@ from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.rows import Row, Rows
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import BackboneError, DataError
-from clipgrip.mapped import Space, is_large, is_mapped, like, picked, zeros
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, put
+from clipgrip.mapped import Space, is_large, is_mapped, picked, side_by_side, zeros
 from clipgrip.runs.events import Listener
 from clipgrip.runs.given import check_kind, vectors_of
 from clipgrip.sentences import Sentence, combined, mark
@@ -59,12 +58,12 @@ class Embeds:
     @cached_property
     def pool_joined(self) -> WideEmbeds:
         """(N, D + e) what refinement and heads see; texts read the first D columns."""
-        return _joined(self.pool, self.pool_beside)
+        return side_by_side([one for one in (self.pool, self.pool_beside) if one is not None])
 
     @cached_property
     def test_joined(self) -> WideEmbeds:
         """(n, D + e) the same of the test images."""
-        return _joined(self.test, self.test_beside)
+        return side_by_side([one for one in (self.test, self.test_beside) if one is not None])
 
     @property
     def pool_labels(self) -> Labels:
@@ -75,19 +74,6 @@ class Embeds:
     def test_labels(self) -> Labels:
         """(n,) the truth of the test images."""
         return torch.from_numpy(self.test_rows.labels.copy())
-
-
-def _joined(embeds: Tensor, beside: Tensor | None) -> Tensor:
-    if beside is None:
-        return embeds
-    width = embeds.shape[1]
-    joined = like(embeds, (len(embeds), width + beside.shape[1]))
-
-    def join(rows: slice) -> None:
-        joined[rows, :width], joined[rows, width:] = embeds[rows], beside[rows].to(embeds.dtype)
-
-    put(join, chunk_slices(len(embeds)), over=(embeds, joined))
-    return joined
 
 
 @dataclass(frozen=True)
