@@ -166,6 +166,20 @@ def gathered(values: Tensor, rows: Tensor, columns: Tensor | None = None) -> Ten
     return made
 
 
+def stacked(first: Tensor, many: Tensor) -> Tensor:
+    """(n + m, C) the rows of one, then those of the other, which says where they lie; that one itself where n is 0."""
+    if not len(first):
+        return many
+    made = like(many, (len(first) + len(many), many.shape[1]))
+    made[: len(first)] = first
+    for start in range(0, len(many), PIECE):
+        part = many[start : start + PIECE]
+        rows = slice(len(first) + start, len(first) + start + len(part))
+        made[rows] = part
+        let_go(made, rows)
+    return made
+
+
 def side_by_side(arrays: Sequence[Tensor]) -> Tensor:
     """(N, W) the columns of all of them, of the first one's type, where that lies."""
     if len(arrays) == 1:

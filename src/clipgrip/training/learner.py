@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.data.task import Task
+from clipgrip.mapped import stacked
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
@@ -73,7 +74,7 @@ class PromptLearner:
         tuned = tune(
             self.prompt,
             Picked(self.inputs, rows),
-            torch.cat([truth, pseudolabels.targets]) if len(truth) else pseudolabels.targets,
+            stacked(truth, pseudolabels.targets),
             torch.arange(len(rows)) < len(task.labeled),
             weights=self._weights(task, len(pseudolabels.rows)),
             recipe=self.recipe,
