@@ -39,6 +39,8 @@ PIECE = 16_384
 """Rows that are gathered together."""
 DONT_NEED = 4
 """MADV_DONTNEED: of pages of a file only this process's view goes, never their content."""
+READ_ONLY = "clipgrip_read_only"
+"""Marks a storage that `opened` made: torch names the file of those alone that are written too."""
 PROBS = torch.bfloat16
 """How answers lie in a file: three digits, but of the smallest as of the largest."""
 LOGITS = torch.float16
@@ -98,7 +100,8 @@ def is_large(size: int) -> bool:
 
 def is_mapped(array: Tensor) -> bool:
     """Whether it lies in a file."""
-    return array.untyped_storage().filename is not None
+    storage = array.untyped_storage()
+    return storage.filename is not None or getattr(storage, READ_ONLY, False)
 
 
 def opened(array: FileRows) -> Tensor:
@@ -119,6 +122,7 @@ def opened(array: FileRows) -> Tensor:
     storage: Any = torch.UntypedStorage.from_file(
         os.fspath(array.filename), shared=False, nbytes=start + array.nbytes
     )
+    setattr(storage, READ_ONLY, True)
     if start % dtype.itemsize:
         raise DataError("the file's rows begin at an odd byte. Save them with numpy.save.")
     strides = tuple(stride // dtype.itemsize for stride in array.strides)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from clipgrip.errors import ConfigError, DataError
 from clipgrip.mapped import is_mapped, let_go, like, mapped, opened
 from clipgrip.pseudolabel import refine, refined
 from clipgrip.pseudolabel.refine import REFINERS
+from clipgrip.pseudolabel.refine.chunks import even_sample, taken
 from clipgrip.pseudolabel.refine.graph import neighbour_graph
 from clipgrip.pseudolabel.refine.ordered import ordered
 from clipgrip.pseudolabel.refine.settings import DEFAULT
@@ -133,6 +135,28 @@ def test_a_part_of_a_file_is_read_as_that_part_and_what_is_no_matrix_is_refused(
         refine([images, images], classes, logit_scale=SCALE, scratch=tmp_path)
     with pytest.raises(OSError, match="No such file"):
         refine(on, classes, logit_scale=SCALE, scratch=tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its pages are counted by Linux alone")
+def test_pages_of_a_file_that_is_only_read_are_let_go_and_samples_touch_few(tmp_path: Path) -> None:
+    def pages() -> int:
+        text = Path("/proc/self/status").read_text("utf-8")
+        return next(int(line.split()[1]) for line in text.splitlines() if "RssFile" in line)
+
+    np.save(tmp_path / "many.npy", np.ones((16_384, 1024), np.float32))  # 64 MiB
+    array = opened(np.load(tmp_path / "many.npy", mmap_mode="r"))
+    assert is_mapped(array)
+    before = pages()
+    assert array.sum() == array.numel()
+    assert pages() - before > 48_000
+    let_go(array, slice(0, len(array)))
+    assert pages() - before < 16_000
+    rows = torch.randperm(len(array))
+    assert torch.equal(taken(array, rows), torch.ones_like(array))
+    assert pages() - before < 16_000
+    assert torch.equal(even_sample(array, 100), array[:: len(array) // 100])
+    kept = torch.randn(300, 4)
+    assert torch.equal(taken(kept, rows[rows < 300]), kept[rows[rows < 300]])
 
 
 def test_files_and_arrays_are_taken_wherever_a_tensor_is(tmp_path: Path) -> None:

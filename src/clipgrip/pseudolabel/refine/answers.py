@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clipgrip.errors import DataError
 from clipgrip.mapped import PROBS, gathered, is_mapped, like, picked
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, put
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, even_sample, put
 from clipgrip.pseudolabel.refine.copies import Copies
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
@@ -206,7 +206,7 @@ def _are_prototypes(
     """Whether the class embeddings lie among the images: texts lie in a cone of their own (the modality gap)."""
     if len(images) < 2 or not bool(unlabeled.any()):
         return False
-    sample = images[:: max(1, len(images) // settings.numerics.prototype_sample)].float()
+    sample = even_sample(images, settings.numerics.prototype_sample).float()
     similar = sample @ sample.T
     similar.fill_diagonal_(-torch.inf)
     among = similar.max(1).values.mean()

@@ -20,6 +20,8 @@ CHUNK = 1024
 """Rows at a time: 2 MB of float32 at width 512. Larger chunks leave the cache, and each is new memory to be mapped."""
 BEHIND = 65_536
 """Rows of a file that stay with the process after they were read."""
+SCATTERED = 256
+"""Rows far apart that are read before their pages are let go; the system may map 2 MB for each."""
 LEAST = 4
 """Parts for each thread from which threads are worth their beginning."""
 PASSED = 16_384
@@ -118,13 +120,17 @@ def answered(answer: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
 
 
 def even_sample(values: Tensor, rows: int) -> Tensor:
-    """Every n-th row: all of less than twice ``rows``, of more between ``rows`` and twice as many.
+    """Every n-th row: all of less than twice ``rows``, of more between ``rows`` and twice as many; of a file a copy."""
+    step = max(1, len(values) // rows)
+    return (
+        taken(values, torch.arange(0, len(values), step)) if is_mapped(values) else values[::step]
+    )
 
-    Of a file they are copied, and its pages let go: rows far apart touch all of it.
-    """
-    sample = values[:: max(1, len(values) // rows)]
-    if not is_mapped(values):
-        return sample
-    sample = sample.clone()
-    leave((values,), slice(0, len(values)))
-    return sample
+
+def taken(values: Tensor, rows: Tensor) -> Tensor:
+    """A copy of these rows, in any order; of a file a few at a time, as rows far apart touch all of it."""
+    made = values.new_empty(len(rows), *values.shape[1:])
+    for part in chunk_slices(len(rows), SCATTERED):
+        made[part] = values[rows[part]]
+        leave((values,), slice(0, len(values)))
+    return made

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.mapped import logits_like
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, in_order, left_behind
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, in_order, left_behind, taken
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.seeds import generator
 from clipgrip.types import ImageEmbeds, Probs, RowMask
@@ -171,7 +171,8 @@ class Division:
         settings = self.settings
         count = min(max(2, len(rows) // settings.numerics.cell_rows), settings.numerics.max_centres)
         order = torch.randperm(len(rows), generator=self.draw)
-        sample = self.image_embeds[rows[order[: count * settings.numerics.centre_sample]]].float()
+        chosen = rows[order[: count * settings.numerics.centre_sample]]
+        sample = taken(self.image_embeds, chosen).float()
         centres = _centres(sample, count, settings.numerics.centre_steps)
 
         def of(part: slice) -> Tensor:
