@@ -11,8 +11,11 @@ import ctypes
 import errno
 import mmap
 import os
+import shutil
 import sys
+import tempfile
 import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,13 +26,17 @@ from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, part_name
 
 Folder = AnyPath
+Space = Callable[[tuple[int, int]], Tensor]
+"""Makes zeros (N, D) in float32, wherever these may lie."""
 FileRows = np.memmap[Any, Any]
 """A .npy file as numpy.load(FILE, mmap_mode="r") opens it."""
 FLOATS = {"float16": torch.float16, "float32": torch.float32}
 """What embeddings in files are of."""
 
-ROWS = 65_536
-"""Rows that are written together."""
+LARGE = 2**28
+"""Bytes of embeddings from which they, and all that is made from them, lie in files."""
+PIECE = 16_384
+"""Rows that are gathered together."""
 DONT_NEED = 4
 """MADV_DONTNEED: of pages of a file only this process's view goes, never their content."""
 READ_ONLY = "clipgrip_read_only"
@@ -74,14 +81,21 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
     return made.view(shape)
 
 
-def written(array: Tensor, folder: AnyPath) -> Tensor:
-    """The same values in a file. OSError: there is no room, or no permission."""
-    made = mapped(folder, tuple(array.shape), array.dtype)
-    for start in range(0, len(array), ROWS):
-        rows = slice(start, min(start + ROWS, len(array)))
-        made[rows] = array[rows]
-        let_go(made, rows)
-    return made
+def zeros(shape: tuple[int, int], needed: int) -> Tensor:
+    """(N, D) zeros in float32, from `LARGE` bytes on in a file of the folder for what is temporary.
+
+    In memory where that folder has less room than the ``needed`` bytes, or may not be written.
+    """
+    folder, size = tempfile.gettempdir(), 4 * shape[0] * shape[1]
+    if is_large(size) and shutil.disk_usage(folder).free >= max(size, needed):
+        with contextlib.suppress(OSError):
+            return mapped(folder, shape, torch.float32)
+    return torch.zeros(shape)
+
+
+def is_large(size: int) -> bool:
+    """Whether so many bytes of embeddings belong into a file."""
+    return size >= LARGE
 
 
 def is_mapped(array: Tensor) -> bool:
@@ -118,13 +132,69 @@ def opened(array: FileRows) -> Tensor:
 
 
 def like(
-    array: Tensor, shape: tuple[int, ...] | None = None, *, stored: torch.dtype | None = None
+    array: Tensor,
+    shape: tuple[int, ...] | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+    stored: torch.dtype | None = None,
 ) -> Tensor:
     """An empty array that lies where this one lies, of its shape and type; in a file of the type ``stored``."""
     name, wanted = array.untyped_storage().filename, tuple(array.shape) if shape is None else shape
     if name is None:
-        return array.new_empty(wanted)
-    return mapped(os.path.dirname(name), wanted, stored or array.dtype)
+        return array.new_empty(wanted, dtype=dtype)
+    return mapped(os.path.dirname(name), wanted, stored or dtype or array.dtype)
+
+
+def logits_like(probs: Tensor) -> Tensor:
+    """An empty array for logits, where these answers lie; in half precision where they are."""
+    return like(probs, stored=LOGITS if probs.dtype == PROBS else None)
+
+
+def picked(values: Tensor, rows: Tensor, columns: Tensor | None = None) -> Tensor:
+    """Some rows of (N, C), ascending, and some columns, ascending: those very values where that is all of them."""
+    of_all = columns is None or len(columns) == values.shape[1]
+    if len(rows) == len(values) and of_all:
+        return values
+    return gathered(values, rows, None if of_all else columns)
+
+
+def gathered(values: Tensor, rows: Tensor, columns: Tensor | None = None) -> Tensor:
+    """Rows of (N, C) in any order, and some columns, as an array of their own that lies where the values lie."""
+    made = like(values, (len(rows), values.shape[1] if columns is None else len(columns)))
+    for start in range(0, len(rows), PIECE):
+        part = slice(start, min(start + PIECE, len(rows)))
+        found = values[rows[part]]
+        made[part] = found if columns is None else found[:, columns]
+        let_go(made, part)
+    let_go(values, slice(0, len(values)))
+    return made
+
+
+def stacked(first: Tensor, many: Tensor) -> Tensor:
+    """(n + m, C) the rows of one, then those of the other, which says where they lie; that one itself where n is 0."""
+    if not len(first):
+        return many
+    made = like(many, (len(first) + len(many), many.shape[1]))
+    made[: len(first)] = first
+    for start in range(0, len(many), PIECE):
+        part = many[start : start + PIECE]
+        rows = slice(len(first) + start, len(first) + start + len(part))
+        made[rows] = part
+        let_go(made, rows)
+    return made
+
+
+def side_by_side(arrays: Sequence[Tensor]) -> Tensor:
+    """(N, W) the columns of all of them, of the first one's type, where that lies."""
+    if len(arrays) == 1:
+        return arrays[0]
+    made = like(arrays[0], (len(arrays[0]), sum(one.shape[1] for one in arrays)))
+    for start in range(0, len(made), PIECE):
+        rows = slice(start, min(start + PIECE, len(made)))
+        torch.cat([one[rows].to(made.dtype) for one in arrays], dim=1, out=made[rows])
+        for array in (made, *arrays):
+            let_go(array, rows)
+    return made
 
 
 def let_go(array: Tensor, rows: slice) -> None:

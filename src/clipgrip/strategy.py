@@ -17,6 +17,7 @@ from clipgrip.data.task import Task
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.fewshot.teacher import Teacher, joint_without_labels
+from clipgrip.mapped import picked
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
 from clipgrip.pseudolabel.refine.evidence import Evidence
@@ -87,8 +88,9 @@ def choose(
     rows, classes = task.unlabeled, task.candidate_classes
     chosen = select(narrowed(probs, rows, classes), k, context.among(rows, classes))
     targets = chosen.distributions(len(classes))
-    spread = targets.new_zeros(len(targets), task.n_classes).index_copy(1, classes, targets)
-    return PseudoLabels(rows[chosen.rows], spread, chosen.confidence)
+    if len(classes) < task.n_classes:
+        targets = targets.new_zeros(len(targets), task.n_classes).index_copy(1, classes, targets)
+    return PseudoLabels(rows[chosen.rows], targets, chosen.confidence)
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ class Watch:
     @classmethod
     def over(cls, task: Task, zero_shot: Probs, image_embeds: ImageEmbeds) -> Watch:
         """With the neighbours among all images (N, D)."""
-        return cls(task, zero_shot, Neighbours.of(image_embeds[task.unlabeled]))
+        return cls(task, zero_shot, Neighbours.of(picked(image_embeds, task.unlabeled)))
 
     def stop(self, past: Sequence[Summary]) -> Stop | None:
         """Whether it rings after these rounds."""
@@ -250,7 +252,7 @@ def _forget(state: Callable[[], TrainingState]) -> None:
 
 def _open_answers(probs: Probs, task: Task) -> SomeProbs:
     """What pseudolabels are chosen from: unlabeled rows, candidate classes."""
-    return probs[task.unlabeled][:, task.candidate_classes]
+    return picked(probs, task.unlabeled, task.candidate_classes)
 
 
 def short_classes(pseudolabels: PseudoLabels, task: Task, k: int) -> list[int]:

@@ -15,9 +15,11 @@ import torch
 from embedded import NAMES, N, arrays
 from projects import Place, project
 
+from clipgrip import mapped
 from clipgrip.data.task import Task
 from clipgrip.estimator import GripClassifier
-from clipgrip.runs import outputs, sampled, start, store
+from clipgrip.pseudolabel.refine import chunks
+from clipgrip.runs import outputs, sampled, store
 from clipgrip.runs.outputs import parquet_bytes, recalibrate
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
@@ -81,8 +83,8 @@ def test_many_images_are_answered_in_parts_with_the_same_answers(
     place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
 ) -> None:
     whole = run(project(place, tiny_clip, tmp_path / "whole")).answers.pool
-    quick.setattr(start, "AT_ONCE", 0)
-    quick.setattr(start, "PASSED", 7)
+    quick.setattr(mapped, "LARGE", 1)
+    quick.setattr(chunks, "PASSED", 7)
     torch.testing.assert_close(reopen(tmp_path / "whole").answers.pool, whole)
 
 

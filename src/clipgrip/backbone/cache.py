@@ -96,8 +96,10 @@ class EmbeddingCache:
         """The cache of a backbone's image embeddings under ``root`` or the user's cache folder."""
         return cls(root or default_root(), backbone.image_key, backbone.embed_dim)
 
-    def get(self, hashes: Sequence[str]) -> CachedEmbeds:
-        """Stored embeddings of ``hashes``.
+    def get(
+        self, hashes: Sequence[str], into: Float[np.ndarray, "N D"] | None = None
+    ) -> CachedEmbeds:
+        """Stored embeddings of ``hashes``, put ``into`` an array of zeros where one is given for different ones.
 
         Each shard is compared with its SHA-256, each row with its digest. What is damaged is forgotten with a warning
         in the log and reported missing: it is computed again.
@@ -106,9 +108,8 @@ class EmbeddingCache:
         if len(row_of) < len(hashes):
             once, rows = self.get(list(row_of)), [row_of[sha256] for sha256 in hashes]
             return CachedEmbeds(once.embeds[rows], once.missing[rows])
-        found = CachedEmbeds(
-            np.zeros((len(hashes), self.width), np.float32), np.ones(len(hashes), np.bool_)
-        )
+        embeds = np.zeros((len(hashes), self.width), np.float32) if into is None else into
+        found = CachedEmbeds(embeds, np.ones(len(hashes), np.bool_))
         for name, stored in self._find(hashes).items():
             shard = self._read(name)
             if shard is None:

@@ -18,6 +18,7 @@ from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import MAX_ROWS, EmbeddingCache
 from clipgrip.backbone.encode import Item, Loader, encoded
 from clipgrip.errors import CacheError, DataError
+from clipgrip.mapped import Space, gathered, let_go
 from clipgrip.types import ImageEmbeds
 
 BATCH_SIZE = 32
@@ -49,6 +50,7 @@ def embed_images(
     batch_size: int = BATCH_SIZE,
     on_progress: Callable[[int, int], None] | None = None,
     hashes: list[str] | None = None,
+    room: Space = torch.zeros,
 ) -> Embedded:
     """Embed ``items``, reading from ``cache`` what it holds and storing there what it does not.
 
@@ -58,11 +60,11 @@ def embed_images(
     reason the executor at work (`clipgrip.executors`) does not change them.
 
     ``on_progress(done, total)`` counts distinct images, cached and failed ones included. ``hashes`` are those of the
-    items, where they are known without making each.
+    items, where they are known without making each; ``room`` makes what holds the embeddings.
     """
     hashes = [sha256 for sha256, _ in items] if hashes is None else hashes
     loaders = _Loaders(items, hashes)
-    table = _Table.read(loaders.rows, cache, backbone.embed_dim)
+    table = _Table.read(loaders.rows, cache, room((len(loaders), backbone.embed_dim)))
     failures: list[tuple[str, DataError]] = []
     report = on_progress or (lambda *_: None)
     done = len(loaders) - sum(map(len, batches := table.missing(batch_size)))
@@ -104,17 +106,17 @@ class _Table:
     """One row per distinct image, known or not yet."""
 
     rows: dict[str, int]
-    embeds: Float[np.ndarray, "N D"]
+    embeds: ImageEmbeds
     known: np.ndarray
 
     @classmethod
-    def read(cls, rows: dict[str, int], cache: EmbeddingCache | None, width: int) -> _Table:
+    def read(
+        cls, rows: dict[str, int], cache: EmbeddingCache | None, embeds: ImageEmbeds
+    ) -> _Table:
+        """What the cache holds, put into ``embeds``."""
         if cache is None:
-            return cls(
-                rows, np.zeros((len(rows), width), np.float32), np.zeros(len(rows), np.bool_)
-            )
-        found = cache.get(list(rows))
-        return cls(rows, found.embeds, ~found.missing)
+            return cls(rows, embeds, np.zeros(len(rows), np.bool_))
+        return cls(rows, embeds, ~cache.get(list(rows), embeds.numpy()).missing)
 
     def missing(self, batch_size: int) -> list[list[str]]:
         """What is not known of each range of ``batch_size`` rows; ranges that are known are left out."""
@@ -129,7 +131,7 @@ class _Table:
 
     def fill(self, hashes: list[str], embeds: Float[np.ndarray, "B D"]) -> None:
         rows = [self.rows[sha256] for sha256 in hashes]
-        self.embeds[rows] = embeds
+        self.embeds.numpy()[rows] = embeds
         self.known[rows] = True
 
     def embedded(self, hashes: list[str], failures: list[tuple[str, DataError]]) -> Embedded:
@@ -137,10 +139,13 @@ class _Table:
         if not self.known.all():
             good = [sha256 for sha256 in hashes if self.known[self.rows[sha256]]]
         all_once = good == list(self.rows)  # then nothing is copied: a million rows are gigabytes
-        rows = self.embeds if all_once else self.embeds[[self.rows[sha256] for sha256 in good]]
-        unit = torch.from_numpy(rows)
-        for part in unit.split(NORMALISED):
-            part.copy_(F.normalize(part, dim=-1))
+        unit = self.embeds
+        if not all_once:
+            unit = gathered(unit, torch.tensor([self.rows[sha256] for sha256 in good]))
+        for start in range(0, len(unit), NORMALISED):
+            rows = slice(start, min(start + NORMALISED, len(unit)))
+            unit[rows] = F.normalize(unit[rows], dim=-1)
+            let_go(unit, rows)
         return Embedded(unit, good, failures)
 
 

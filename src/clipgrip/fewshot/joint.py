@@ -17,6 +17,7 @@ from torch import Tensor
 
 from clipgrip.fewshot.head import FittedHead, Head, HeadSettings
 from clipgrip.prompts.classifier import wide_logits
+from clipgrip.pseudolabel.refine.chunks import answered
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, WideEmbeds
 
 
@@ -122,10 +123,15 @@ def joined_probs(
     image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None
 ) -> Probs:
     """(N, C): the text's own answers, or joined with what labels taught; of several banks the heads read all."""
-    if joint is None:
-        return wide_logits(image_embeds, class_embeds, logit_scale).softmax(dim=1)
-    logits = wide_logits(image_embeds, joint.class_embeds(class_embeds), logit_scale)
-    return joint.probs(image_embeds, logits.log_softmax(dim=1))
+    texts = class_embeds if joint is None else joint.class_embeds(class_embeds)
+
+    def answers(images: WideEmbeds) -> Probs:
+        logits = wide_logits(images, texts, logit_scale)
+        if joint is None:
+            return logits.softmax(dim=1)
+        return joint.probs(images, logits.log_softmax(dim=1))
+
+    return answered(answers, image_embeds)
 
 
 def scaled(head: Head, weight: float) -> Head:

@@ -13,10 +13,11 @@ from clipgrip.data.task import Task
 from clipgrip.fewshot.head import FittedHead, Head, HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint, JointWeights, join, scaled, weigh
 from clipgrip.fewshot.validate import HeldOut, Refine, held_out
+from clipgrip.mapped import like
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine import refined_answers
-from clipgrip.pseudolabel.refine.chunks import even_sample
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample, put
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, RowMask, WideEmbeds
@@ -24,6 +25,8 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, RowM
 TINY = 1e-30
 FACTORS = tuple(2.0 ** (step / 8) for step in range(-112, 1))
 """Of logits, from 1/16384 to 1: nine per cent apart, and a sum of two that agree is never too doubtful."""
+TOGETHER = 8192
+"""Images that are answered together, as a head reads them."""
 MOST_TAUGHT = 100_000
 """Pseudolabels that teach a head: all of less than twice as many, of more between this and twice as many."""
 
@@ -73,11 +76,9 @@ class Teacher:
         """Of a pool (N, D), the text's answers (N, C) and the labels; nothing is validated yet."""
         fitted = _fitted(image_embeds, task.labels, task, settings)
         own = task.labels[task.labeled]
-        text = None if zero_shot is None else text_logits(zero_shot)
-        text_log_probs = None if text is None else text[task.labeled]
-        weights = weigh(fitted, text_log_probs, own, task.n_classes, settings)
-        joint = join(fitted, own, task.n_classes, weights)
-        start = joint.probs(image_embeds, text)
+        text = None if zero_shot is None else text_logits(zero_shot[task.labeled])
+        weights = weigh(fitted, text, own, task.n_classes, settings)
+        start = _start(join(fitted, own, task.n_classes, weights), image_embeds, zero_shot)
         return cls(
             task, settings, weights, fitted.members, start, texts=texts, has_text=text is not None
         )
@@ -148,6 +149,19 @@ class Teacher:
         differ = answers != self.held_out.truth
         pairs = zip(self.held_out.rows[differ].tolist(), answers[differ].tolist(), strict=True)
         return list(pairs)
+
+
+def _start(joint: Joint, image_embeds: WideEmbeds, zero_shot: Probs | None) -> Probs:
+    """(N, C) text and labels joined."""
+    made = like(image_embeds, (len(image_embeds), joint.n_classes), dtype=torch.float32)
+
+    def answer(rows: slice) -> None:
+        text = None if zero_shot is None else text_logits(zero_shot[rows])
+        made[rows] = joint.probs(image_embeds[rows], text)
+
+    over = (image_embeds, made) if zero_shot is None else (image_embeds, made, zero_shot)
+    put(answer, chunk_slices(len(made), TOGETHER), over=over)
+    return made
 
 
 def validate(

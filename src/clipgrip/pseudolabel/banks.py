@@ -18,8 +18,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.errors import DataError
+from clipgrip.mapped import like, side_by_side
 from clipgrip.pseudolabel.bank_weights import DEFAULT, BankSettings, bank_weights
-from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, even_sample
+from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, even_sample, leave
 from clipgrip.types import Labels, Probs, WideEmbeds
 
 SAMPLE = 20_000
@@ -40,12 +41,13 @@ class Column:
 
     def of(self, bank: Float[Tensor, "N E"]) -> Float[Tensor, "N e"]:
         """Rows of one length; zero for an image that lies at the mean."""
-        made = torch.empty(len(bank), self.axes.shape[1])
+        made = like(bank, (len(bank), self.axes.shape[1]), dtype=torch.float32)
         if not self.axes.shape[1]:
             return made
         for rows in chunk_slices(len(bank), CHUNK):
             unit = F.normalize(bank[rows].float(), dim=1)
             made[rows] = self.length * F.normalize((unit - self.mean) @ self.axes, dim=1)
+            leave((bank, made), rows)
         return made
 
 
@@ -74,7 +76,7 @@ class BankMap:
         beside = [one.of(bank) for one, bank in zip(self.columns, banks[1:], strict=True)]
         if not self.joins:
             return banks[0]
-        return torch.cat([banks[0], *(part.to(banks[0].dtype) for part in beside)], dim=1)
+        return side_by_side([banks[0], *beside])
 
     def shares(self) -> tuple[float, ...]:
         """The weights, summing to one: what is shown to people."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from clipgrip.review.states import Ints
 from clipgrip.review.store import ReviewRound
 from clipgrip.review.view import RoundClassifier
 from clipgrip.runs.auditing import Audit
-from clipgrip.runs.embedding import in_a_file
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
@@ -82,7 +81,7 @@ def load_round(folder: Path, rounds: Sequence[ReviewRound]) -> LoadedRound:
     Raises:
         RunError: it is not there, or damaged.
     """
-    outcome = _seldom_reading(reopen(folder / rounds[-1].folder))
+    outcome = reopen(folder / rounds[-1].folder)
     images, labels = _under_review(folder, rounds, outcome)
     classifier = RoundClassifier.of(outcome, images)
     gone = images[classifier.row_by_hash.of(images) < 0]
@@ -123,12 +122,3 @@ def first_round(folder: Path) -> tuple[ClassNames, ReviewRound]:
     with open_store(folder) as runs:
         run = runs.finished_run(folder)
         return runs.classes(run.id), ReviewRound(1, ".", run.id, precisely())
-
-
-def _seldom_reading(outcome: Outcome) -> Outcome:
-    """The same with its embeddings in a file where they are large: a review asks for them when classes change."""
-    embeds = in_a_file(outcome.embeds, outcome.folder)
-    if embeds is outcome.embeds:
-        return outcome
-    ready = replace(outcome.ready, embeds=embeds)
-    return replace(outcome, ready=ready)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor
 
 from clipgrip.backbone.base import Eye, Model
@@ -32,8 +31,7 @@ from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.rows import Row, Rows
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import BackboneError, DataError
-from clipgrip.files import AnyPath
-from clipgrip.mapped import written
+from clipgrip.mapped import Space, is_large, is_mapped, picked, side_by_side, zeros
 from clipgrip.runs.events import Listener
 from clipgrip.runs.given import check_kind, vectors_of
 from clipgrip.sentences import Sentence, combined, mark
@@ -57,15 +55,15 @@ class Embeds:
         for name in ("pool_rows", "test_rows"):
             object.__setattr__(self, name, Rows.of(getattr(self, name)))
 
-    @property
+    @cached_property
     def pool_joined(self) -> WideEmbeds:
         """(N, D + e) what refinement and heads see; texts read the first D columns."""
-        return _joined(self.pool, self.pool_beside)
+        return side_by_side([one for one in (self.pool, self.pool_beside) if one is not None])
 
-    @property
+    @cached_property
     def test_joined(self) -> WideEmbeds:
         """(n, D + e) the same of the test images."""
-        return _joined(self.test, self.test_beside)
+        return side_by_side([one for one in (self.test, self.test_beside) if one is not None])
 
     @property
     def pool_labels(self) -> Labels:
@@ -78,26 +76,6 @@ class Embeds:
         return torch.from_numpy(self.test_rows.labels.copy())
 
 
-LARGE = 2**28
-"""Bytes of embeddings from which a program that seldom reads them keeps them in a file."""
-
-
-def in_a_file(embeds: Embeds, folder: AnyPath) -> Embeds:
-    """The same with a large pool's arrays in a file of ``folder``, which goes with them; in memory where it may not."""
-    arrays = (embeds.pool, embeds.pool_beside)
-    if sum(one.nbytes for one in arrays if one is not None) < LARGE:
-        return embeds
-    try:
-        pool, beside = (None if one is None else written(one, folder) for one in arrays)
-    except OSError:  # a folder that may only be read
-        return embeds
-    return embeds if pool is None else replace(embeds, pool=pool, pool_beside=beside)
-
-
-def _joined(embeds: Tensor, beside: Tensor | None) -> Tensor:
-    return embeds if beside is None else torch.cat([embeds, beside.to(embeds.dtype)], dim=1)
-
-
 @dataclass(frozen=True)
 class EmbeddedManifest:
     """The rows that could be decoded, their embeddings, and an issue for each file that could not."""
@@ -107,6 +85,14 @@ class EmbeddedManifest:
     issues: Issues
     read_from: tuple[object, ...] = field(default=(), repr=False)
     """As `Embedded.read_from`."""
+
+
+TUNED_ROWS = 1_000_000
+"""Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
+NO_ROOM = mark(
+    "{folder} has no room for {size} GB of embeddings and what is made of them, so all of it is held in memory. "
+    "TMPDIR names a folder on another disk."
+)
 
 
 def model_of(settings: Settings) -> ClipBackbone:
@@ -130,7 +116,12 @@ def embedded(
     named = "embed" if given else f"embed:{Path(backbone.name).name}"
     progress = partial(listener.progress, stage or named)
     cache = None if given else cache_of(backbone)
-    return embed_manifest(backbone, manifest, cache=cache, on_progress=progress)
+    found = embed_manifest(backbone, manifest, cache=cache, on_progress=progress)
+    size = found.embeds.pool.nbytes
+    if is_large(size) and not is_mapped(found.embeds.pool):
+        folder = tempfile.gettempdir()
+        listener.note(Sentence(NO_ROOM, folder=folder, size=f"{size / 1e9:.1f}"))
+    return found
 
 
 def embed_manifest(
@@ -141,7 +132,8 @@ def embed_manifest(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EmbeddedManifest:
     """Embed all rows, reading from the cache what it holds; DataError where no pool image is left."""
-    found = _seen(backbone, manifest.rows, cache, on_progress)
+    needed = _room_for(len(manifest), backbone.embed_dim, len(manifest.classes))
+    found = _seen(backbone, manifest.rows, cache, on_progress, partial(zeros, needed=needed))
     reasons = dict(found.failures)
     failed = manifest.rows.among(reasons)
     issues = Issues(
@@ -152,9 +144,17 @@ def embed_manifest(
     usable = manifest.without(reasons)
     if len(usable.pool) == 0:
         raise nothing_left(usable, issues)
-    of_pool, of_test = (_picked(found.embeds, part) for part in (usable.pool, usable.test))
+    of_pool, of_test = (
+        picked(found.embeds, torch.from_numpy(part)) for part in (usable.pool, usable.test)
+    )
     embeds = Embeds(of_pool, of_test, usable.rows.take(usable.pool), usable.rows.take(usable.test))
     return EmbeddedManifest(usable, embeds, issues, found.read_from)
+
+
+def _room_for(images: int, width: int, classes: int) -> int:
+    """Bytes of all files at most: vectors and answers of all images, and what is made of those learned from."""
+    learned = min(images, TUNED_ROWS)
+    return 4 * (images * (width + 3 * classes) + learned * (2 * width + 10 * classes))
 
 
 def _seen(
@@ -162,6 +162,7 @@ def _seen(
     rows: Sequence[Row],
     cache: EmbeddingCache | None,
     on_progress: Callable[[int, int], None] | None,
+    room: Space,
 ) -> Embedded:
     """What an eye sees of images, or what a file of embeddings holds of them."""
     given = isinstance(backbone, GivenModel | GivenBank)
@@ -173,13 +174,10 @@ def _seen(
             cache=cache,
             on_progress=on_progress,
             hashes=list(Rows.of(rows).sha256s()),
+            room=room,
         )
-    return vectors_of(rows, backbone.banks[0] if isinstance(backbone, GivenModel) else backbone)
-
-
-def _picked(embeds: ImageEmbeds, rows: NDArray[np.int64]) -> Tensor:
-    """Some rows, or all without a copy."""
-    return embeds if len(rows) == len(embeds) else embeds[torch.from_numpy(rows)]
+    bank = backbone.banks[0] if isinstance(backbone, GivenModel) else backbone
+    return vectors_of(rows, bank, room=room)
 
 
 def item(row: Row) -> Item:

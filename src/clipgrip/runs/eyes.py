@@ -20,6 +20,7 @@ from clipgrip.backbone.eyes import SHIPPED, load_eye, named_eyes
 from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.config import Settings
 from clipgrip.errors import BackboneError, ConfigError, DataError
+from clipgrip.mapped import gathered
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded
 from clipgrip.runs.events import Listener
@@ -237,5 +238,7 @@ def see(
     if not every.banks.joins:
         return own, every
     width = own.pool.shape[1]
-    beside = (every.banks.joined(banks)[:, width:].contiguous() for banks in (pools, tests))
-    return replace(own, pool_beside=next(beside), test_beside=next(beside)), every
+    pool, test = (every.banks.joined(banks) for banks in (pools, tests))
+    columns = torch.arange(width, pool.shape[1])
+    pool, test = (gathered(one, torch.arange(len(one)), columns) for one in (pool, test))
+    return replace(own, pool_beside=pool, test_beside=test), every

@@ -32,6 +32,7 @@ from clipgrip.data.rows import Row, Rows, decoded
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath, write_bytes_atomic
+from clipgrip.mapped import Space, let_go, picked
 from clipgrip.sentences import Sentence, mark, shortlist
 
 FILE = "embeddings.safetensors"
@@ -233,12 +234,17 @@ def check_kind(rows: Sequence[Row], model: str) -> None:
 
 
 def vectors_of(
-    rows: Sequence[Row], bank: GivenBank, *, alone: bool = False, others: Collection[str] = ()
+    rows: Sequence[Row],
+    bank: GivenBank,
+    *,
+    alone: bool = False,
+    others: Collection[str] = (),
+    room: Space = torch.zeros,
 ) -> Embedded:
     """Unit vectors (N, D) of a bank; rows that their file holds no more are failures.
 
     ``alone``: no other bank is needed, so a file with a single one of that width may call it otherwise, but not by the
-    name of one of the ``others`` that there were.
+    name of one of the ``others`` that there were. ``room`` makes what holds them.
 
     Raises:
         DataError: the file is gone, or it has no such bank.
@@ -249,7 +255,7 @@ def vectors_of(
         assert isinstance(source, EmbeddingSource)
         by_file[source.path].append((number, source.row))
     hashes = images.hashes
-    vectors = torch.empty(len(rows), bank.embed_dim)
+    vectors = room((len(rows), bank.embed_dim))
     there = np.zeros(len(rows), dtype=bool)
     files = [read_embeddings(path) for path in by_file]
     for found, pairs in zip(files, by_file.values(), strict=True):
@@ -261,6 +267,7 @@ def vectors_of(
         for start in range(0, len(numbers), TOGETHER):
             part = np.flatnonzero(same[start : start + TOGETHER]) + start
             vectors[numbers[part]] = unit(floats(own[places[part]]))
+            let_go(vectors, slice(0, len(vectors)))
         if isinstance(own, np.memmap):
             check_unchanged(found)
     failures: list[tuple[str, DataError]] = [
@@ -268,7 +275,7 @@ def vectors_of(
     ]
     whole = bool(there.all())
     sha256s = hashes if whole else hashes[there]
-    usable = vectors if whole else vectors[torch.from_numpy(there)]
+    usable = picked(vectors, torch.from_numpy(np.flatnonzero(there)))
     return Embedded(usable, decoded(sha256s), failures, tuple(files))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.given import GivenModel
 from clipgrip.backbone.names import NANO
+from clipgrip.mapped import picked
 from clipgrip.metrics import commonest
 from clipgrip.runs.prepare import Prepared
 from clipgrip.trust.knowledge import KINDS, Finding, Judged, Signs, findings, no_better
@@ -36,7 +37,7 @@ def knowledge(ready: Prepared, backbone: Backbone) -> tuple[Finding, ...]:
         likeness=likeness(texts, backbone.logit_scale) if len(names) > 1 else None,
         codes=() if given else tuple(text for text in prompts if is_code(text)),
         unread=() if given else unread(tuple(prompts), backbone.text.tokenize),
-        pointing=pointing(answers.pool[rows]) if free else None,
+        pointing=pointing(picked(answers.pool, rows)) if free else None,
         judged=judged(answers.pool, embeds.pool_labels, names)
         or judged(answers.test, embeds.test_labels, names),
     )

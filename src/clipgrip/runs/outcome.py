@@ -17,6 +17,7 @@ from clipgrip.data.manifest import Manifest
 from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.joint import Joint
+from clipgrip.mapped import picked
 from clipgrip.prompts.base import Prompt
 from clipgrip.runs.checkpoint import RESIDUAL, PromptFacts, head_digest, read_head
 from clipgrip.runs.confidence import calibration_facts
@@ -108,7 +109,7 @@ class Outcome:
 
     def _summary(self, answers: Answers) -> dict[str, Any]:
         return {
-            "pool": pool_summary(answers.pool[self.task.unlabeled]),
+            "pool": pool_summary(picked(answers.pool, self.task.unlabeled)),
             "test": test_scores(answers.test, self.embeds.test_labels, self.task.candidates),
         }
 

@@ -12,6 +12,7 @@ import torch
 from clipgrip.data.rows import Places
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.head import HeadSettings
+from clipgrip.mapped import picked
 from clipgrip.method import Method
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import per_class_counts
@@ -169,7 +170,7 @@ def _stored(done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any])
         },
         evidence=asdict(done.evidence) if done.evidence else None,
         joined=done.joint is not None,
-        pool=pool_summary(done.probs[task.unlabeled]),
+        pool=pool_summary(picked(done.probs, task.unlabeled)),
         test=test_scores(test, embeds.test_labels, task.candidates),
         **facts,
     )

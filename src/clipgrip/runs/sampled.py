@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clipgrip.data.task import Task
+from clipgrip.mapped import gathered
+from clipgrip.runs.embedding import TUNED_ROWS as TUNED_ROWS
 from clipgrip.runs.embedding import Embeds
 from clipgrip.sentences import Sentence
 from clipgrip.types import WideEmbeds
-
-TUNED_ROWS = 1_000_000
-"""Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
 
 
 def sample_rows(
@@ -55,11 +54,11 @@ def embeds_of(embeds: Embeds, rows: Int[Tensor, " n"]) -> Embeds:
     beside = embeds.pool_beside
     return replace(
         embeds,
-        pool=embeds.pool[rows],
+        pool=gathered(embeds.pool, rows),
         pool_rows=embeds.pool_rows.take(rows.numpy())
         if len(embeds.pool_rows)
         else embeds.pool_rows,
-        pool_beside=None if beside is None else beside[rows],
+        pool_beside=None if beside is None else gathered(beside, rows),
     )
 
 

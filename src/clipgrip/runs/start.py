@@ -17,7 +17,6 @@ from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, leave
 from clipgrip.runs.embedding import Embeds
 from clipgrip.starts import untuned
 from clipgrip.training.loop import Recipe
@@ -25,10 +24,6 @@ from clipgrip.types import ClassEmbeds, Probs
 
 RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
 """For vectors of length one, whose numbers are small."""
-AT_ONCE = 500_000
-"""Images that are answered at once; more pass by in parts, as scaled copies of all are gigabytes."""
-PASSED = 16_384
-"""Images that pass by together."""
 
 
 @dataclass(frozen=True)
@@ -102,18 +97,10 @@ class Start:
     ) -> Answers:
         """Probabilities for pool and test from embeddings as the learned prompt sees the images, joined with labels."""
         class_embeds, scale = self.class_embeds(learned), self.prompt.logit_scale
-        test = joined_probs(embeds.test_joined, class_embeds, scale, joint)
-        if len(embeds.pool) <= AT_ONCE:
-            return Answers(joined_probs(embeds.pool_joined, class_embeds, scale, joint), test)
-        pool = torch.empty(len(embeds.pool), len(class_embeds))
-        for rows in chunk_slices(len(pool), PASSED):
-            part = replace(
-                embeds,
-                pool=embeds.pool[rows],
-                pool_beside=None if embeds.pool_beside is None else embeds.pool_beside[rows],
-            )
-            pool[rows] = joined_probs(part.pool_joined, class_embeds, scale, joint)
-            leave((embeds.pool,), rows)
+        pool, test = (
+            joined_probs(images, class_embeds, scale, joint)
+            for images in (embeds.pool_joined, embeds.test_joined)
+        )
         return Answers(pool, test)
 
 

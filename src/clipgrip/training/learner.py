@@ -10,12 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.data.task import Task
+from clipgrip.mapped import stacked
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
+from clipgrip.pseudolabel.refine.chunks import answered
 from clipgrip.training.loop import Recipe, tune
 from clipgrip.training.loss import Weights, label_shift, mixing_weights, paper_weights
-from clipgrip.training.memory import Picked, passes
+from clipgrip.training.memory import ANSWERED_AT_ONCE, Picked
 from clipgrip.training.state import TrainingState
 from clipgrip.types import ImageEmbeds, Probs
 
@@ -38,20 +40,22 @@ class PromptLearner:
         inputs, prompt = self.inputs if inputs is None else inputs, self.prompt
         with torch.no_grad():
             class_embeds = prompt.class_embeds()
-            parts = [
-                wide_logits(prompt.image_embeds(part), class_embeds, prompt.logit_scale)
-                .softmax(1)
-                .cpu()
-                for part in passes(inputs)
-            ]
-        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+            def answer(part: Tensor) -> Probs:
+                logits = wide_logits(prompt.image_embeds(part), class_embeds, prompt.logit_scale)
+                return logits.softmax(1).cpu()
+
+            if inputs.ndim == 2:
+                return answered(answer, inputs)
+            return torch.cat([answer(part) for part in inputs.split(ANSWERED_AT_ONCE)])
 
     def image_embeds(self) -> ImageEmbeds:
         """(N, D) of the pool, as the prompt sees it, and what eyes see beside it."""
         if self.prompt.consumes == "embeds":
             return self.inputs
         with torch.no_grad():
-            seen = torch.cat([self.prompt.image_embeds(part).cpu() for part in passes(self.inputs)])
+            parts = self.inputs.split(ANSWERED_AT_ONCE)
+            seen = torch.cat([self.prompt.image_embeds(part).cpu() for part in parts])
         return seen if self.beside is None else torch.cat([seen, self.beside.to(seen.dtype)], dim=1)
 
     def fit(
@@ -70,7 +74,7 @@ class PromptLearner:
         tuned = tune(
             self.prompt,
             Picked(self.inputs, rows),
-            torch.cat([truth, pseudolabels.targets]) if len(truth) else pseudolabels.targets,
+            stacked(truth, pseudolabels.targets),
             torch.arange(len(rows)) < len(task.labeled),
             weights=self._weights(task, len(pseudolabels.rows)),
             recipe=self.recipe,

@@ -58,8 +58,3 @@ def _kept_bytes(prompt: Prompt, inputs: Tensor) -> int:
         embeds = prompt.with_learned(values).image_embeds(inputs)
     del embeds
     return sum(storages.values())
-
-
-def passes(inputs: Tensor) -> tuple[Tensor, ...]:
-    """``inputs`` in the parts that are answered at once."""
-    return (inputs,) if inputs.ndim == 2 else inputs.split(ANSWERED_AT_ONCE)

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.mapped import FileRows, Folder, mapped
+from clipgrip.mapped import FileRows, Folder, like, mapped
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel.banks import fit_bank_map
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of, known_of
 from clipgrip.pseudolabel.refine.auto import auto
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, put
 from clipgrip.pseudolabel.refine.clusters import clustered
 from clipgrip.pseudolabel.refine.joined import joined
 from clipgrip.pseudolabel.refine.outofcore import embeds_of, in_memory, refined_out_of_core
@@ -189,10 +190,16 @@ def _refined(given: RefineInput, method: str) -> Refined:
 
 def _with_labels(probs: Probs, task: Task) -> Probs:
     """The answers (N, C) where nobody labeled, among the candidates; elsewhere the label."""
-    among = probs * task.candidates
-    among = among / among.sum(dim=1, keepdim=True).clamp_min(1e-12)
-    labels = F.one_hot(task.labels.clamp_min(0), task.n_classes).to(probs.dtype)
-    return torch.where((task.labels >= 0)[:, None], labels, among)
+    made = like(probs)
+
+    def join(rows: slice) -> None:
+        among, labels = probs[rows] * task.candidates, task.labels[rows]
+        among = among / among.sum(dim=1, keepdim=True).clamp_min(1e-12)
+        one_hot = F.one_hot(labels.clamp_min(0), task.n_classes).to(probs.dtype)
+        made[rows] = torch.where((labels >= 0)[:, None], one_hot, among)
+
+    put(join, chunk_slices(len(probs)), over=(probs, made))
+    return made
 
 
 REFINERS: dict[str, Callable[[RefineInput], Refined]] = {

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.errors import DataError
-from clipgrip.mapped import PROBS, is_mapped, like
-from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, even_sample, leave, put
+from clipgrip.mapped import PROBS, gathered, is_mapped, like, picked
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, even_sample, put
 from clipgrip.pseudolabel.refine.copies import Copies
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
@@ -77,18 +77,8 @@ class RefineInput:
 
     def restricted(self, values: Tensor, classes: Mask) -> Tensor:
         """The unlabeled rows and some classes of (N, C); a copy only where some are left out."""
-        if bool(classes.all()) and not bool(self.labeled.any()):
-            return values
         rows = (~self.labeled).nonzero().squeeze(1)
-        picked = like(values, (len(rows), int(classes.sum())))
-
-        def pick(part: slice) -> None:
-            here = rows[part]
-            picked[part] = values[here][:, classes]
-            leave((values,), slice(int(here[0]), int(here[-1])))
-
-        put(pick, chunk_slices(len(rows)), over=(picked,))
-        return picked
+        return picked(values, rows, classes.nonzero().squeeze(1))
 
     def once(self, copies: Copies) -> RefineInput:
         """Each image once, by a row that a person labeled where there is one."""
@@ -97,16 +87,20 @@ class RefineInput:
         return replace(
             self,
             images=self.images.once,
-            probs=self.probs[rows],
+            probs=gathered(self.probs, rows),
             labeled=self.labeled[rows],
-            probs_at_given_scale=None if at_given is None else at_given[rows],
-            zero_shot=None if first is None else first[rows],
+            probs_at_given_scale=None if at_given is None else gathered(at_given, rows),
+            zero_shot=None if first is None else gathered(first, rows),
             text_images=self._text_images_once(copies),
         )
 
     def _text_images_once(self, copies: Copies) -> PoolImages | None:
         alone = self.text_images
-        return None if alone is None else PoolImages(alone.embeds[copies.first], alone.settings)
+        return (
+            None
+            if alone is None
+            else PoolImages(gathered(alone.embeds, copies.first), alone.settings)
+        )
 
     def with_unlabeled(self, answers: SomeProbs, classes: Mask | None = None) -> Probs:
         """All rows and classes, with these answers for the unlabeled rows and the candidates, or other ``classes``."""

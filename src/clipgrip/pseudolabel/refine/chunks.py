@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from clipgrip.mapped import is_mapped, let_go
+from clipgrip.mapped import is_large, is_mapped, let_go, like
 
 CHUNK = 1024
 """Rows at a time: 2 MB of float32 at width 512. Larger chunks leave the cache, and each is new memory to be mapped."""
@@ -24,6 +24,8 @@ SCATTERED = 256
 """Rows far apart that are read before their pages are let go; the system may map 2 MB for each."""
 LEAST = 4
 """Parts for each thread from which threads are worth their beginning."""
+PASSED = 16_384
+"""Large vectors that are answered together: scaled copies of all are gigabytes."""
 TOGETHER = 8
 """Parts that a thread takes at a time, where there are many."""
 Part = TypeVar("Part")
@@ -101,6 +103,20 @@ def leave(arrays: Sequence[Tensor], rows: slice) -> None:
     """These rows of arrays in files need not stay in memory."""
     for array in arrays:
         let_go(array, rows)
+
+
+def answered(answer: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
+    """(N, C) what ``answer`` says of vectors (N, D): of large ones some at a time, and in a file where these lie."""
+    if not is_large(vectors.nbytes):
+        return answer(vectors)
+    made = vectors.new_empty(0)
+    for rows in chunk_slices(len(vectors), PASSED):
+        found = answer(vectors[rows])
+        if not rows.start:
+            made = like(vectors, (len(vectors), found.shape[1]), dtype=found.dtype)
+        made[rows] = found
+        leave((vectors, made), rows)
+    return made
 
 
 def even_sample(values: Tensor, rows: int) -> Tensor:

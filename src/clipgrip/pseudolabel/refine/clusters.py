@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clipgrip.mapped import LOGITS, like
+from clipgrip.mapped import like, logits_like
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
 from clipgrip.pseudolabel.refine.balance import logits_of, sinkhorn, sure_prior
 from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, computed, even_sample, put
@@ -132,7 +132,7 @@ def _among(given: RefineInput, present: Mask) -> ClusterProbs:
 
 
 def _log(probs: Probs) -> Logits:
-    logs = like(probs, stored=LOGITS)
+    logs = logits_like(probs)
 
     def take(rows: slice) -> None:
         logs[rows] = probs[rows].float().clamp_min(TINY).log()

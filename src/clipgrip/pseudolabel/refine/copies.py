@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clipgrip.mapped import gathered
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, in_order, put
 from clipgrip.seeds import generator
 from clipgrip.types import ImageEmbeds, Probs, RowMask
@@ -47,7 +48,7 @@ class Copies:
 
     def on_all(self, answers: Float[Tensor, "n C"], labels: Probs, labeled: RowMask) -> Probs:
         """(N, C) each image's answers (n, C) on all of its rows; labeled rows keep their ``labels``."""
-        every = answers[self.image_of]
+        every = gathered(answers, self.image_of)
         every[labeled] = labels[labeled]
         return every
 

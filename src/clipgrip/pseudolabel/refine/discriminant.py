@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clipgrip.mapped import LOGITS, is_mapped, like
+from clipgrip.mapped import LOGITS, like, logits_like
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, even_sample, put
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.space import Pool, Scatter
@@ -52,7 +52,7 @@ def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
         directions, offsets = discriminants(moments, scatter, settings)
         moments = _summed(computed(answered, parts(), over=(pool.images, text)))
     directions, offsets = discriminants(moments, scatter, settings)
-    logits = like(probs, stored=LOGITS)
+    logits = logits_like(probs)
     put(last, parts(), over=(logits, pool.images, text))
     return logits
 
@@ -78,8 +78,8 @@ def tempered(logits: Logits, confidence: float, settings: Refinement = DEFAULT) 
 
 
 def put_logits(logits: Logits, rows: slice, values: SomeLogits) -> None:
-    """Write a block; in a file less the row's highest, as half precision keeps three digits near 0 alone."""
-    if is_mapped(logits):
+    """Write a block; in half precision less the row's highest, as that keeps three digits near 0 alone."""
+    if logits.dtype == LOGITS:
         values = values - values.max(1, keepdim=True).values
     logits[rows] = values
 

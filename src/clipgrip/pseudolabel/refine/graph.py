@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.mapped import LOGITS, like
+from clipgrip.mapped import logits_like
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, in_order, left_behind, taken
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.seeds import generator
@@ -201,7 +201,7 @@ def propagate(
     The diffusion of Zhou et al. (NeurIPS 2003) from zero-shot answers instead of from labels alone, as in ZLaP (CVPR
     2024, arXiv 2404.04072), which puts the texts into the graph too.
     """
-    answers = like(probs, stored=LOGITS)
+    answers = logits_like(probs)
 
     def flow(cell: Cell) -> None:
         found = _propagate_in(cell, probs[cell.at].float(), labeled[cell.at], settings)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from clipgrip.data.task import Task
+from clipgrip.mapped import like, picked
 from clipgrip.pseudolabel.refine import refined_task
-from clipgrip.pseudolabel.refine.answers import Refined
+from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, put
 from clipgrip.pseudolabel.refine.discriminant import tempered
 from clipgrip.pseudolabel.refine.reasons import WOULD_DIVIDE
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
@@ -101,18 +103,20 @@ class PoolRefiner:
         answers = _unlabeled(probs, task)
         if _mean_confidence(answers) <= self._sure:
             return probs
-        softer = tempered(answers.clamp_min(TINY).log(), self._sure, self.images.settings)
-        if len(task.unlabeled) == len(probs) and bool(task.candidates.all()):
-            return softer
-        rows, classes = task.unlabeled[:, None], task.candidate_classes
-        return probs.index_put((rows, classes), softer)
+        logits = like(answers)
+
+        def take(rows: slice) -> None:
+            logits[rows] = answers[rows].clamp_min(TINY).log()
+
+        put(take, chunk_slices(len(answers)), over=(answers, logits))
+        softer = tempered(logits, self._sure, self.images.settings)
+        given = RefineInput(self.images, probs, task.labels >= 0, task.candidates)
+        return given.with_unlabeled(softer)
 
 
 def _unlabeled(probs: Probs, task: Task) -> SomeProbs:
     """(n, K) of the unlabeled rows over the classes that they may have."""
-    if len(task.unlabeled) == len(probs) and bool(task.candidates.all()):
-        return probs
-    return probs[task.unlabeled][:, task.candidate_classes]
+    return picked(probs, task.unlabeled, task.candidate_classes)
 
 
 def _mean_confidence(probs: SomeProbs) -> float:

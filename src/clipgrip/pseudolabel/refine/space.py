@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from clipgrip.mapped import like
+from clipgrip.mapped import gathered, like
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, put
 from clipgrip.pseudolabel.refine.copies import Copies, copies_among
 from clipgrip.pseudolabel.refine.graph import Cell, Graph, neighbour_graph
@@ -87,7 +87,7 @@ class PoolImages:
         """The first row of each image."""
         if self.copies is None:
             return self
-        return PoolImages(self.embeds[self.copies.first], self.settings, self.eye_columns)
+        return PoolImages(gathered(self.embeds, self.copies.first), self.settings, self.eye_columns)
 
     @cached_property
     def graph(self) -> Graph:

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from clipgrip.mapped import like
+from clipgrip.pseudolabel.refine.chunks import chunk_slices, put
 from clipgrip.types import ImageEmbeds, Labels, Mask, Probs, SomeProbs
 
 
@@ -75,8 +77,15 @@ class Selector(Protocol):
 
 def narrowed(probs: Probs, rows: Tensor, classes: Mask | Tensor) -> SomeProbs:
     """Some rows over some classes, summing to one again."""
-    among = probs[rows][:, classes]
-    return among / among.sum(dim=1, keepdim=True).clamp_min(1e-30)
+    columns = classes.nonzero().squeeze(1) if classes.dtype == torch.bool else classes
+    among = like(probs, (len(rows), len(columns)))
+
+    def narrow(part: slice) -> None:
+        some = probs[rows[part]][:, columns]
+        among[part] = some / some.sum(dim=1, keepdim=True).clamp_min(1e-30)
+
+    put(narrow, chunk_slices(len(rows)), over=(among, probs))
+    return among
 
 
 def at_temperature(probs: Probs, temperature: float) -> Probs:
@@ -84,4 +93,10 @@ def at_temperature(probs: Probs, temperature: float) -> Probs:
     if temperature == 1.0:
         return probs
     tiny = torch.finfo(probs.dtype).tiny
-    return (probs.clamp_min(tiny).log() / temperature).softmax(dim=1)
+    found = like(probs)
+
+    def answer(rows: slice) -> None:
+        found[rows] = (probs[rows].clamp_min(tiny).log() / temperature).softmax(dim=1)
+
+    put(answer, chunk_slices(len(probs)), over=(probs, found))
+    return found

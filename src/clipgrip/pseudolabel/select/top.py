@@ -137,8 +137,8 @@ def everything(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
     """
     honest = at_temperature(probs, context.soft_temperature)
     confidence, labels = honest.max(dim=1)
-    rows = torch.arange(len(probs) if k > 0 else 0)
-    return Chosen(rows, labels[rows], confidence[rows], honest[rows])
+    rows = slice(len(probs) if k > 0 else 0)
+    return Chosen(torch.arange(rows.stop), labels[rows], confidence[rows], honest[rows])
 
 
 def candidate_sets(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
