@@ -23,7 +23,7 @@ def photos(folder: Path) -> Path:
     ("header", "rows", "said"),
     [
         ("path,animal", ("a.png,cat", "b.png,dog"), '"animal" may hold labels'),
-        ("path,ラベル", ("a.png,ねこ", "b.png,"), '"ラベル" may hold labels'),
+        ("path,分類", ("a.png,ねこ", "b.png,"), '"分類" may hold labels'),
         ("path,label_idx", ("a.png,0", "b.png,1"), '"label_idx" may hold labels'),
         ("path,cat,dog", ("a.png,1,0", "b.png,0,1"), "called like classes"),
     ],

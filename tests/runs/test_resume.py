@@ -25,7 +25,7 @@ from clipgrip.data.rows import Row
 from clipgrip.data.sources import FileSource
 from clipgrip.data.task import ul
 from clipgrip.method import PRESETS, learn
-from clipgrip.pseudolabel.stop import RULES, Stop, Summary
+from clipgrip.pseudolabel.stop import Stop, Summary
 from clipgrip.runs import store
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs
@@ -175,7 +175,7 @@ def test_a_run_that_goes_back_does_so_wherever_it_was_stopped(
     place: Place, tiny_clip: Path, tmp_path: Path
 ) -> None:
     with quickly(tmp_path / "cache", stop=("collapse",)) as patch:
-        patch.setitem(RULES, "collapse", rings_in_round_two)
+        patch.setattr("clipgrip.strategy.collapse", rings_in_round_two)
         whole = run(project(place, tiny_clip, tmp_path / "whole", rounds=6), heard := Log())
         assert [done.number for done in whole.rounds] == [1, 2]
         assert whole.stopped == {"round": 2, "reason": "one class swallows others", "kept": 1}

@@ -265,13 +265,10 @@ def user_folder(of_mac: str, variable: str, otherwise: str) -> Path:
 
     ConfigError: no variable says where, and the system knows no home of this user, as in some containers.
     """
+    variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, variable)
+    places = {"win32": "AppData/Local", "darwin": f"Library/{of_mac}"}
     try:
-        if sys.platform == "win32":
-            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-        elif sys.platform == "darwin":
-            base = Path.home() / "Library" / of_mac
-        else:
-            base = Path(os.environ.get(variable) or Path.home() / otherwise)
+        base = Path(os.environ.get(variable) or Path.home() / places.get(sys.platform, otherwise))
     except RuntimeError:
         raise ConfigError(HOMELESS) from None
     return base / "clipgrip"
