@@ -215,6 +215,11 @@ def test_more_labels_are_asked_for_with_the_commands_that_show_which(
     (one,) = (text for text in told if "clipgrip review" in text)
     assert "clipgrip review 'my runs/one'" in one
     assert "clipgrip labels suggest 'my runs/one'" in one
+    assert "--eye" not in " ".join(told)
+    told = remedies((Finding("demo", {}),), 8, say, given=given, run="run", eye=True)
+    assert ["--eye texture" in text for text in told] == [
+        "clipgrip review" in text for text in told
+    ]
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -10,7 +10,7 @@ from clipgrip.files import utf8_bytes
 from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of
 from clipgrip.runs.eyes import eye_sentences
-from clipgrip.runs.knowledge import doubts
+from clipgrip.runs.knowledge import could_have_an_eye, doubts
 from clipgrip.runs.naming import doubted_names
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.rounds import name_of_round, skipped_rounds
@@ -116,7 +116,8 @@ def _doubts(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
         return []
     data, learns = metrics["data"], metrics["settings"]["strategy"] != "zero-shot"
     given, classes = data["labeled"], len(data["classes"])
-    advised = remedies(found, classes, say, given=given, learns=learns, run=quoted(folder))
+    words, eye = quoted(folder), could_have_an_eye(metrics)
+    advised = remedies(found, classes, say, given=given, learns=learns, run=words, eye=eye)
     helps = enumerate(advised, 1)
     in_words = [headline(say)] if knows_nothing(found) else []
     return [

@@ -9,6 +9,7 @@ from clipgrip.report.audited import beside_the_test
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
 from clipgrip.report.story import done, missing, strategy
+from clipgrip.runs.knowledge import could_have_an_eye
 from clipgrip.sentences import quoted
 from clipgrip.trust.advice import reasons, remedies
 from clipgrip.trust.folders import folder_sentences
@@ -104,9 +105,15 @@ def verdict(run: Reading, say: Words) -> Verdict:
 
 def _doubts(run: Reading, say: Words) -> list[str]:
     """What speaks against the answers, and what helps most, in this order."""
-    given = int(run.data.get("labeled", 0))
-    folder, learns = quoted(run.facts.folder), run.is_tuned
-    advised = remedies(run.doubts, len(run.names), say, given=given, learns=learns, run=folder)
+    advised = remedies(
+        run.doubts,
+        len(run.names),
+        say,
+        given=int(run.data.get("labeled", 0)),
+        learns=run.is_tuned,
+        run=quoted(run.facts.folder),
+        eye=could_have_an_eye(run.metrics),
+    )
     return reasons(run.doubts, say) + advised
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.given import GivenModel
-from clipgrip.backbone.names import NANO
+from clipgrip.backbone.names import EMBEDDINGS, NANO
 from clipgrip.mapped import picked
 from clipgrip.metrics import commonest
 from clipgrip.runs.prepare import Prepared
@@ -52,6 +52,11 @@ def judged(probs: Probs, labels: Labels, names: tuple[str, ...]) -> Judged | Non
     right = int((probs.argmax(1) == labels)[known].sum())
     position, common = commonest(labels)
     return Judged(right, common, int(known.sum()), names[position])
+
+
+def could_have_an_eye(metrics: Mapping[str, Any]) -> bool:
+    """Whether a run has images for a second eye, and no such eye."""
+    return metrics["backbone"]["name"] != EMBEDDINGS and not metrics.get("eyes")
 
 
 def doubts(metrics: Mapping[str, Any]) -> tuple[Finding, ...]:

@@ -63,6 +63,10 @@ HELPS: dict[Help | Literal["learn", "more"], str] = {
     ),
 }
 
+EYE = mark(
+    "With labels a second eye sees what no word says: add --eye texture, which ships and needs no weights."
+)
+
 
 def headline(say: Words) -> str:
     """That the answers are guesses."""
@@ -82,6 +86,7 @@ def remedies(
     given: int = 0,
     learns: bool = True,
     run: str = "",
+    eye: bool = False,
 ) -> list[str]:
     """What to do, what helps most first; empty where the model is not in doubt.
 
@@ -89,6 +94,7 @@ def remedies(
         given: labels that are there already.
         learns: whether the strategy learns from labels.
         run: the folder, as a word of a command, whose commands for labeling are named; empty on its review's own page.
+        eye: whether a second eye could stand beside the model and none does.
     """
     wanted = max(JUDGED, LABELS_PER_CLASS * classes)
     more = max(LABELS_PER_CLASS * classes, wanted - given)
@@ -105,9 +111,9 @@ def remedies(
         order[place] = "more"
         if not learns:  # nothing is nearer at hand than labels that only need to be used
             order = ["learn", *order[:place], *order[place + 1 :]]
+    beside = (_where(run, say) if run else "") + (say(" ") + say(EYE) if eye else "")
     return [
-        say(HELPS[one], **values[one])
-        + (_where(run, say) if run and one in ("labels", "more") else "")
+        say(HELPS[one], **values[one]) + (beside if one in ("labels", "more") else "")
         for one in order
     ]
 
