@@ -105,15 +105,9 @@ def verdict(run: Reading, say: Words) -> Verdict:
 
 def _doubts(run: Reading, say: Words) -> list[str]:
     """What speaks against the answers, and what helps most, in this order."""
-    advised = remedies(
-        run.doubts,
-        len(run.names),
-        say,
-        given=int(run.data.get("labeled", 0)),
-        learns=run.is_tuned,
-        run=quoted(run.facts.folder),
-        eye=could_have_an_eye(run.metrics),
-    )
+    given, eye = int(run.data.get("labeled", 0)), could_have_an_eye(run.metrics)
+    folder, learns, n = quoted(run.facts.folder), run.is_tuned, len(run.names)
+    advised = remedies(run.doubts, n, say, given=given, learns=learns, run=folder, eye=eye)
     return reasons(run.doubts, say) + advised
 
 
