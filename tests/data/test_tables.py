@@ -125,6 +125,16 @@ def test_a_huge_cell_is_read_and_thousands_of_columns_are_refused() -> None:
         parse_csv(wide, "t.csv")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", ["", "end"])
+def test_the_first_line_says_the_delimiter_whatever_ends_lines(end: str, last: str) -> None:
+    lines = ["", "path;label", "a,b,c.png;x", "", "d.png;y"]
+    table = parse_csv(end.join(lines) + (end if last else ""), "t.csv")
+    assert table.columns == ("path", "label")
+    assert [tuple(row) for row in table.rows] == [("a,b,c.png", "x"), ("d.png", "y")]
+    assert list(table.numbers) == [3, 5]
+
+
 def test_a_separator_line_is_no_row_and_keeps_the_line_numbers() -> None:
     table = parse_csv('sep=;\npath;label\n"a;b";x\n', "t.csv")
     assert (table.columns, table.where(0)) == (("path", "label"), "t.csv line 3")

@@ -33,7 +33,7 @@ _FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
 _FIRST = frozenset("'=+-@＝＋－＠﹦﹢﹣﹫\t\r\n")
 """What such a cell begins with."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_LINE = re.compile(r"[^\r\n]+(?:\r\n|\r|\n)?|\r\n|\r|\n")
 
 
 def read_table(path: AnyPath, encoding: str | None = None) -> Table:
@@ -96,7 +96,7 @@ def dialect(text: str) -> tuple[str, str, int]:
     """The text without Excel's ``sep=`` line, its delimiter, and the number of its first line."""
     if found := _SEPARATOR_LINE.match(text):
         return text[found.end() :], found[1], found[0].count("\n") + 1
-    first = next((line for line in io.StringIO(text) if line.strip()), "")
+    first = next((line[0] for line in _LINE.finditer(text) if line[0].strip()), "")
     bare = re.sub(r'"[^"]*"', "", first)
     return text, max(DELIMITERS, key=bare.count), 1
 
