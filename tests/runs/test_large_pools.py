@@ -19,11 +19,12 @@ from clipgrip import mapped
 from clipgrip.data.task import Task
 from clipgrip.estimator import GripClassifier
 from clipgrip.pseudolabel.refine import chunks
-from clipgrip.runs import outputs, sampled, store
+from clipgrip.runs import outputs, store
 from clipgrip.runs.outputs import parquet_bytes, recalibrate
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.sampled import sample_rows
+from clipgrip.training import memory
 from clipgrip.trust.calibration import Temperature
 
 HASHES = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(1000)]
@@ -68,7 +69,7 @@ def test_a_run_tunes_on_a_sample_says_so_and_answers_every_image(
     quick: pytest.MonkeyPatch,
     paradigm: str,
 ) -> None:
-    quick.setattr(sampled, "TUNED_ROWS", 12)
+    quick.setattr(memory, "TUNED_ROWS", 12)
     folder, labels = tmp_path / "run", place.labels(paradigm)
     done = run(project(place, tiny_clip, folder, labels=labels))
     facts = json.loads((folder / "metrics.json").read_text())["sample"]
@@ -158,7 +159,7 @@ def test_a_fit_draws_the_sample_that_a_run_draws_and_says_so(
 ) -> None:
     made = arrays()
     y = np.where(np.arange(N) % 3 == 0, made["truth"], -1)
-    quick.setattr(sampled, "TUNED_ROWS", 40)
+    quick.setattr(memory, "TUNED_ROWS", 40)
     given = made["class_embeds"] if texts else None
     model = GripClassifier(list(NAMES), backbone="embeddings", class_embeds=given, rounds=2)
     with pytest.warns(UserWarning, match="sample of 40 of the 96 images"):

@@ -18,10 +18,10 @@ from clipgrip import config, mapped
 from clipgrip.mapped import is_mapped
 from clipgrip.report.build import build_report
 from clipgrip.report.from_run import facts
-from clipgrip.runs import sampled
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
+from clipgrip.training import memory
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_images(
     sample: bool,
 ) -> None:
     if sample:
-        quick.setattr(sampled, "TUNED_ROWS", 12)
+        quick.setattr(memory, "TUNED_ROWS", 12)
     labels, seen = place.labels(paradigm), None
     if paradigm == "TRZSL":
         seen = tmp_path / "seen.txt"

@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.data.task import Task
-from clipgrip.runs import sampled
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.sampled import contents, sample_rows
+from clipgrip.training import memory
 from clipgrip.types import Labels, WideEmbeds
 
 
@@ -28,7 +28,7 @@ def sample_of(
 ) -> tuple[Float[Tensor, "n W"], Int[Tensor, " n"]]:
     """The same where labels alone say what the classes are."""
     task = Task(labels, torch.ones(n_classes, dtype=torch.bool))
-    rows = sample_rows(task, contents(embeds), sampled.TUNED_ROWS, seed)
+    rows = sample_rows(task, contents(embeds), memory.TUNED_ROWS, seed)
     if rows is None:
         return embeds, labels
     _say(len(rows), len(labels))

@@ -35,6 +35,7 @@ from clipgrip.mapped import Space, is_large, is_mapped, picked, side_by_side, ze
 from clipgrip.runs.events import Listener
 from clipgrip.runs.given import check_kind, vectors_of
 from clipgrip.sentences import Sentence, combined, mark
+from clipgrip.training import memory
 from clipgrip.types import ImageEmbeds, Labels, WideEmbeds
 
 
@@ -87,8 +88,6 @@ class EmbeddedManifest:
     """As `Embedded.read_from`."""
 
 
-TUNED_ROWS = 1_000_000
-"""Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
 NO_ROOM = mark(
     "{folder} has no room for {size} GB of embeddings and what is made of them, so all of it is held in memory. "
     "TMPDIR names a folder on another disk."
@@ -153,7 +152,7 @@ def embed_manifest(
 
 def _room_for(images: int, width: int, classes: int) -> int:
     """Bytes of all files at most: vectors and answers of all images, and what is made of those learned from."""
-    learned = min(images, TUNED_ROWS)
+    learned = min(images, memory.TUNED_ROWS)
     return 4 * (images * (width + 3 * classes) + learned * (2 * width + 10 * classes))
 
 

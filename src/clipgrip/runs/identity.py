@@ -20,9 +20,9 @@ from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest
 from clipgrip.method import Method
 from clipgrip.pseudolabel.bank_weights import DEFAULT as BANKS
-from clipgrip.runs import sampled
 from clipgrip.runs.store import StoredRun
 from clipgrip.sentences import Sentence
+from clipgrip.training import memory
 
 TORCH = {"engine": "torch"}
 """What stored settings say of the engine by saying nothing."""
@@ -49,7 +49,7 @@ def run_id(
         "data": manifest.fingerprint,
         "seen": seen,
         "images": backbone.image_key,
-        **({"tuned_rows": sampled.TUNED_ROWS} if len(manifest.pool) > sampled.TUNED_ROWS else {}),
+        **({"tuned_rows": memory.TUNED_ROWS} if len(manifest.pool) > memory.TUNED_ROWS else {}),
         **({"eyes": list(eyes), "banks": asdict(BANKS)} if eyes else {}),
     }
     text = json.dumps(determines, sort_keys=True)

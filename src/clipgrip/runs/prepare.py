@@ -46,6 +46,7 @@ from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import make_task, stored_task
 from clipgrip.sentences import mark
 from clipgrip.strategy import Reached, Round
+from clipgrip.training import memory
 from clipgrip.training.state import Keeper
 from clipgrip.types import ClassEmbeds, Labels, Probs, WideEmbeds
 
@@ -91,7 +92,7 @@ class Prepared:
     @cached_property
     def learning(self) -> Prepared:
         """What the rounds learn from: a sample of a pool that is larger than that takes, else this itself."""
-        most, seed = sampled.TUNED_ROWS, self.settings.seed
+        most, seed = memory.TUNED_ROWS, self.settings.seed
         rows = self.embeds.pool_rows
         hashes = rows.sha256s() if len(rows) else sampled.contents(self.embeds.pool)
         drawn = sample_rows(self.task, hashes, most, seed) if self.ks else None

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.mapped import gathered
-from clipgrip.runs.embedding import TUNED_ROWS as TUNED_ROWS
 from clipgrip.runs.embedding import Embeds
 from clipgrip.sentences import Sentence
 from clipgrip.types import WideEmbeds

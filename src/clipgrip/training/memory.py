@@ -11,6 +11,8 @@ from clipgrip.prompts.base import Prompt
 
 BUDGET = 2**30
 """Bytes for what a training pass keeps for its gradient; fixed, so that sums are the same in every run."""
+TUNED_ROWS = 1_000_000
+"""Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
 ANSWERED_AT_ONCE = 64
 """Images in one pass without gradient."""
 
