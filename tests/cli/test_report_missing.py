@@ -12,16 +12,24 @@ from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.runs.pipeline import run
 
 
+@pytest.fixture
+def gone(
+    place: Place, tiny_clip: Path, quick: pytest.MonkeyPatch, tmp_path: Path
+) -> tuple[Path, Path]:
+    """Images that a test takes away, and a run on them."""
+    images, out = tmp_path / "images", tmp_path / "run"
+    shutil.copytree(place.images, images)
+    run(project(place, tiny_clip, out, images=images, strategy="zero-shot"))
+    return images, out
+
+
 def test_images_that_are_gone_are_counted_in_the_reports(
-    place: Place,
-    tiny_clip: Path,
+    gone: tuple[Path, Path],
     quick: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    images, out = tmp_path / "images", tmp_path / "run"
-    shutil.copytree(place.images, images)
-    run(project(place, tiny_clip, out, images=images, strategy="zero-shot"))
+    images, out = gone
     whole = command(capsys, "report", out)
     assert "missing" not in whole.out
     assert "are gone" not in (out / "report.html").read_text("utf-8")
@@ -40,15 +48,9 @@ def test_images_that_are_gone_are_counted_in_the_reports(
 
 
 def test_a_sheet_of_images_that_are_gone_says_so(
-    place: Place,
-    tiny_clip: Path,
-    quick: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    gone: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    images, out = tmp_path / "images", tmp_path / "run"
-    shutil.copytree(place.images, images)
-    run(project(place, tiny_clip, out, images=images, strategy="zero-shot"))
+    images, out = gone
     sheet = tmp_path / "sheet.csv"
     asked = ("audit", "draw", out), ("labels", "suggest", out, "--count", 99)
     for words in asked:

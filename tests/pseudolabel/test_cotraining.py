@@ -65,6 +65,17 @@ def accuracy(probs: Tensor, truth: Tensor) -> float:
     return float((probs.argmax(1) == truth).double().mean())
 
 
+def by(one: Pool, method: str) -> Tensor:
+    return refined([one.clip, one.eye], one.texts, logit_scale=SCALE, method=method).probs
+
+
+def co_trained(one: Pool) -> Tensor:
+    """As is found without being asked for."""
+    found = refined([one.clip, one.eye], one.texts, logit_scale=SCALE)
+    assert found.method == "co-training"
+    return found.probs
+
+
 def joined_rows(one: Pool, eye: Tensor) -> RefineInput:
     rows = torch.cat([one.clip, F.normalize(eye - eye.mean(0), dim=1)], dim=1)
     probs = predict_proba(one.clip, one.texts, SCALE)
@@ -75,22 +86,15 @@ def joined_rows(one: Pool, eye: Tensor) -> RefineInput:
 @pytest.mark.parametrize("seed", range(3))
 def test_an_eye_tells_apart_what_the_text_confuses(seed: int) -> None:
     one = confusing(seed)
-    banks = [one.clip, one.eye]
-    found = refined(banks, one.texts, logit_scale=SCALE)
-    before = refined(banks, one.texts, logit_scale=SCALE, method="joined")
-    assert found.method == "co-training"
-    assert accuracy(found.probs, one.truth) > accuracy(before.probs, one.truth) + 0.03
+    assert accuracy(co_trained(one), one.truth) > accuracy(by(one, "joined"), one.truth) + 0.03
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_class_that_has_more_images_keeps_them_though_the_text_hardly_resists(seed: int) -> None:
     one = uneven(seed)
-    banks = [one.clip, one.eye]
-    found = refined(banks, one.texts, logit_scale=SCALE)
-    before = refined(banks, one.texts, logit_scale=SCALE, method="zero-shot")
-    assert found.method == "co-training"  # equal shares alone were worse than zero-shot
-    assert accuracy(found.probs, one.truth) > accuracy(before.probs, one.truth) + 0.05
-    share = float((found.probs.argmax(1) == 0).double().mean())
+    found = co_trained(one)  # equal shares alone were worse than zero-shot
+    assert accuracy(found, one.truth) > accuracy(by(one, "zero-shot"), one.truth) + 0.05
+    share = float((found.argmax(1) == 0).double().mean())
     assert share == pytest.approx(4 / 13, abs=0.03)
 
 
