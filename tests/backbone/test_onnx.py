@@ -27,6 +27,8 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.serving.batch import predict_files, write_predictions
 from clipgrip.serving.predictor import Predictor
 
+pytestmark = pytest.mark.filterwarnings("ignore:The model seems to know nothing:UserWarning")
+
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
 
 

@@ -17,6 +17,8 @@ from clipgrip.cli.init import classes_csv
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.layout import class_folders, layout
 
+pytestmark = pytest.mark.filterwarnings("ignore:The model seems to know nothing:UserWarning")
+
 SAID = "16 of 32 images lie in folders named like classes and are taken as labels"
 Run = Callable[..., Any]
 

@@ -80,7 +80,8 @@ def test_the_home_is_meant_where_no_shell_says_so(
 def test_no_folder_called_like_the_sign_of_the_home_is_made(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(capsys, "init", "--out=~/begun").code in (0, 2)
+    assert command(capsys, "--log-file=~/log.txt", "models", "list").code == 0
+    assert (home / "log.txt").exists()
     assert not (home / "work" / "~").exists()
 
 

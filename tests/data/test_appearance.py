@@ -71,6 +71,8 @@ def test_the_distance_is_half_the_mean_square_to_the_nearest_in_both_at_equal_sp
 
 def test_pictures_that_all_appear_alike_are_compared_by_the_model_alone() -> None:
     same = np.tile(appearance_of(plate(0)), (30, 1))
+    noise = np.random.default_rng(4).normal(size=same.shape)
+    same += 0.01 * noise / np.linalg.norm(noise, axis=1, keepdims=True)  # as of a camera
     anchors = Anchors.of(embedded(0, 30), same)
     assert (anchors.weight, anchors.vectors.shape) == (0.0, (30, 16))
     near = embedded(3, 5) @ embedded(0, 30).T

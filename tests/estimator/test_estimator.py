@@ -20,7 +20,10 @@ from clipgrip.errors import BackboneError, ConfigError, DataError, PromptError, 
 from clipgrip.runs.pipeline import run
 from clipgrip.training.loop import Recipe
 
-pytestmark = pytest.mark.usefixtures("quick")
+pytestmark = [
+    pytest.mark.usefixtures("quick"),
+    pytest.mark.filterwarnings("ignore:The model seems to know nothing:UserWarning"),
+]
 
 
 @pytest.fixture
@@ -248,6 +251,11 @@ def test_a_model_that_knows_nothing_of_the_classes_is_said_in_a_warning(
     monkeypatch.setattr("clipgrip.estimator.guesses.knowledge", lambda *_: found)
     with pytest.warns(UserWarning, match=r"take its answers for guesses\. .* as y\.$"):
         classifier.fit(paths(place))
+    monkeypatch.setattr("clipgrip.estimator.guesses.labels_teach", lambda *_: True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier.fit(paths(place))
+    monkeypatch.undo()
     monkeypatch.setattr("clipgrip.estimator.guesses.knowledge", lambda *_: ())
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -19,6 +19,8 @@ from clipgrip import GripClassifier
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.inputs import images_of
 
+pytestmark = pytest.mark.filterwarnings("ignore:The model seems to know nothing:UserWarning")
+
 
 @pytest.fixture(scope="module")
 def given() -> Vectors:

@@ -25,6 +25,8 @@ from vectors import NAMES, Vectors, on_texts, vectors
 from clipgrip import GripClassifier, Method
 from clipgrip.errors import ConfigError, DataError, MissingPackage, RunError
 
+pytestmark = pytest.mark.filterwarnings("ignore:The model seems to know nothing:UserWarning")
+
 
 @pytest.fixture(scope="module")
 def given() -> Vectors:

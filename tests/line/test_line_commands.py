@@ -18,8 +18,10 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.runs.audits import StoredPromise, add_promise
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.upholding import run_scopes
+from clipgrip.serving.bundling.card import card
 from clipgrip.serving.bundling.members import names_of
 from clipgrip.serving.bundling.promised import standing_promise
+from clipgrip_line.bundle import Bundle
 from clipgrip_line.commands.predict import image_files
 
 pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
@@ -138,6 +140,15 @@ def test_what_it_shows_is_said_in_both_languages(
     assert "OKとするクラス：good part" in japanese.out
     assert "# Model card" in line(capsys, "show", bundle, "--card").out
     assert "# モデルカード" in line(capsys, "show", bundle, "--card", "--lang", "ja").out
+
+
+def test_the_card_of_a_model_that_knows_nothing_says_so(bundle: Path) -> None:
+    model = Bundle(bundle).json("model.json")
+    told = "take its answers for guesses"
+    assert told not in card(model, "en")
+    guessing = {**model, "info": {**model["info"], "guesses": True}}
+    assert told in card(guessing, "en")
+    assert "当てずっぽう" in card(guessing, "ja")
 
 
 def test_the_list_of_components_is_cyclonedx(

@@ -36,7 +36,10 @@ from clipgrip.training import learner
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loss import Weights, paper_weights
 
-pytestmark = pytest.mark.usefixtures("quick")
+pytestmark = [
+    pytest.mark.usefixtures("quick"),
+    pytest.mark.filterwarnings("ignore:The model seems to know nothing:UserWarning"),
+]
 PAPER = PRESETS["paper"]["textual"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -48,6 +49,33 @@ SMALL_CELLS = DEFAULT.with_values(
     {"exact_rows": 300, "cell_rows": 100, "max_cell_rows": 200, "centre_sample": 16}
 )
 """Cells of about 100 images from 300 images on."""
+
+
+@pytest.mark.parametrize("method", ["auto", "propagation"])
+def test_any_number_of_threads_gives_the_same_bytes(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, classes, _ = made(3500)
+    pools: list[int] = []
+
+    class Counted(ThreadPoolExecutor):
+        def __init__(self, threads: int, **options: Any) -> None:
+            pools.append(threads)
+            super().__init__(threads, **options)
+
+    monkeypatch.setattr(chunks, "LEAST", 1)
+    monkeypatch.setattr(chunks, "ThreadPoolExecutor", Counted)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            options: dict[str, Any] = {"method": method, "settings": SMALL_CELLS}
+            found.append(refine(images, classes, logit_scale=SCALE, **options))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*found)
+    assert set(pools) == {3}  # a single thread makes none
 
 
 def test_neighbours_of_few_images_are_exact() -> None:

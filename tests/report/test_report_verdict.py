@@ -63,6 +63,10 @@ def test_classes_without_answers_are_named(make_facts: MakeFacts) -> None:
     facts = make_facts(test_per_class=0)
     facts.metrics["final"]["pool"]["per_class"][2] = 0
     assert "No image was given to: dent." in said(verdict(Reading(facts), Words("en")))
+    assert "Classes with answers" in said(verdict(Reading(facts), Words("en")))
+    facts.metrics["data"]["unlabeled"] = 0  # people answered all of them
+    told = said(verdict(Reading(facts), Words("en")))
+    assert not any(one in told for one in ("was given to", "Classes with answers", "settled"))
 
 
 def test_restless_answers_are_called_so(make_facts: MakeFacts) -> None:

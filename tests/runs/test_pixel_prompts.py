@@ -24,7 +24,10 @@ from clipgrip.serving.predictor import Predictor
 from clipgrip.training.state import TrainingState
 
 KINDS = ("visual", "visual-deep", "multimodal")
-pytestmark = pytest.mark.usefixtures("quick")
+pytestmark = [
+    pytest.mark.usefixtures("quick"),
+    pytest.mark.filterwarnings("ignore:The model seems to know nothing:UserWarning"),
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -63,6 +63,8 @@ def bundle(
 
 
 def _lines(out: Path, version: str, size: int, model: dict[str, Any]) -> list[str]:
+    from clipgrip.trust.advice import HEADLINE
+
     lines: list[str] = [
         Sentence("bundle {version}, {megabytes} MB: {out}", version=version, megabytes=f"{size / 1e6:.1f}", out=out),
     ]  # fmt: skip
@@ -71,6 +73,8 @@ def _lines(out: Path, version: str, size: int, model: dict[str, Any]) -> list[st
         lines.append(Sentence("nothing was promised: at the line the model decides every image"))
     elif not promise["scopes"]:
         lines.append(Sentence("no promise stands: at the line people decide every image"))
+    if model["info"]["guesses"]:
+        lines.append(Sentence(HEADLINE))
     if not model["info"]["reference"]:
         lines.append(
             Sentence(

@@ -44,6 +44,7 @@ def as_csv(ui: Ui, asked: PredictRequest) -> Result:
 
     predictor, out = Predictor.open(asked.newest), asked.out
     say_left_out(predictor, asked.images, ui)
+    say_guesses(asked.newest, ui)
     with using(executor_named(asked.on)), ui.screen.live():
         answers = predict_files(
             predictor, asked.images, ui.screen.progress, encoding=asked.encoding
@@ -72,6 +73,7 @@ def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
 
     out, decide = asked.out, deciding(asked.run, asked.newest)
     say_left_out(Predictor.open(asked.newest), asked.images, ui)
+    say_guesses(asked.newest, ui)
     progress: Callable[[str, int, int], None] = ui.screen.progress
     with using(executor_named(asked.on)), ui.screen.live():
         found = predict_stream(
@@ -109,6 +111,22 @@ def say_left_out(predictor: Predictor, images: Path, ui: Ui) -> None:
     files = embedding_files(images) if unread else []
     for name in sorted(unread - read_embeddings(files[0]).banks.keys()) if files else ():
         ui.screen.note(Sentence(LEFT_OUT, images=images, name=name))
+
+
+def say_guesses(newest: Path, ui: Ui) -> None:
+    """That the model seems to know nothing, as its run says, unless audited answers have said more since."""
+    from clipgrip.runs.audits import was_promised
+    from clipgrip.runs.calibrated import read_calibration
+    from clipgrip.runs.knowledge import is_guessing
+    from clipgrip.runs.store import NAME, open_store
+    from clipgrip.trust.advice import HEADLINE
+
+    if not (newest / NAME).is_file() or read_calibration(newest) or was_promised(newest):
+        return
+    with open_store(newest) as store:
+        run = store.run()
+    if run is not None and is_guessing(run):
+        ui.screen.note(Sentence(HEADLINE))
 
 
 def _labeled(

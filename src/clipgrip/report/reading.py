@@ -65,6 +65,11 @@ class Reading:
         return self.metrics.get("stopped")
 
     @property
+    def unlabeled(self) -> int:
+        """Images that the model answered, as no label did; all, where an older run does not say."""
+        return int(self.data.get("unlabeled", len(self.facts.paths)))
+
+    @property
     def doubts(self) -> tuple[Finding, ...]:
         """What speaks against the answers: by the audit where people answered enough of it."""
         found, audited = doubts(self.metrics), self.facts.audited

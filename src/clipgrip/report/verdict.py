@@ -213,13 +213,11 @@ def _paired_sentence(run: Reading, say: Words) -> str:
 
 def _unmeasured(run: Reading, say: Words) -> list[Figure]:
     given = sum(count > 0 for count in run.pool_counts)
-    figures = [
-        _audited(run, say),
-        Figure(
-            say("Classes with answers"), say("{given} of {all}", given=given, all=len(run.names))
-        ),
-    ]
-    if run.rounds and not run.stopped:
+    figures = [_audited(run, say)]
+    if run.unlabeled:
+        shown = say("{given} of {all}", given=given, all=len(run.names))
+        figures.append(Figure(say("Classes with answers"), shown))
+    if run.unlabeled and run.rounds and not run.stopped:
         note = say("of the answers, in the last round")
         figures.append(Figure(say("Changed"), say.percent(run.rounds[-1]["changed"]), note))
     if (mean := run.pool.get("mean_confidence")) is not None:
@@ -262,7 +260,8 @@ def _unmeasured_points(run: Reading, say: Words) -> list[str]:
     ]
     points += [] if run.facts.audited or held_out(run.metrics) else estimated(run, say)
     points += honest_words(run, say)
-    points += _no_answers(run, say) + _settled(run, say)
+    if run.unlabeled:
+        points += _no_answers(run, say) + _settled(run, say)
     if run.facts.audited:
         return points
     points.append(

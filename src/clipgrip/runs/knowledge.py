@@ -11,7 +11,16 @@ from clipgrip.backbone.names import EMBEDDINGS, NANO
 from clipgrip.mapped import picked
 from clipgrip.metrics import commonest
 from clipgrip.runs.prepare import Prepared
-from clipgrip.trust.knowledge import KINDS, Finding, Judged, Signs, findings, no_better
+from clipgrip.runs.store import StoredRun
+from clipgrip.trust.knowledge import (
+    KINDS,
+    Finding,
+    Judged,
+    Signs,
+    findings,
+    knows_nothing,
+    no_better,
+)
 from clipgrip.trust.labels import labels_teach
 from clipgrip.trust.pointing import best_cosine, likeness, pointing
 from clipgrip.trust.wording import is_code, unread
@@ -57,6 +66,11 @@ def judged(probs: Probs, labels: Labels, names: tuple[str, ...]) -> Judged | Non
 def could_have_an_eye(metrics: Mapping[str, Any]) -> bool:
     """Whether a run has images for a second eye, and no such eye."""
     return metrics["backbone"]["name"] != EMBEDDINGS and not metrics.get("eyes")
+
+
+def is_guessing(run: StoredRun) -> bool:
+    """Whether a run's answers are to be taken for guesses; never of one with test images, which say more."""
+    return not run.facts["data"].get("test") and knows_nothing(doubts(run.facts))
 
 
 def doubts(metrics: Mapping[str, Any]) -> tuple[Finding, ...]:

@@ -52,6 +52,10 @@ def check_tokens(host: str, tokens: tuple[str, ...], public: bool = False) -> No
             host=host,
             shortest=SHORTEST,
         )
+    if not all(map(str.isascii, tokens)):
+        raise LineError(
+            "a token holds other characters than ASCII's, which no request's header carries. Take letters and digits."
+        )
     if any(len(one) < SHORTEST for one in tokens):
         raise LineError(
             "a token needs at least {shortest} characters that nobody can guess.", shortest=SHORTEST

@@ -47,7 +47,8 @@ def test_what_is_watched_gets_the_answers_of_predict(
 def test_the_same_in_japanese_and_as_one_document(
     bundle: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["watch", bundle, folder, "--out", tmp_path / "o", "--once", "--poll", "0.02"]
+    words = ["watch", bundle, folder, "--out", tmp_path / "o", "--once"]
+    words += ["--poll", "0.02", "--give-up", "1"]
     (folder / "broken.png").write_bytes(b"no image")
     assert "枚を判定しました" in line(capsys, *words, "--lang", "ja").out
     (told,) = (tmp_path / "o").glob("issues-*.csv")

@@ -150,6 +150,8 @@ def test_other_machines_need_a_token() -> None:
         check_tokens("127.0.0.1", (), public=True)
     with pytest.raises(LineError, match="at least 12"):
         check_tokens("127.0.0.1", ("short",))
+    with pytest.raises(LineError, match="ASCII"):
+        check_tokens("127.0.0.1", (TOKEN, "abcdefghijklmnop日本"))
     check_tokens("0.0.0.0", (TOKEN,))
 
 

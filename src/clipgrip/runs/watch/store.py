@@ -180,7 +180,7 @@ def open_watch(run: Path, *, create: bool = False) -> Iterator[WatchStore]:
     if not create and not path.is_file():
         check_run(run)
         raise RunError(
-            "{run} is not watched yet (no {name} in it). Begin with clipgrip watch {run} IMAGES.",
+            "{run} is not watched yet (no {name} in it). Begin with clipgrip watch look {run} IMAGES.",
             run=quoted(run),
             name=NAME,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from clipgrip.trust.advice import headline
 from clipgrip.words import Language, Words, mark
 
 PARADIGMS = {
@@ -92,6 +93,8 @@ def _classes(model: Mapping[str, Any], say: Words) -> Sequence[str]:
 def _trust(model: Mapping[str, Any], say: Words) -> Sequence[str]:
     info, promise = model["info"], model["promise"]
     lines = [f"## {say('How far it may be trusted')}", ""]
+    if info["guesses"]:
+        lines += [headline(say), ""]
     if promise is None:
         lines.append(say(NO_PROMISE))
     elif not promise["scopes"]:

@@ -17,6 +17,7 @@ from clipgrip.data.glossary import is_foreign, is_japanese
 from clipgrip.data.rows import NO_ROWS, Rows
 from clipgrip.errors import ConfigError, DataError, RunError, among
 from clipgrip.fewshot.head import Head
+from clipgrip.runs.knowledge import is_guessing
 from clipgrip.runs.store import NAME, StoredRun, open_store
 from clipgrip.runs.watch.store import is_watched, open_watch
 from clipgrip.sentences import mark
@@ -89,7 +90,13 @@ def parts_of(
         "scoring": content,
         "calibration": None if calibrated is None else calibrated.calibration.to_dict(),
         "promise": None if promise is None else promise.to_dict(),
-        "info": _info(predictor, run, chosen, compared, has_reference=bool(reference)),
+        "info": {
+            **_info(predictor, run, chosen, compared, has_reference=bool(reference)),
+            "guesses": run is not None
+            and promise is None
+            and calibrated is None
+            and is_guessing(run),
+        },
     }
     documents = {f"model-card.{one}.md": card(model, one).encode() for one in LANGUAGES}
     members = {
