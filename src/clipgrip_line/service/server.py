@@ -14,7 +14,7 @@ import uvicorn
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import system_words
 from clipgrip_line.model import Model
-from clipgrip_line.sentences import quoted
+from clipgrip_line.sentences import mark, quoted
 from clipgrip_line.service import versions
 from clipgrip_line.service.app import create_app
 from clipgrip_line.service.ledger import NAME
@@ -28,6 +28,9 @@ from clipgrip_line.web.connections import (
 )
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+NO_ASCII = mark(
+    "a token holds other characters than ASCII's, which no request's header carries. Take letters and digits."
+)
 SHORTEST = 12
 """Characters of a token."""
 DRAIN = 15
@@ -53,9 +56,7 @@ def check_tokens(host: str, tokens: tuple[str, ...], public: bool = False) -> No
             shortest=SHORTEST,
         )
     if not all(map(str.isascii, tokens)):
-        raise LineError(
-            "a token holds other characters than ASCII's, which no request's header carries. Take letters and digits."
-        )
+        raise LineError(NO_ASCII)
     if any(len(one) < SHORTEST for one in tokens):
         raise LineError(
             "a token needs at least {shortest} characters that nobody can guess.", shortest=SHORTEST

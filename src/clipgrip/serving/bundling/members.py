@@ -90,13 +90,8 @@ def parts_of(
         "scoring": content,
         "calibration": None if calibrated is None else calibrated.calibration.to_dict(),
         "promise": None if promise is None else promise.to_dict(),
-        "info": {
-            **_info(predictor, run, chosen, compared, has_reference=bool(reference)),
-            "guesses": run is not None
-            and promise is None
-            and calibrated is None
-            and is_guessing(run),
-        },
+        "info": _info(predictor, run, chosen, compared, has_reference=bool(reference))
+        | {"guesses": _guesses(run, judged=bool(promise or calibrated))},
     }
     documents = {f"model-card.{one}.md": card(model, one).encode() for one in LANGUAGES}
     members = {
@@ -228,6 +223,11 @@ def _info(
         "audited": None if calibrated is None else calibrated.evidence.get("after"),
         "reference": has_reference,
     }
+
+
+def _guesses(run: StoredRun | None, *, judged: bool) -> bool:
+    """Whether a run's answers are guesses, as far as no audit ``judged`` them."""
+    return run is not None and not judged and is_guessing(run)
 
 
 def _templates(template: object) -> list[str]:
