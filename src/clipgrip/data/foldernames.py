@@ -11,13 +11,13 @@ import numpy as np
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.classfolders import ClassFolders, folders_like
+from clipgrip.data.columns import picked
 from clipgrip.data.entries import Entry, keys_of
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.keyed import Ints, Keyed
-from clipgrip.data.listed import picked
 from clipgrip.data.match import Statement, Statements
 from clipgrip.data.sources import FileSource, StoreSource, TarSource
 from clipgrip.data.splitnames import SPLITS
+from clipgrip.data.texts import Ints, Keyed
 from clipgrip.sentences import Sentence, combined
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from clipgrip.data.claims import Label, aligned_claims, read_claims, split_remarks
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.columns import chained, picked
 from clipgrip.data.discover import Images, discover
 from clipgrip.data.embeddedrows import numbered_claims
 from clipgrip.data.entries import (
@@ -26,8 +27,6 @@ from clipgrip.data.entries import (
 from clipgrip.data.foldernames import FolderLabels, folder_labels
 from clipgrip.data.hashing import Progress, examine_all
 from clipgrip.data.issues import UNUSED, Issue, Issues
-from clipgrip.data.keyed import Keyed
-from clipgrip.data.listed import chained, picked
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.match import SHOWN, Matched, PathIndex, match
 from clipgrip.data.merge import Merger
@@ -38,6 +37,7 @@ from clipgrip.data.sources import EmbeddingSource, ImageSource
 from clipgrip.data.splitnames import split_folders
 from clipgrip.data.tablerows import unread_remarks
 from clipgrip.data.tables import TABLE_SUFFIXES
+from clipgrip.data.texts import Keyed
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence, mark

@@ -14,9 +14,9 @@ from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.classfolders import folders_like
 from clipgrip.data.entries import Claim, Entry, Found, keys_of, native, place_key
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.keyed import Ints, Keyed
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.data.stores import local_of
+from clipgrip.data.texts import Ints, Keyed
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence, mark
 
