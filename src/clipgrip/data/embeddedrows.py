@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.columns import Listed
 from clipgrip.data.embeddings import Embeddings, read_embeddings, root_of
-from clipgrip.data.embedlayout import check_apart
-from clipgrip.data.embedvalues import numbered
+from clipgrip.data.embedlayout import check_apart, numbered
 from clipgrip.data.entries import Claim, Entry, Found, Unread, native, place_key
 from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.sources import EmbeddingSource
