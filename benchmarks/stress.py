@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import machine, record
-from clipgrip.bench.stressing import StressInput, stress
+from clipgrip.bench.stress import StressInput, stress
 from clipgrip.cli.demo import TEMPLATES
 from clipgrip.data import samples
 from clipgrip.report.stress import standing

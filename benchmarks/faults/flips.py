@@ -18,7 +18,7 @@ from clipgrip.backbone.cache import NAME as CACHE
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.results import CELLS, Finished
-from clipgrip.bench.stressing import RESULTS, finished_rows
+from clipgrip.bench.stress import RESULTS, finished_rows
 from clipgrip.data.rows import Rows
 from clipgrip.errors import ClipgripError
 from clipgrip.pilot.store import read_versions

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from projects import Dying, Log, Place, rows
 
-from clipgrip.bench.stressing import StressInput, finished_rows, prepared, stress
+from clipgrip.bench.stress import StressInput, finished_rows, prepared, stress
 from clipgrip.errors import DataError, RunError
 from clipgrip.stress.trial import block, blocks
 
