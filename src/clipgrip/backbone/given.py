@@ -17,8 +17,9 @@ from PIL import Image
 from safetensors.torch import load, save
 from torch import Tensor
 
-from clipgrip.backbone.base import ImagePrompts, Tails
+from clipgrip.backbone.base import Tails
 from clipgrip.backbone.device import Precision
+from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.data.classes import canonical
 from clipgrip.errors import BackboneError, PromptError, nearest
@@ -119,7 +120,7 @@ class GivenModel(Unseeing):
     name: str = EMBEDDINGS
     precision: Precision = "float32"
     revision: str | None = None
-    image_prompts: ImagePrompts | None = None
+    image_prompts: ImageTower | None = None
 
     @property
     def embed_dim(self) -> int:

@@ -13,7 +13,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone, ImagePrompts
+from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.recipe import EyeRecipe, recipe_of
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
@@ -61,7 +62,7 @@ def _prompted(recipe: EyeRecipe, tokens: Float[np.ndarray, "K P E"]) -> Prompted
     return PromptedBackbone(cast(Backbone, recipe.eye()), torch.from_numpy(tokens.copy()))
 
 
-def image_prompts(backbone: Backbone) -> ImagePrompts:
+def image_prompts(backbone: Backbone) -> ImageTower:
     """The image side for prompt tokens. BackboneError: the model's tower takes none."""
     tower = backbone.image_prompts
     if tower is None:

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone, ImagePrompts
+from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.textual import CTX_STD, TextualPrompt
@@ -44,7 +45,7 @@ class MultimodalPrompt(Prompt):
     words: TokenEmbeds = field(repr=False, compare=False)
     anchor: Tensor = field(repr=False, compare=False)
     textual: TextualPrompt = field(repr=False, compare=False)
-    image: ImagePrompts = field(repr=False, compare=False)
+    image: ImageTower = field(repr=False, compare=False)
     logit_scale: float
 
     consumes: ClassVar[Literal["pixels"]] = "pixels"
@@ -145,7 +146,7 @@ def _norm(v: dict[str, Tensor], name: str, hidden: Tensor) -> Tensor:
 
 
 def _first_values(
-    words: TokenEmbeds, image: ImagePrompts, n_tokens: int, generator: torch.Generator
+    words: TokenEmbeds, image: ImageTower, n_tokens: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
     """All learned values; linear layers U(-1/√in, 1/√in) as torch.nn.Linear, layer norms 1 and 0."""
     n_ctx, text = words.shape

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone, ImagePrompts
+from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
@@ -29,7 +30,7 @@ class VisualPrompt(Prompt):
     """
 
     tokens: Float[Tensor, "K P E"]
-    image: ImagePrompts = field(repr=False, compare=False)
+    image: ImageTower = field(repr=False, compare=False)
     text: ClassEmbeds = field(repr=False, compare=False)
     logit_scale: float
 
@@ -79,7 +80,7 @@ class VisualPrompt(Prompt):
 
 
 def random_tokens(
-    image: ImagePrompts, n_tokens: int, generator: torch.Generator, *, layers: int = 1
+    image: ImageTower, n_tokens: int, generator: torch.Generator, *, layers: int = 1
 ) -> Float[Tensor, "K P E"]:
     """N(0, 1/E) on the tower's device."""
     drawn = torch.randn(layers, n_tokens, image.width, generator=generator)
@@ -87,7 +88,7 @@ def random_tokens(
 
 
 def class_tokens(
-    image: ImagePrompts, n_tokens: int, generator: torch.Generator, *, layers: int = 1
+    image: ImageTower, n_tokens: int, generator: torch.Generator, *, layers: int = 1
 ) -> Float[Tensor, "K P E"]:
     """The class token, and noise of a tenth of its spread."""
     noise = torch.randn(layers, n_tokens, image.width, generator=generator).to(image.device)
