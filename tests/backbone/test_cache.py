@@ -150,6 +150,19 @@ def test_a_changed_row_never_gives_another_images_embedding(
     np.testing.assert_array_equal(cache.get(hashes).embeds, values)
 
 
+def test_a_row_that_calls_its_hash_bytes_is_known_by_the_index(tmp_path: Path) -> None:
+    """One flipped bit of the record's header, which SQLite does not find."""
+    cache = open_cache(tmp_path)
+    hashes, values = rows(0, 10)
+    cache.put(hashes, values)
+    file = cache.folder / module.NAME
+    types, changed = b"\x81\x0d\x2c\x4c", b"\x81\x0c\x2c\x4c"  # of 64 letters, 16 and 32 bytes
+    content = file.read_bytes()
+    assert content.count(types) == 10
+    file.write_bytes(content.replace(types, changed))
+    np.testing.assert_array_equal(cache.get(hashes).embeds, values)
+
+
 def test_rows_that_are_gone_are_missing(tmp_path: Path) -> None:
     cache = open_cache(tmp_path)
     hashes, values = rows(0, 5)

@@ -44,10 +44,10 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS embedding (content TEXT NOT NULL UNIQUE, vector BLOB NOT NULL, digest BLOB NOT NULL)
 """
 FIND = """
-SELECT content, coalesce(CAST(vector AS BLOB), x''), digest FROM embedding
-WHERE content IN (SELECT value FROM json_each(?))
+SELECT value, coalesce(CAST(vector AS BLOB), x''), CAST(digest AS BLOB)
+FROM json_each(?) JOIN embedding ON content = value
 """
-"""A flipped bit may change a value's type, too."""
+"""A flipped bit may change a value's type, too; and what was asked for is known better than what the row says it is."""
 
 log = logging.getLogger(__name__)
 _warned: set[str] = set()

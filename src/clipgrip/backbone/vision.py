@@ -6,11 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
 from clipgrip.backbone import processors
@@ -19,7 +17,6 @@ from clipgrip.backbone.device import DTYPES, Precision, choose_precision, device
 from clipgrip.backbone.folder_eye import FolderEye
 from clipgrip.backbone.full import FullImage
 from clipgrip.backbone.sound import one_sentence
-from clipgrip.errors import BackboneError
 from clipgrip_line import preprocess
 
 REVISION = 1
@@ -112,15 +109,3 @@ class VisionEye(FolderEye):
     def image_key(self) -> str:
         """Names everything but the picture that determines an image embedding."""
         return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}-eye{REVISION}"
-
-
-def try_eye(eye: VisionEye) -> None:
-    """One grey picture; BackboneError where the answer holds values that are no numbers."""
-    height, width = eye.preprocess(Image.new("RGB", (64, 64))).shape[:2]
-    found = eye.encode_image(np.full((1, height, width, 3), 128, np.uint8))
-    if not bool(torch.isfinite(found).all()):
-        raise BackboneError(
-            "{folder}: the model answers values that are no numbers. The weights are damaged: "
-            "copy the model again.",
-            folder=eye.folder,
-        )
