@@ -147,6 +147,7 @@ class EmbeddingCache:
             with contextlib.closing(
                 sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             ) as db:
+                db.execute("PRAGMA page_size = 16384")  # of smaller ones a part stays empty
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = FULL")
                 db.execute("BEGIN IMMEDIATE")
