@@ -44,8 +44,8 @@ class ClipBackbone(FolderEye):
         self.engine = check_engine(engine, self._device, precision, kind)
         asked = precision if self.engine == "torch" else "float32"
         self.precision = choose_precision(asked, self._device)
-        kept = self.precision if self.engine == "torch" else "auto"
-        self.asked = {"device": self._device.type, "precision": kept, "engine": self.engine}
+        own = self.precision if self.engine == "torch" else "auto"
+        self.asked = {"device": self._device.type, "precision": own, "engine": self.engine}
         self.fingerprint = self._checkpoint.fingerprint()
         self._family = FAMILIES[self._checkpoint.config["model_type"]]
         settings = processors.complete(self._checkpoint.preprocessor, self._family.processor)
