@@ -19,6 +19,7 @@ from clipgrip.backbone import pixels
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.results import CELLS, Finished
+from clipgrip.bench.stress import RESULTS, finished_rows
 from clipgrip.data.rows import Rows
 from clipgrip.errors import ClipgripError
 from clipgrip.pilot.store import read_versions
@@ -26,7 +27,6 @@ from clipgrip.review.store import open_review
 from clipgrip.review.web import thumbs
 from clipgrip.runs import checkpoint
 from clipgrip.runs.store import open_store
-from clipgrip.runs.stress import RESULTS, finished_rows
 from clipgrip.runs.watch.store import NAME
 
 ANEW = "found, made anew"

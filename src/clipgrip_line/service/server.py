@@ -18,7 +18,7 @@ from clipgrip_line.sentences import mark, quoted
 from clipgrip_line.service import versions
 from clipgrip_line.service.app import create_app
 from clipgrip_line.service.ledger import NAME
-from clipgrip_line.service.service import Service, Settings
+from clipgrip_line.service.service import Service, ServiceSettings
 from clipgrip_line.web.connections import (
     WAITING,
     Connection,
@@ -110,7 +110,7 @@ def opened(state: Path, version: str) -> tuple[Model, str]:
 
 
 def serve(
-    settings: Settings,
+    settings: ServiceSettings,
     model: Model,
     listening: socket.socket,
     ready: Callable[[], None],
