@@ -94,7 +94,7 @@ class Prepared:
         """What the rounds learn from: a sample of a pool that is larger than that takes, else this itself."""
         most, seed = memory.TUNED_ROWS, self.settings.seed
         rows = self.embeds.pool_rows
-        hashes = rows.sha256s() if len(rows) else sampled.contents(self.embeds.pool)
+        hashes = rows.sha256s() if len(rows) else sampled.vector_hashes(self.embeds.pool)
         drawn = sample_rows(self.task, hashes, most, seed) if self.ks else None
         if drawn is None:
             return self
