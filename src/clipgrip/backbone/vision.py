@@ -17,7 +17,7 @@ from clipgrip.backbone import processors
 from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.device import DTYPES, Precision, choose_precision, device_named
 from clipgrip.backbone.folder_eye import FolderEye
-from clipgrip.backbone.full import FullImage
+from clipgrip.backbone.hf_towers import FullImage
 from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.errors import BackboneError
@@ -96,7 +96,7 @@ class VisionEye(FolderEye):
         return EyeRecipe(self.image_key, _reopened, args)
 
     def _read(self, device: str, precision: Precision) -> None:
-        from clipgrip.backbone.modules import vision_model
+        from clipgrip.backbone.hf_loading import vision_model
 
         checkpoint = Checkpoint.open(self.folder, words=False)
         at = device_named(device)
