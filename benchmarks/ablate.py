@@ -4,8 +4,8 @@
 
 Points of mean gain against the default, over the half of the sets that may choose, the half held back, and pools with
 two labels a class; with the pools harmed, the worst, and pools that moved by more than a point. A number that a pool's
-refinement never reads is not tried on it. ``--numerics`` tries those that say how far computations go, too. What is
-measured of each pool is kept, and ``--go-on`` goes on from there.
+refinement never reads, or a step that it never takes, is not tried on it. ``--numerics`` tries those that say how far
+computations go, too. What is measured of each pool is kept, and ``--go-on`` goes on from there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.ablate_steps import STEPS, left_out
 from benchmarks.labeled_pools import LabeledTrial, trials
 from benchmarks.pools.measure import HARMED, summary
 from benchmarks.record import machine, record
@@ -24,11 +25,11 @@ from clipgrip.pseudolabel.refine.settings import DEFAULT, DETAILS
 BRANCHES: dict[str, dict[str, float]] = {
     "no clusters": {"cluster_min_images": 1e9},
     "no guard": {"max_lost_share": 1.0},
-    "no equal shares": {"equal_max_resistance": 1e-6, "resistance_step": 821.0},
     "absence never seen": {"absent_share": 0.0},
     "no rescaled logits": {"spread_tolerance": 1e9},
     "prototypes are texts": {"prototype_similarity": 1.0},
 }
+"""Left out by a number; `STEPS` by another function."""
 ONLY_MANY = {
     *("exact_rows", "cell_rows", "max_cell_rows", "max_centres", "max_divisions"),
     *("centre_sample", "centre_steps", "decision_sample", "prototype_sample"),
@@ -76,7 +77,10 @@ def _gains(trial: LabeledTrial, variants: dict[str, dict[str, Any]]) -> Gains:
     default, read = trial.first_gain()
     found = {"default": round(default, 3)}
     for name, values in variants.items():
-        if read & values.keys():
+        if name in STEPS and name in read:
+            with left_out(name):
+                found[name] = round(trial.gain(DEFAULT), 3)
+        elif read & values.keys():
             found[name] = round(trial.gain(DEFAULT.with_values(values)), 3)
     return found
 
@@ -85,6 +89,7 @@ def _variants(*, numerics: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """The default itself, every branch, and every number halved and doubled where that is allowed."""
     yield "default", {}
     yield from BRANCHES.items()
+    yield from ((name, {}) for name in STEPS)
     for name, value in DEFAULT.values().items():
         skipped = name in ONLY_MANY or (name in DETAILS and not numerics)
         for factor in () if skipped else (0.5, 2.0):

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.ablate_steps import noted
 from benchmarks.pools.conditions import BenchPool
 from benchmarks.pools.measure import all_pools
 from clipgrip.prompts.classifier import predict_proba
@@ -37,10 +38,11 @@ class LabeledTrial:
     images: PoolImages | None = field(default=None, repr=False)
 
     def first_gain(self) -> tuple[float, set[str]]:
-        """The default's gain, and the names of the numbers that it read."""
+        """The default's gain, and the names of the numbers that it read and of the steps that it took."""
         self.images = PoolImages.of(self.pool.images, Watched(numerics=WatchedDetails()))
         READ.clear()
-        return self._gain(self.images), set(READ)
+        with noted(READ):
+            return self._gain(self.images), set(READ)
 
     def gain(self, settings: Refinement) -> float:
         """Points over zero-shot on the unlabeled images that are of a class."""
@@ -77,7 +79,7 @@ class LabeledTrial:
 
 
 READ: set[str] = set()
-"""Names of the settings that were read since it was cleared."""
+"""Names of the settings that were read and of the steps that were taken since it was cleared."""
 
 
 class Watched(Refinement):

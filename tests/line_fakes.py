@@ -23,7 +23,7 @@ from clipgrip_line.pictures.unusable import UndecodableImage
 from clipgrip_line.promises import Promise, Scope
 from clipgrip_line.service.app import create_app
 from clipgrip_line.service.limits import Limits
-from clipgrip_line.service.service import Service, Settings
+from clipgrip_line.service.service import Service, ServiceSettings
 from clipgrip_line.web.address import Access
 
 CLASSES = ("good", "scratch", "dent")
@@ -113,10 +113,10 @@ GOOD, SCRATCH, DENT, UNSURE = (
 )  # fmt: skip
 
 
-def settings(state: Path, **changes: Any) -> Settings:
+def settings(state: Path, **changes: Any) -> ServiceSettings:
     """For tests: loopback, small limits."""
     limits = replace(Limits(), **changes.pop("limits", {}))
-    base = Settings(state, Access("testserver", 80), limits=limits, audit_every=0)
+    base = ServiceSettings(state, Access("testserver", 80), limits=limits, audit_every=0)
     return replace(base, **changes)
 
 

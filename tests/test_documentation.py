@@ -120,7 +120,8 @@ def test_the_reference_holds_every_public_name_and_names_nothing_else() -> None:
 def test_every_page_of_the_site_is_there_and_every_page_is_in_the_site(tmp_path: Path) -> None:
     stage(tmp_path / "source")
     settings = tomllib.loads((ROOT / "zensical.toml").read_text("utf-8"))["project"]
-    named = set(re.findall(r"'([^']+\.md)'", str(settings["nav"])))
+    listed = re.findall(r"'([^']+\.md)'", str(settings["nav"]))
+    assert len(listed) == len(named := set(listed)), "a page stands twice in the site's list"
     pages = {str(path.relative_to(tmp_path / "source")) for path in tmp_path.rglob("*.md")}
     assert named <= pages
     assert {page for page in pages - named if not page.startswith("decisions/0")} == set()

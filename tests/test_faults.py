@@ -15,7 +15,7 @@ from benchmarks.faults.equal import differing
 from benchmarks.faults.figures import BEGIN, END, PAGE, Figures, table
 from benchmarks.faults.place import Ended
 from benchmarks.faults.trials import NO_MORE, Case, Outcome, Trial, tried
-from clipgrip.cli.tree import PANELS, Group
+from clipgrip.cli.tree import PANELS, Branch
 from clipgrip.errors import ClipgripError
 
 
@@ -100,7 +100,7 @@ def test_a_flip_that_changes_what_is_read_is_bad_and_the_file_is_put_back(tmp_pa
 def test_every_command_that_writes_is_tried() -> None:
     known = set()
     for entry in (one for panel in PANELS for one in panel.entries):
-        inner = entry.entries if isinstance(entry, Group) else ()
+        inner = entry.entries if isinstance(entry, Branch) else ()
         known |= {f"{entry.name} {one.name}" for one in inner} or {entry.name}
     tried_ones = {" ".join(work.words[:2]) for work in works.WORKS}
     tried_ones |= {work.words[0] for work in works.WORKS}

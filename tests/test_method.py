@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.errors import ConfigError, DataError
+from clipgrip.fewshot.head import HeadSettings
 from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.pseudolabel import Refinement
+from clipgrip.pseudolabel.bank_weights import BankSettings
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.pseudolabel.select import SELECTORS
 from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context
+from clipgrip.pseudolabel.stop import AlarmLimits
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Round
 from clipgrip.training.loop import Recipe
@@ -153,9 +157,11 @@ def test_two_versions_of_a_method_never_share_a_fingerprint(
         known.add(other.fingerprint())
     known |= {replace(method, refine="auto").fingerprint()}
     known |= {replace(method, recipe=Recipe(steps=7)).fingerprint()}
+    known |= {replace(method, banks=BankSettings(power=1.0)).fingerprint()}
+    known |= {replace(method, alarm=AlarmLimits(departure=0.5)).fingerprint()}
     monkeypatch.setattr("clipgrip.method.REVISION", 1000)
     known |= {method.fingerprint()}
-    assert len(known) == len(DEFAULT.values()) + 4
+    assert len(known) == len(DEFAULT.values()) + 6
 
 
 def test_facts_of_other_versions_are_read_with_the_numbers_that_are_known() -> None:
@@ -164,6 +170,18 @@ def test_facts_of_other_versions_are_read_with_the_numbers_that_are_known() -> N
     assert Method.from_facts(facts).refinement == Refinement(neighbours=7)
     del facts["refinement"]
     assert Method.from_facts(facts).refinement == Refinement()
+
+
+def test_every_number_of_a_method_travels_through_json_and_a_missing_one_is_todays() -> None:
+    banks, alarm = BankSettings(sharpness=(1.0, 2.0)), AlarmLimits(departure=0.5)
+    facts = json.loads(json.dumps(Method(banks=banks, alarm=alarm, head=HeadSettings()).facts()))
+    again = Method.from_facts(facts)
+    assert (again.banks, again.alarm, again.head) == (banks, alarm, HeadSettings())
+    facts["banks"]["from_a_later_version"] = facts["alarm"]["from_a_later_version"] = 1
+    assert Method.from_facts(facts) == again
+    del facts["banks"], facts["alarm"]
+    assert Method.from_facts(facts).banks == BankSettings()
+    assert Method.from_facts(facts).alarm == AlarmLimits()
 
 
 CHEAP = Method(recipe=Recipe(steps=2), stop_below=0.0, stop=())

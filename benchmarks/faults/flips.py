@@ -220,7 +220,7 @@ def _read_noise(place: Place) -> Any:
 
 
 def _model() -> Path:
-    from clipgrip.backbone.adding import add_model
+    from clipgrip.backbone.model_import import add_model
 
     return add_model(Path(MODEL), "kept/model").model.folder
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 import torch
@@ -16,6 +16,7 @@ from clipgrip.errors import ConfigError
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.teacher import Teacher, teaches, validate
 from clipgrip.prompts.base import Prompt
+from clipgrip.pseudolabel.bank_weights import BankSettings
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.refine import check_method
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner, Refiner
@@ -24,7 +25,7 @@ from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.schedule import schedule as schedule
 from clipgrip.pseudolabel.select import selector
 from clipgrip.pseudolabel.select.chosen import Context
-from clipgrip.pseudolabel.stop import RULES, check_rules
+from clipgrip.pseudolabel.stop import RULES, AlarmLimits, check_rules
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, Watch, rounds
 from clipgrip.training.learner import PromptLearner
@@ -53,12 +54,16 @@ class Method:
     """How answers are bettered before a round labels by them (``pseudolabel.REFINERS``); "zero-shot": not at all."""
     refinement: Refinement = field(default_factory=Refinement, repr=False)
     """Every number of that."""
+    banks: BankSettings = field(default_factory=BankSettings, repr=False)
+    """Every number of how much each eye counts."""
     head: HeadSettings | None = None
     """Every number of what labels teach beside the prompt; None: labels tune the prompt and nothing else."""
     stop_below: float = 0.01
     """Once a smaller share of the answers changes in a round, only the last k is left to run."""
     stop: tuple[str, ...] = ("collapse",)
     """Rules of ``pseudolabel.stop.RULES`` that end the rounds and go back to the best of them."""
+    alarm: AlarmLimits = field(default_factory=AlarmLimits, repr=False)
+    """What these let pass."""
     many_labels: Method | None = None
     """Taken instead where people labeled more of the images than they left unlabeled."""
 
@@ -92,11 +97,19 @@ class Method:
             **facts,
             "recipe": Recipe(**facts["recipe"]),
             "refinement": Refinement.from_facts(facts.get("refinement", {})),
+            "banks": BankSettings(**_known(BankSettings, facts.get("banks", {}))),
+            "alarm": AlarmLimits(**_known(AlarmLimits, facts.get("alarm", {}))),
             "head": None if head is None else HeadSettings.from_facts(head),
         }
         # a rule that went since does not keep a finished run from being opened
         rules = tuple(name for name in facts.get("stop", ()) if name in RULES)
         return cls(**{**values, "stop": rules})
+
+
+def _known(kind: type[Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what JSON keeps of a value that which this version has too; what is missing is then today's."""
+    found = {one.name: facts[one.name] for one in fields(kind) if one.name in facts}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in found.items()}
 
 
 REVISION = 8
@@ -195,7 +208,9 @@ def learn(
             _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
         ),
         stop_below=method.stop_below,
-        watch=Watch.over(task, reached.zero_shot, embeds) if any(ks) and method.stop else None,
+        watch=Watch.over(task, reached.zero_shot, embeds, method.alarm)
+        if any(ks) and method.stop
+        else None,
         on_step=on_step,
         keeper=keeper,
     )

@@ -133,25 +133,23 @@ def commonest(labels: Labels) -> tuple[int, int]:
     return position, int(counts[position])
 
 
-def wilson_interval(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """Interval of a share by Wilson's score (1927); 95% by default, (0, 1) without trials."""
-    if total == 0:
-        return 0.0, 1.0
-    share, scale = right / total, 1 + z * z / total
-    middle = (share + z * z / (2 * total)) / scale
-    half = z / scale * (share * (1 - share) / total + z * z / (4 * total * total)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+def wilson_interval(right: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a share by Wilson's score (1927); (0, 1) without trials."""
+    return _interval(right, total, level, "wilson")
 
 
 def exact_interval(right: int, total: int) -> tuple[float, float]:
     """95% interval of a share by Clopper and Pearson (1934), never too short; (0, 1) without trials."""
+    return _interval(right, total, 0.95, "exact")
+
+
+def _interval(right: int, total: int, level: float, method: str) -> tuple[float, float]:
     if total == 0:
         return 0.0, 1.0
-    from scipy import stats
+    from scipy.stats import binomtest
 
-    low = float(stats.beta.ppf(0.025, right, total - right + 1)) if right else 0.0
-    high = float(stats.beta.isf(0.025, right + 1, total - right)) if right < total else 1.0
-    return low, high
+    low, high = binomtest(right, total).proportion_ci(level, method)
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)

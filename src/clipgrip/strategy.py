@@ -25,7 +25,7 @@ from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, Refiner, as_they_are
 from clipgrip.pseudolabel.select.chosen import ALONE, Context, Selector, narrowed
 from clipgrip.pseudolabel.select.top import balanced
-from clipgrip.pseudolabel.stop import Stop, Summary, collapse, summarise
+from clipgrip.pseudolabel.stop import LIMITS, AlarmLimits, Stop, Summary, collapse, summarise
 from clipgrip.seeds import generator
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
@@ -211,15 +211,22 @@ class Watch:
     task: Task = field(repr=False)
     zero_shot: Probs = field(repr=False)
     neighbours: Neighbours = field(repr=False)
+    limits: AlarmLimits = LIMITS
 
     @classmethod
-    def over(cls, task: Task, zero_shot: Probs, image_embeds: ImageEmbeds) -> Watch:
+    def over(
+        cls,
+        task: Task,
+        zero_shot: Probs,
+        image_embeds: ImageEmbeds,
+        limits: AlarmLimits = LIMITS,
+    ) -> Watch:
         """With the neighbours among all images (N, D)."""
-        return cls(task, zero_shot, Neighbours.of(picked(image_embeds, task.unlabeled)))
+        return cls(task, zero_shot, Neighbours.of(picked(image_embeds, task.unlabeled)), limits)
 
     def stop(self, past: Sequence[Summary]) -> Stop | None:
         """Whether it rings after these rounds."""
-        return collapse([self.of_zero_shot, *past])
+        return collapse([self.of_zero_shot, *past], self.limits)
 
     def over_round(self, done: Round, reached: Reached) -> tuple[Round, tuple[Summary, ...]]:
         """The round with its summary and what the alarm says of it, and the summaries up to it."""

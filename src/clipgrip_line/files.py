@@ -65,8 +65,8 @@ def system_sentence(error: OSError) -> str:
 
 def system_words(error: OSError) -> Sentence:
     """What the system says."""
-    said: str = error.strerror or str(error)
-    return said if isinstance(said, Sentence) else Sentence(said)
+    reason: str = error.strerror or str(error)
+    return reason if isinstance(reason, Sentence) else Sentence(reason)
 
 
 def part_name(folder: AnyPath) -> str:

@@ -19,14 +19,14 @@ PART = 3
 
 def near(name: str, known: Iterable[str]) -> str | None:
     """The first of the known names with the fewest slips, or the one that begins or ends with ``name``."""
-    said = _plain(name)
-    most, found, parts = max(1, len(said) // LETTERS_A_SLIP), None, list[str]()
+    word = _plain(name)
+    most, found, parts = max(1, len(word) // LETTERS_A_SLIP), None, list[str]()
     for one in known:
         other = _plain(one)
-        slips = _slips(said, other, most)
+        slips = _slips(word, other, most)
         if slips is not None and (found is None or slips < most):
             most, found = slips, one
-        elif _is_part(said, other) and not _other_number(said, other):
+        elif _is_part(word, other) and not _other_number(word, other):
             parts.append(one)
     if found is None and parts:
         shortest = min(parts, key=len)  # "visual", where "visual-deep" is there too
@@ -39,27 +39,27 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-def _is_part(said: str, other: str) -> bool:
+def _is_part(word: str, other: str) -> bool:
     """Whether the shorter one begins or ends the longer one."""
-    short, long = sorted((said, other), key=len)
+    short, long = sorted((word, other), key=len)
     return len(short) >= PART and (long.startswith(short) or long.endswith(short))
 
 
-def _slips(said: str, other: str, most: int) -> int | None:
+def _slips(word: str, other: str, most: int) -> int | None:
     """How many slips make one of the other; None for more than ``most``, or where it is another name."""
-    if abs(len(said) - len(other)) > most or min(len(said), len(other)) < 2:
-        return 0 if said == other else None
-    if _other_number(said, other):
+    if abs(len(word) - len(other)) > most or min(len(word), len(other)) < 2:
+        return 0 if word == other else None
+    if _other_number(word, other):
         return None
-    if len(said) == len(other) <= SHORT and sorted(said) != sorted(other):
+    if len(word) == len(other) <= SHORT and sorted(word) != sorted(other):
         return None
-    slips = _distance(said, other)
+    slips = _distance(word, other)
     return slips if slips <= most else None
 
 
-def _other_number(said: str, other: str) -> bool:
+def _other_number(word: str, other: str) -> bool:
     """Whether both are numbered, by other digits: "defect 3" is no slip of "defect 1"; digits may be exchanged."""
-    one, two = (sorted(re.findall(r"\d", text)) for text in (said, other))
+    one, two = (sorted(re.findall(r"\d", text)) for text in (word, other))
     return bool(one and two) and one != two
 
 

@@ -40,13 +40,13 @@ OF_ARGPARSE = (
 
 def named_language(words: Sequence[str]) -> str:
     """What ``--lang`` says, before the words are parsed; else the environment; empty where neither says anything."""
-    said = os.environ.get(LANG, "")
+    named = os.environ.get(LANG, "")
     for word, following in pairwise([*words, ""]):
         if word == "--lang":
-            said = following
+            named = following
         elif word.startswith("--lang="):
-            said = word.partition("=")[2]
-    return said
+            named = word.partition("=")[2]
+    return named
 
 
 def words_in(named: str) -> Words:

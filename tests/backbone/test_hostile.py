@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from benchmarks.faults.hostile import HOSTILE, IMAGES, TOKENS, WEIGHTS, keys
-from clipgrip.backbone.adding import add_model
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.model_import import add_model
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.errors import BackboneError, ClipgripError, PromptError
 from clipgrip.prompts.classifier import zero_shot

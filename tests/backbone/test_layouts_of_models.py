@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
-from clipgrip.backbone.adding import add_model
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.model_import import add_model
 from clipgrip.errors import BackboneError, PromptError
 from clipgrip.prompts.classifier import zero_shot
 

@@ -14,10 +14,10 @@ from PIL import Image
 from vision_zoo import SIZE, ZOO, make_tiny_eye
 
 from clipgrip.backbone import registry
-from clipgrip.backbone.adding import add_model
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.checkpoint import VISION
 from clipgrip.backbone.eyes import eyes_here, load_eye, named_eyes
+from clipgrip.backbone.model_import import add_model
 from clipgrip.backbone.processors import PROCESSORS, complete
 from clipgrip.backbone.vision import FAMILIES, VisionEye
 from clipgrip.errors import BackboneError

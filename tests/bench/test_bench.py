@@ -15,7 +15,7 @@ from known_sets import MAKERS, small
 from projects import CLASSES, Place, command
 
 from clipgrip.bench import run as bench_run
-from clipgrip.bench.grid import Bench, Cell, cells
+from clipgrip.bench.grid import Bench, GridCell, cells
 from clipgrip.bench.known import KNOWN
 from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.results import CELLS, Finished, published, summary
@@ -104,7 +104,7 @@ def test_a_killed_grid_goes_on_with_the_cell_that_was_in_work(
     whole = run_grid(settings(folders, tiny_clip, tmp_path / "whole", prompts=("textual",)))
     real, ran = Bench.run, []
 
-    def stopping(bench: Bench, cell: Cell, *rest: object) -> dict[str, object]:
+    def stopping(bench: Bench, cell: GridCell, *rest: object) -> dict[str, object]:
         ran.append(cell)
         if len(ran) == 4:
             raise KeyboardInterrupt
@@ -169,7 +169,7 @@ def test_ctrl_c_ends_with_130_and_leaves_a_page_of_what_is_done(
 ) -> None:
     real = Bench.run
 
-    def stopping(bench: Bench, cell: Cell, *rest: object) -> dict[str, object]:
+    def stopping(bench: Bench, cell: GridCell, *rest: object) -> dict[str, object]:
         if cell.strategy == "fpl":
             raise KeyboardInterrupt
         return real(bench, cell, *rest)  # type: ignore[arg-type]
@@ -293,7 +293,7 @@ def made(folders: Path, model: Path, out: Path, **more: object) -> Bench:
 def test_a_cells_identity_changes_with_all_that_determines_it(
     folders: Path, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cell = Cell("textual", "TRZSL", "grip", "default", 0)
+    cell = GridCell("textual", "TRZSL", "grip", "default", 0)
     one = made(folders, tiny_clip, tmp_path)
     others = [
         one.identity(replace(cell, **{name: value}))  # type: ignore[arg-type]

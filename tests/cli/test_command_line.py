@@ -21,7 +21,7 @@ from clipgrip.cli.group import renewed
 from clipgrip.cli.init import project_text
 from clipgrip.cli.main import root
 from clipgrip.cli.options import settings
-from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, paths
+from clipgrip.cli.tree import FORMER, PANELS, Branch, Leaf, paths
 from clipgrip.config import Project, Settings, project
 from clipgrip.estimator import GripClassifier
 
@@ -117,10 +117,10 @@ def test_old_options_become_new_ones() -> None:
 def test_new_option_names_exist_and_old_ones_do_not() -> None:
     for panel in PANELS:
         for entry in panel.entries:
-            inner = entry.entries if isinstance(entry, Group) else (entry,)
-            first = (entry.name,) if isinstance(entry, Group) else ()
+            inner = entry.entries if isinstance(entry, Branch) else (entry,)
+            first = (entry.name,) if isinstance(entry, Branch) else ()
             for one in inner:
-                assert isinstance(one, Entry)
+                assert isinstance(one, Leaf)
                 options = {o for p in called((*first, one.name)).params for o in p.opts}
                 assert set(one.former.values()) <= options
                 assert not set(one.former) & options

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from projects import command
 
-from clipgrip.backbone.added import models_root
 from clipgrip.backbone.cache import default_root
+from clipgrip.backbone.model_store import models_root
 from clipgrip.cli import main as command_line
 from clipgrip.errors import ConfigError, PromptError
 from clipgrip.files import from_home

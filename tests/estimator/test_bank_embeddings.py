@@ -9,6 +9,8 @@ import pytest
 
 from clipgrip import GripClassifier
 from clipgrip.errors import ConfigError, DataError
+from clipgrip.method import Method
+from clipgrip.pseudolabel.bank_weights import BankSettings
 from tests.bank_pools import CLASSES, SCALE, noise, pool
 
 NAMES = [f"class {n}" for n in range(CLASSES)]
@@ -43,6 +45,13 @@ def test_a_bank_of_noise_changes_no_answer() -> None:
     model = classifier(class_embeds=texts).fit([banks[0], useless[::2]])
     assert model.banks_.weights == (1.0, 0.0)
     assert np.array_equal(model.predict_proba([new[0], useless[1::2]]), alone)
+
+
+def test_the_method_given_says_how_banks_are_weighed() -> None:
+    banks, _, _ = arrays()
+    method = Method(banks=BankSettings(significance=1e9), refine="auto")
+    model = classifier(class_embeds=pool().texts.numpy(), method=method).fit(banks)
+    assert model.banks_.weights == (1.0, 0.0)
 
 
 def test_labels_alone_learn_from_every_bank() -> None:

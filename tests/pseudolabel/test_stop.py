@@ -10,7 +10,15 @@ import torch
 from benchmarks.research.stops import RULES, first_stop
 from clipgrip.errors import ConfigError
 from clipgrip.pseudolabel.quality import Neighbours
-from clipgrip.pseudolabel.stop import Stop, Summary, best_round, check_rules, summarise
+from clipgrip.pseudolabel.stop import (
+    AlarmLimits,
+    Stop,
+    Summary,
+    best_round,
+    check_rules,
+    collapse,
+    summarise,
+)
 
 CALM = Summary(1, 0.2, 0.8, 0.8, 0.8, 0.99, 0.12, 0.1)
 
@@ -60,6 +68,12 @@ def test_a_collapse_rings_before_other_rules_and_rolls_back(
     assert stop is not None
     assert reason in stop.reason
     assert stop.best == 2
+
+
+def test_the_method_says_what_the_alarm_lets_pass() -> None:
+    rounds = past(largest=[0.12, 0.13, 0.5])
+    assert collapse(rounds) is not None
+    assert collapse(rounds, AlarmLimits(swallowed=0.4)) is None
 
 
 def test_the_earliest_of_equal_rounds_is_best() -> None:

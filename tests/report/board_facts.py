@@ -16,17 +16,17 @@ from clipgrip.report.board.facts import (
     Automation,
     BoardEvidence,
     BoardFacts,
+    CaseValues,
     Effort,
-    Given,
     WorstError,
 )
 from clipgrip.report.pictures import thumbnail
 
 BEFORE, FIRST, LAST, AFTER = (f"2026-11-{day:02d}T09:00:00+00:00" for day in (10, 17, 18, 20))
 MONEY = {
-    "images_per_year": Given(120_000.0),
-    "hourly_cost": Given(3500.0),
-    "purchase": Given(300_000.0),
+    "images_per_year": CaseValues(120_000.0),
+    "hourly_cost": CaseValues(3500.0),
+    "purchase": CaseValues(300_000.0),
 }
 
 

@@ -14,7 +14,7 @@ from board_facts import AFTER, BEFORE, FIRST, board_facts, version
 from report_facts import FACTORY, HOSTILE, SURFACES
 from test_report_page import Page
 
-from clipgrip.report.board.facts import Automation, BoardFacts, Given
+from clipgrip.report.board.facts import Automation, BoardFacts, CaseValues
 from clipgrip.report.board.figures import figures
 from clipgrip.report.board.page import build_board
 from clipgrip.report.board.results import Results
@@ -150,9 +150,9 @@ def test_a_promise_that_is_looser_than_the_criterion_does_not_count() -> None:
 
 def test_a_payback_that_only_the_middle_case_keeps_is_conditional() -> None:
     money = {
-        "images_per_year": Given(200_000.0),
-        "hourly_cost": Given(3500.0),
-        "purchase": Given(100_000.0),
+        "images_per_year": CaseValues(200_000.0),
+        "hourly_cost": CaseValues(3500.0),
+        "purchase": CaseValues(100_000.0),
     }
     told = verdict_of(assumed=money, versions=[version(SURFACES, payback="6:12")])
     assert told.rows[0].judgement == "conditions"
@@ -213,7 +213,9 @@ def test_without_figures_one_block_says_so_and_what_brings_them(ok: tuple[str, .
         f"clipgrip report 'my run' --for board --pilot pilot.json --ok-class {name} --assume",
     ):
         assert command in text
-    some = build_board(board_facts(**{**NOTHING, "assumed": {"images_per_year": Given(1000.0)}}))
+    some = build_board(
+        board_facts(**{**NOTHING, "assumed": {"images_per_year": CaseValues(1000.0)}})
+    )
     assert "Assumptions" in some
     assert "nothing to decide on yet" not in some
 
@@ -239,7 +241,9 @@ def test_without_ok_classes_misses_of_ok_parts_are_unknown_and_each_class_is_sho
 
 
 def test_an_assumption_against_a_measured_value_is_told() -> None:
-    html = build_board(board_facts(assumed={"share_model": Given(0.9), "hourly_cost": Given(1.0)}))
+    html = build_board(
+        board_facts(assumed={"share_model": CaseValues(0.9), "hourly_cost": CaseValues(1.0)})
+    )
     told = "Share of the images that the model decides 90.0%, measured 69.1%"
     assert f"Assumed by you, though it was measured: {told}." in html
 

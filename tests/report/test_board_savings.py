@@ -9,7 +9,7 @@ import pytest
 from board_facts import MONEY, board_facts
 
 from clipgrip.errors import ConfigError
-from clipgrip.report.board.facts import Given
+from clipgrip.report.board.facts import CaseValues
 from clipgrip.report.board.savings import KINDS, given, reckon, savings
 
 VALUES: dict[str, float | None] = {
@@ -64,13 +64,13 @@ def test_measured_goes_before_default_and_given_before_measured() -> None:
     assert found.value("answering_hours").middle == pytest.approx(0.98)
     assert found.value("error_rate").cautious == 0.02
     assert found.value("upkeep_hours").source == "default"
-    told = savings(board_facts(assumed={"seconds_today": Given(9.0)}))
+    told = savings(board_facts(assumed={"seconds_today": CaseValues(9.0)}))
     assert (told.value("seconds_today").middle, told.value("seconds_today").source) == (9, "given")
     assert told.value("images_per_year").source == "unknown"
 
 
 def test_cautious_is_worse_and_favourable_is_better_for_every_assumption() -> None:
-    found = savings(board_facts(assumed={**MONEY, "cost_per_error": Given(100.0)}))
+    found = savings(board_facts(assumed={**MONEY, "cost_per_error": CaseValues(100.0)}))
     low, middle, high = (
         found.sums[case].gain_year for case in ("cautious", "middle", "favourable")
     )
@@ -90,8 +90,8 @@ def test_cautious_is_worse_and_favourable_is_better_for_every_assumption() -> No
 
 
 def test_a_model_that_decides_nothing_saves_nothing_in_any_case() -> None:
-    same = {**MONEY, "seconds_today": Given(4.0), "seconds_review": Given(4.0)}
-    found = savings(board_facts(assumed={**same, "share_model": Given(0.0)}))
+    same = {**MONEY, "seconds_today": CaseValues(4.0), "seconds_review": CaseValues(4.0)}
+    found = savings(board_facts(assumed={**same, "share_model": CaseValues(0.0)}))
     assert [one.payback_months for one in found.sums.values()] == [inf] * 3
 
 
@@ -124,8 +124,8 @@ def test_an_assumption_that_makes_no_sense_is_refused(text: str, message: str) -
 
 def test_assumptions_as_typed() -> None:
     assert given(["seconds_today=4", "purchase = 300:200:100"]) == {
-        "seconds_today": Given(4.0),
-        "purchase": Given(200.0, 300.0, 100.0),
+        "seconds_today": CaseValues(4.0),
+        "purchase": CaseValues(200.0, 300.0, 100.0),
     }
     with pytest.raises(ConfigError, match="given twice"):
         given(["purchase=1", "purchase=2"])

@@ -16,7 +16,7 @@ from board_facts import MONEY, board_facts, version
 from excel import Reckoner
 from report_facts import HOSTILE, SURFACES
 
-from clipgrip.report.board.facts import BoardFacts, Given
+from clipgrip.report.board.facts import BoardFacts, CaseValues
 from clipgrip.report.board.formulas import FORMULAS
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import CASES, KINDS, reckon, wrong_decisions
@@ -43,11 +43,11 @@ CASES_TO_RECKON: dict[str, dict[str, Any]] = {
     "nothing known": {
         "assumed": {}, "automation": None, "audit_effort": None, "review_effort": None,
     },
-    "some known": {"assumed": {"hourly_cost": Given(30.0)}},
-    "three cases": {"assumed": {**MONEY, "share_model": Given(0.6, 0.3, 0.99), "spread": Given(0.5)}},
-    "errors cost": {"assumed": {**MONEY, "cost_per_error": Given(250.0)}},
-    "a high share": {"assumed": {**MONEY, "share_model": Given(0.97)}},
-    "never": {"assumed": {**MONEY, "images_per_year": Given(10.0)}},
+    "some known": {"assumed": {"hourly_cost": CaseValues(30.0)}},
+    "three cases": {"assumed": {**MONEY, "share_model": CaseValues(0.6, 0.3, 0.99), "spread": CaseValues(0.5)}},
+    "errors cost": {"assumed": {**MONEY, "cost_per_error": CaseValues(250.0)}},
+    "a high share": {"assumed": {**MONEY, "share_model": CaseValues(0.97)}},
+    "never": {"assumed": {**MONEY, "images_per_year": CaseValues(10.0)}},
 }  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_every_sum_is_a_formula_and_gives_what_the_page_says(name: str) -> None:
 
 
 def test_what_a_viewer_shows_before_it_reckons_is_the_same() -> None:
-    facts = board_facts(assumed={**MONEY, "cost_per_error": Given(250.0)})
+    facts = board_facts(assumed={**MONEY, "cost_per_error": CaseValues(250.0)})
     values = openpyxl.load_workbook(io.BytesIO(build_sheet(facts)), data_only=True)["Savings"]
     cells = Reckoner(book(facts)["Savings"])
     for row in (*ROW.values(), *SUM_ROW.values()):
@@ -211,7 +211,7 @@ def test_libreoffice_reckons_the_same_after_a_change(tmp_path: Path) -> None:
     words += ["--outdir", str(tmp_path / "out"), str(tmp_path / "changed.xlsx")]
     subprocess.run(words, check=True, capture_output=True, timeout=120)
     told = openpyxl.load_workbook(tmp_path / "out" / "changed.xlsx", data_only=True)["Savings"]
-    more = {**facts.assumed, "images_per_year": Given(500_000.0)}
+    more = {**facts.assumed, "images_per_year": CaseValues(500_000.0)}
     sums = Results(board_facts(assumed=more)).savings.sums
     for case in CASES:
         for key in ("hours_saved", "cost_start", "cost_year", "payback_months"):

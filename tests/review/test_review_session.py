@@ -27,7 +27,7 @@ from clipgrip.review.states import ImageState
 from clipgrip.review.store import open_review
 from clipgrip.runs.embedding import model_of
 from clipgrip.runs.pipeline import run
-from clipgrip.runs.start import Start
+from clipgrip.runs.start import UntunedModel
 from clipgrip.runs.store import open_store
 
 
@@ -263,7 +263,7 @@ def test_the_answers_follow_the_text_as_computed_afresh(session: ReviewSession) 
     edits.edit(session, 2, "dent", WORDS[1], "Sato")
     settings = Settings(**outcome.run.settings)
     names = ClassNames(("scratch", "dent", "good part", "steel"), WORDS)
-    start = Start.of(model_of(settings), names, settings, outcome.start.method)
+    start = UntunedModel.of(model_of(settings), names, settings, outcome.start.method)
     texts, scale = start.class_embeds(outcome.learned), start.prompt.logit_scale
     probs = joined_probs(images_of(session), texts, scale, outcome.joint)
     assert (session.snapshot.view.label == probs.argmax(1).numpy() + 1).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from vision_zoo import make_tiny_eye
 from clipgrip import GripClassifier
 from clipgrip.config import Settings
 from clipgrip.errors import BackboneError, ConfigError, PromptError
+from clipgrip.method import PRESETS
 from clipgrip.project_file import read_toml
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.review.view import RoundClassifier
@@ -148,11 +150,15 @@ def test_the_numbers_that_weigh_eyes_are_part_of_a_run_s_identity(
     place: Place, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from clipgrip.pseudolabel.bank_weights import BankSettings
-    from clipgrip.runs import identity
 
     first = run(project(place, tiny_clip, tmp_path / "one", eye="texture"))
-    monkeypatch.setattr(identity, "BANKS", BankSettings(power=1.0))
-    assert run(project(place, tiny_clip, tmp_path / "two", eye="texture")).run.id != first.run.id
+    presets = PRESETS["default"]
+    other = replace(presets["textual"], banks=BankSettings(power=1.0))
+    monkeypatch.setitem(presets, "textual", other)
+    second = run(project(place, tiny_clip, tmp_path / "two", eye="texture"))
+    assert second.run.id != first.run.id
+    assert second.metrics["method"]["banks"]["power"] == 1
+    assert reopen(second.folder).start.method.banks == other.banks
 
 
 def test_a_run_joins_what_its_eyes_see_as_it_did_whatever_newer_code_would_weigh(

@@ -25,7 +25,7 @@ from clipgrip.data.rows import Row
 from clipgrip.data.sources import FileSource
 from clipgrip.data.task import ul
 from clipgrip.method import PRESETS, learn
-from clipgrip.pseudolabel.stop import Stop, Summary
+from clipgrip.pseudolabel.stop import AlarmLimits, Stop, Summary
 from clipgrip.runs import store
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs
@@ -33,7 +33,7 @@ from clipgrip.runs.pipeline import run
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.rounds import reached
-from clipgrip.runs.start import Start
+from clipgrip.runs.start import UntunedModel
 from clipgrip.runs.store import StoredRound
 from clipgrip_line import files
 
@@ -166,7 +166,7 @@ def test_a_run_that_settles_early_and_is_stopped_then_settles_the_same_way(
     assert outputs(tmp_path / "stopped") == outputs(tmp_path / "whole")
 
 
-def rings_in_round_two(past: Sequence[Summary]) -> Stop | None:
+def rings_in_round_two(past: Sequence[Summary], limits: AlarmLimits) -> Stop | None:
     """As the collapse alarm does, whatever the answers are."""
     return Stop("one class swallows others", 1) if past[-1].number == 2 else None
 
@@ -230,7 +230,7 @@ def test_resuming_reaches_bit_for_bit_what_the_loop_had_reached(
     """The loop answers in batches of 8,192 rows; sums over other batches differ in their last bits."""
     settings = project(place, tiny_clip, Path("out")).settings
     backbone, method = load_backbone(str(tiny_clip)), PRESETS["default"]["textual"]
-    start = Start.of(backbone, ClassNames.read(place.classes), settings, method)
+    start = UntunedModel.of(backbone, ClassNames.read(place.classes), settings, method)
     noise = torch.Generator().manual_seed(0)
     images = torch.nn.functional.normalize(torch.randn(rows, 24, generator=noise), dim=1)
     source = FileSource(Path("gone.png"))

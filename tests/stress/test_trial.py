@@ -12,7 +12,7 @@ from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.select import SELECTORS
 from clipgrip.seeds import generator
 from clipgrip.stress.noise import KINDS
-from clipgrip.stress.trial import ALL_ROWS, RATES, Cell, NoiseBench, block, blocks, measure
+from clipgrip.stress.trial import ALL_ROWS, RATES, NoiseBench, NoiseTrial, block, blocks, measure
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES
 
@@ -32,7 +32,7 @@ def bench() -> NoiseBench:
 
 
 def row(bench: NoiseBench, *cell: Any) -> dict[str, Any]:
-    (found,) = measure(bench, [Cell(*cell)])
+    (found,) = measure(bench, [NoiseTrial(*cell)])
     return found
 
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from clipgrip.backbone.added import added_models
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.checkpoint import Checkpoint, knows_words
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.device import Precision
+from clipgrip.backbone.model_store import added_models
 from clipgrip.backbone.names import AUTO, TEXTURE
 from clipgrip.backbone.registry import (
     EYES,

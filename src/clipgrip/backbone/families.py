@@ -43,7 +43,7 @@ class TowerSource:
     @cached_property
     def model(self) -> Any:
         """Both towers, frozen."""
-        from clipgrip.backbone.modules import whole_model
+        from clipgrip.backbone.hf_loading import whole_model
 
         return whole_model(self.checkpoint, self.device)
 
@@ -68,7 +68,7 @@ def fast_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) 
 
 def full_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) -> ImageSide:
     """Any other image tower, by transformers' own modules."""
-    from clipgrip.backbone.full import FullImage
+    from clipgrip.backbone.hf_towers import FullImage
 
     def features(pixels: Tensor) -> Tensor:
         return source.model.get_image_features(pixel_values=pixels).pooler_output
@@ -78,14 +78,14 @@ def full_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) 
 
 def clip_text(source: TowerSource) -> TextTower:
     """CLIP's causal text tower."""
-    from clipgrip.backbone import modules
+    from clipgrip.backbone import hf_loading
 
-    return modules.clip_text(source.checkpoint, source.device)
+    return hf_loading.clip_text(source.checkpoint, source.device)
 
 
 def first_token_text(source: TowerSource) -> TextTower:
     """A BERT or RoBERTa beside CLIP's image tower, read at its first token, then projected."""
-    from clipgrip.backbone.modules import whole_model
+    from clipgrip.backbone.hf_loading import whole_model
 
     # not source.model: it would keep an image tower in memory that nobody uses
     model = whole_model(source.checkpoint, source.device)
@@ -112,8 +112,8 @@ def siglip_text(source: TowerSource) -> TextTower:
     Its loss is a sigmoid with a bias on the logits; clipgrip compares classes by softmax, in which one bias for all
     classes cancels.
     """
-    from clipgrip.backbone.full import FullText, TextModules, TextRules
-    from clipgrip.backbone.modules import tokenizer, tokenizer_class
+    from clipgrip.backbone.hf_loading import tokenizer, tokenizer_class
+    from clipgrip.backbone.hf_towers import FullText, TextModules, TextRules
 
     tower = source.model.text_model
 
@@ -141,8 +141,8 @@ FAMILIES: dict[str, Family] = {
 
 
 def _bert(source: TowerSource, model: Any, pool: Callable[[Any], Tensor]) -> TextTower:
-    from clipgrip.backbone.full import FullText, TextModules, TextRules
-    from clipgrip.backbone.modules import tokenizer
+    from clipgrip.backbone.hf_loading import tokenizer
+    from clipgrip.backbone.hf_towers import FullText, TextModules, TextRules
 
     tower, project = model.text_model, model.text_projection
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.full import FullImage
+from clipgrip.backbone.hf_towers import FullImage
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.onnx_engine import written
 from clipgrip.backbone.onnx_graph import INPUT, OPSET, OUTPUT

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from clipgrip.backbone.added import added_folder, added_models, read_added
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.checkpoint import (
     INDEX,
@@ -23,6 +22,7 @@ from clipgrip.backbone.checkpoint import (
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.device import Precision
 from clipgrip.backbone.engine import Engine
+from clipgrip.backbone.model_store import added_folder, added_models, read_added
 from clipgrip.backbone.names import NANO
 from clipgrip.errors import BackboneError, among
 from clipgrip.sentences import Sentence, mark

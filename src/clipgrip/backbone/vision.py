@@ -15,7 +15,7 @@ from clipgrip.backbone import processors
 from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.device import DTYPES, Precision, choose_precision, device_named
 from clipgrip.backbone.folder_eye import FolderEye
-from clipgrip.backbone.full import FullImage
+from clipgrip.backbone.hf_towers import FullImage
 from clipgrip.backbone.sound import one_sentence
 from clipgrip_line import preprocess
 
@@ -87,7 +87,7 @@ class VisionEye(FolderEye):
             self._read(device, precision)
 
     def _read(self, device: str, precision: Precision) -> None:
-        from clipgrip.backbone.modules import vision_model
+        from clipgrip.backbone.hf_loading import vision_model
 
         checkpoint = Checkpoint.open(self.folder, words=False)
         at = device_named(device)

@@ -25,7 +25,7 @@ from clipgrip.prompts.base import Prompt, learned_parameters
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs, inputs_of
 from clipgrip.runs.prepare import Prepared
-from clipgrip.runs.start import Answers, Start, method_for
+from clipgrip.runs.start import Answers, UntunedModel, method_for
 from clipgrip.strategy import best_round
 from clipgrip.types import Labels, Probs
 
@@ -43,7 +43,7 @@ class Bench:
     """Instead of a recipe's own, for a quick look."""
     _inputs: dict[str, Inputs] = field(default_factory=dict, repr=False)
 
-    def identity(self, cell: Cell) -> str:
+    def identity(self, cell: GridCell) -> str:
         """Sixteen hex digits over all that determines a cell's figures; the release is a part of it."""
         determines = {
             "clipgrip": __version__,
@@ -59,14 +59,14 @@ class Bench:
         text = json.dumps(determines, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def method(self, cell: Cell, task: Task) -> Method:
+    def method(self, cell: GridCell, task: Task) -> Method:
         """The preset as it is on this task, shortened for a quick look."""
         method = PRESETS[cell.preset][cell.prompt].suited_to(task)
         if self.steps is None:
             return method
         return replace(method, recipe=replace(method.recipe, steps=self.steps, epochs=0))
 
-    def task(self, cell: Cell) -> Task:
+    def task(self, cell: GridCell) -> Task:
         """Labels are drawn anew with each seed; TRZSL takes the paper's splits for the first three."""
         truth, classes = self.source.pool_truth, len(self.source.manifest.classes)
         if cell.paradigm == "UL":
@@ -79,7 +79,7 @@ class Bench:
         return trzsl(torch.where(known, truth, -1), classes, seen)
 
     def run(
-        self, cell: Cell, on_step: Callable[[int, int, float], None] = lambda *_: None
+        self, cell: GridCell, on_step: Callable[[int, int, float], None] = lambda *_: None
     ) -> dict[str, Any]:
         """The figures of one cell; its seconds are tuning and answering, without reading model and images."""
         ready = self._prepared(cell, self.task(cell))
@@ -100,13 +100,13 @@ class Bench:
             "peak_megabytes": memory.megabytes(),
         }
 
-    def _prepared(self, cell: Cell, task: Task) -> Prepared:
+    def _prepared(self, cell: GridCell, task: Task) -> Prepared:
         values: dict[str, Any] = {"strategy": cell.strategy, "seed": cell.seed}
         if cell.preset:
             values |= {"prompt": cell.prompt, "preset": cell.preset}
         settings = Settings(template=self.source.template, rounds=self.rounds, **values)
         method = self.method(cell, task) if cell.preset else method_for(settings, task)
-        start = Start.of(self.backbone, self.source.manifest.classes, settings, method)
+        start = UntunedModel.of(self.backbone, self.source.manifest.classes, settings, method)
         return Prepared(settings, start, self.embeds, task)
 
     def _consumed(self, prompt: Prompt) -> Inputs:
@@ -139,7 +139,7 @@ STRATEGIES = ("zero-shot", "supervised", "fpl", "ifpl", "grip")
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridCell:
     """One training and its measurement; zero-shot has no prompt and no preset."""
 
     prompt: str
@@ -155,19 +155,19 @@ def cells(
     strategies: Sequence[str],
     presets: Sequence[str],
     seeds: int,
-) -> list[Cell]:
+) -> list[GridCell]:
     """Every combination that means something.
 
     Zero-shot stands once for all prompts, supervised tuning only where there are labels.
     """
-    made: dict[Cell, None] = {}
+    made: dict[GridCell, None] = {}
     for paradigm, strategy, prompt, preset, seed in itertools.product(
         paradigms, strategies, prompts, presets, range(seeds)
     ):
         if strategy == "zero-shot":
-            made[Cell("", paradigm, strategy, "", seed)] = None
+            made[GridCell("", paradigm, strategy, "", seed)] = None
         elif strategy != "supervised" or paradigm != "UL":
-            made[Cell(prompt, paradigm, strategy, preset, seed)] = None
+            made[GridCell(prompt, paradigm, strategy, preset, seed)] = None
     return list(made)
 
 

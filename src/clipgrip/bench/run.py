@@ -9,7 +9,7 @@ from typing import Any
 
 from clipgrip.backbone.eyes import check_here
 from clipgrip.backbone.registry import load_backbone
-from clipgrip.bench.grid import PARADIGMS, STRATEGIES, Bench, Cell, cells
+from clipgrip.bench.grid import PARADIGMS, STRATEGIES, Bench, GridCell, cells
 from clipgrip.bench.known import KNOWN
 from clipgrip.bench.results import CELLS, Finished, summary, write_results
 from clipgrip.bench.source import Source, folder_classes, from_folders, from_known
@@ -99,7 +99,7 @@ class GridSettings:
                 test_share=self.test_share,
             )
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[GridCell]:
         """What is to be run, in order."""
         return cells(self.prompts, self.paradigms, self.strategies, self.presets, self.seeds)
 
@@ -198,7 +198,7 @@ def _bench(settings: GridSettings, source: Source, listener: Listener) -> Bench:
     return Bench(used, backbone, found.embeds, settings.shots, *quick)
 
 
-def _line(cell: Cell, run: dict[str, Any]) -> str:
+def _line(cell: GridCell, run: dict[str, Any]) -> str:
     parts = (cell.paradigm, cell.strategy, cell.prompt, cell.preset)
     name = " ".join(part for part in parts if part)
     test = "    –" if run["test"] is None else f"{100 * run['test']:5.1f}"

@@ -24,7 +24,7 @@ from clipgrip.runs import lock
 from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outputs import json_text
-from clipgrip.runs.start import Start
+from clipgrip.runs.start import UntunedModel
 from clipgrip.sealed import is_whole, sealed
 from clipgrip.seeds import generator
 from clipgrip.stress.trial import NoiseBench, block, blocks, measure
@@ -73,7 +73,7 @@ def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[s
     names, method = found.manifest.classes, PRESETS["default"]["textual"]
     pool, truth, test, test_truth = _parts(found.embeds)
     _check_enough(truth, test_truth, len(names))
-    start = Start.of(backbone, names, Settings(template=given.template), method)
+    start = UntunedModel.of(backbone, names, Settings(template=given.template), method)
     own = start.answers({}, Embeds(pool, test, NO_ROWS, NO_ROWS))
     settings = {
         "clipgrip": __version__,

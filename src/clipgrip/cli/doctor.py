@@ -157,8 +157,8 @@ def _writable(subject: str, folder: Path) -> Diagnosis:
 
 
 def _models() -> Iterator[Diagnosis]:
-    from clipgrip.backbone.added import added_models
     from clipgrip.backbone.checkpoint import Checkpoint
+    from clipgrip.backbone.model_store import added_models
     from clipgrip.backbone.registry import models
 
     noted = {model.folder: model.fingerprint for model in added_models()}

@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from clipgrip.cli.helptext import TranslatedContext
 from clipgrip.cli.shared import leading
 from clipgrip.cli.spoken import words_of
-from clipgrip.cli.tree import FORMER, PANELS, Entry, Group, Panel
+from clipgrip.cli.tree import FORMER, PANELS, Branch, Leaf, Panel
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.words import mark
 
@@ -29,7 +29,7 @@ class Command(TyperCommand):
     """A command that knows the old names of its options, and perhaps an old name of its own."""
 
     context_class = TranslatedContext
-    entry: Entry
+    entry: Leaf
     old_name, new_name = "", ""
 
     def make_context(self, info_name: str | None, *words: Any, **more: Any) -> Any:
@@ -71,7 +71,7 @@ class Tree(TyperGroup):
 
     context_class = TranslatedContext
     panels: tuple[Panel, ...] = ()
-    group: Group | None = None
+    group: Branch | None = None
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names in the order of use."""
@@ -128,7 +128,7 @@ class Tree(TyperGroup):
                     [(f"{one.name:<{width}}", say(one.summary)) for one in panel.entries]
                 )
 
-    def _means_one(self, group: Group, args: list[str]) -> bool:
+    def _means_one(self, group: Branch, args: list[str]) -> bool:
         """Whether the group is called as the one command that its name was, or means alone."""
         if not group.alone or not args:
             return bool(group.alone) and not group.once
@@ -138,22 +138,22 @@ class Tree(TyperGroup):
         is_typo = nearest(first, self._entries()) and not Path(first).exists()
         return first.startswith("-") or not is_typo
 
-    def _entries(self) -> dict[str, Entry | Group]:
+    def _entries(self) -> dict[str, Leaf | Branch]:
         return {entry.name: entry for panel in self.panels for entry in panel.entries}
 
 
-def _inner(name: str) -> tuple[Entry, ...]:
+def _inner(name: str) -> tuple[Leaf, ...]:
     return next(
         entry.entries
         for panel in PANELS
         for entry in panel.entries
-        if isinstance(entry, Group) and entry.name == name
+        if isinstance(entry, Branch) and entry.name == name
     )
 
 
-def made(entry: Entry | Group) -> Any:
+def made(entry: Leaf | Branch) -> Any:
     """The command, or the group of commands."""
-    if isinstance(entry, Group):
+    if isinstance(entry, Branch):
         tree = tree_of((Panel(COMMANDS, entry.entries),), help=entry.summary, name=entry.name)
         tree.group = entry
         return tree

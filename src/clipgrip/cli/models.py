@@ -16,8 +16,8 @@ from clipgrip.words import Sentence, mark
 
 def list_(ui: Ui) -> Result:
     """Models that can be used, which are on this machine, and how to bring one to it."""
-    from clipgrip.backbone.added import models_root
     from clipgrip.backbone.checkpoint import SUPPORTED, VISION
+    from clipgrip.backbone.model_store import models_root
     from clipgrip.backbone.registry import ONLINE_VARIABLE, models, pickle_recipe, recipe
 
     known = models()
@@ -71,7 +71,7 @@ def add(
     It is read and used once; only configuration, tokenizer and safetensors weights are copied. Files that can run code
     (pickles, Python) are left where they are.
     """
-    from clipgrip.backbone.adding import add_model
+    from clipgrip.backbone.model_import import add_model
 
     made = add_model(folder, name)
     lines = [
@@ -101,7 +101,7 @@ def add(
 
 def remove(name: Annotated[str, typer.Argument(help="Name of a model that was added.")]) -> Result:
     """Delete a model that was added; those in the Hugging Face cache stay."""
-    from clipgrip.backbone.added import remove_model
+    from clipgrip.backbone.model_store import remove_model
 
     gone = remove_model(name)
     return Result([Sentence("removed {gone}", gone=gone)], {"removed": gone})

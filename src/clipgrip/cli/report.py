@@ -18,7 +18,7 @@ OTHER_KINDS = (".xlsx", ".pdf", ".docx", ".pptx", ".csv", ".json")
 """Endings that people expect and that a report does not have."""
 
 if TYPE_CHECKING:
-    from clipgrip.report.board.from_run import Asked
+    from clipgrip.report.board.from_run import BoardRequest
 
 
 def report(
@@ -132,15 +132,17 @@ def _check(audience: str, groups: Path | None, for_board: bool) -> None:
         )
 
 
-def _asked(run: Path, pilot: Path | None, assume: list[str], ok: list[str], currency: str) -> Asked:
+def _asked(
+    run: Path, pilot: Path | None, assume: list[str], ok: list[str], currency: str
+) -> BoardRequest:
 
     from clipgrip.cli.reviewed import classes_at_work
     from clipgrip.data.classes import canonical
     from clipgrip.pilot.store import read_versions
-    from clipgrip.report.board.from_run import Asked
+    from clipgrip.report.board.from_run import BoardRequest
     from clipgrip.report.board.savings import given
 
-    asked = Asked(
+    asked = BoardRequest(
         made=now(),
         ok_classes=tuple(dict.fromkeys(canonical(name) for name in ok)),
         versions=() if pilot is None else read_versions(pilot),

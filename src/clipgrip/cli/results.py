@@ -24,7 +24,7 @@ from clipgrip.words import Language, Sentence, Words, mark
 if TYPE_CHECKING:
     from clipgrip.report.accuracy import AuditedFigure
     from clipgrip.report.audited import Audited
-    from clipgrip.report.board.from_run import Asked
+    from clipgrip.report.board.from_run import BoardRequest
     from clipgrip.runs.events import Listener
 
 PARADIGMS = {
@@ -53,7 +53,7 @@ def write_report(
 
 
 def write_board(
-    folder: Path, asked: Asked, language: Language, listener: Listener, page: Path
+    folder: Path, asked: BoardRequest, language: Language, listener: Listener, page: Path
 ) -> tuple[Path, Path]:
     """The page to print and, called alike, the Excel sheet."""
     from clipgrip.report.board.from_review import board_facts

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from clipgrip.words import mark
 
 
-class Entry(NamedTuple):
+class Leaf(NamedTuple):
     """One command: the words that call it, a line for the list, and ``module:function`` below ``clipgrip.cli``."""
 
     name: str
@@ -21,12 +21,12 @@ class Entry(NamedTuple):
     """Old names of options, and the names that took their place."""
 
 
-class Group(NamedTuple):
+class Branch(NamedTuple):
     """Commands about one thing."""
 
     name: str
     summary: str
-    entries: tuple[Entry, ...]
+    entries: tuple[Leaf, ...]
     alone: str = ""
     """The command that is meant where none of its commands is named."""
     once: bool = False
@@ -37,73 +37,71 @@ class Panel(NamedTuple):
     """Commands that stand together in the list."""
 
     title: str
-    entries: tuple[Entry | Group, ...]
+    entries: tuple[Leaf | Branch, ...]
 
 
-LABELS = Group(
+LABELS = Branch(
     "labels",
     mark("Which images to label first; learn from answers"),
     (
-        Entry(
+        Leaf(
             "suggest",
             mark("Choose the images to label first, as a sheet to fill"),
             "suggest:suggest",
             {"--budget": "--count"},
         ),
-        Entry("learn", mark("Learn anew with what people answered in a review"), "learn:learn"),
+        Leaf("learn", mark("Learn anew with what people answered in a review"), "learn:learn"),
     ),
 )
-AUDIT = Group(
+AUDIT = Branch(
     "audit",
     mark("Prove how many answers are right, and automate"),
     (
-        Entry(
+        Leaf(
             "plan",
             mark("Plan a pilot: images to answer, criteria that stay"),
             "pilot:plan",
             {"--images": "--count"},
         ),
-        Entry(
+        Leaf(
             "draw",
             mark("Draw random images to answer, as a sheet to fill"),
             "audit:draw",
             {"--n": "--count"},
         ),
-        Entry(
+        Leaf(
             "read", mark("Say what the answers of a filled sheet prove so far"), "audit_read:read"
         ),
-        Entry(
-            "automate", mark("Let the model label at a promised error rate"), "automate:automate"
-        ),
+        Leaf("automate", mark("Let the model label at a promised error rate"), "automate:automate"),
     ),
     alone="draw",
     once=True,
 )
-WATCH = Group(
+WATCH = Branch(
     "watch",
     mark("Watch a model at work; say when its images change"),
     (
-        Entry("look", mark("Label new images, and say whether they changed"), "watch:look"),
-        Entry("status", mark("Say where a line stands: light, alarms"), "watch:show"),
-        Entry("answer", mark("Answer an alarm: who, and what was found"), "watch:answer"),
+        Leaf("look", mark("Label new images, and say whether they changed"), "watch:look"),
+        Leaf("status", mark("Say where a line stands: light, alarms"), "watch:show"),
+        Leaf("answer", mark("Answer an alarm: who, and what was found"), "watch:answer"),
     ),
     alone="look",
 )
-MODELS = Group(
+MODELS = Branch(
     "models",
     mark("Models that can be used, and how to bring one here"),
     (
-        Entry("list", mark("List the models, and say which are on this machine"), "models:list_"),
-        Entry("add", mark("Check and copy a model that was brought by hand"), "models:add"),
-        Entry("remove", mark("Delete a model that was added"), "models:remove"),
+        Leaf("list", mark("List the models, and say which are on this machine"), "models:list_"),
+        Leaf("add", mark("Check and copy a model that was brought by hand"), "models:add"),
+        Leaf("remove", mark("Delete a model that was added"), "models:remove"),
     ),
     alone="list",
 )
-BENCH = Group(
+BENCH = Branch(
     "bench",
     mark("Measure methods on images whose labels are known"),
     (
-        Entry(
+        Leaf(
             "grid",
             mark("Run the paper's grid: prompts, paradigms, strategies"),
             "bench:grid",
@@ -115,7 +113,7 @@ BENCH = Group(
                 "--seeds": "--repeats",
             },
         ),
-        Entry(
+        Leaf(
             "stress",
             mark("Plant wrong pseudolabels and see what stands them"),
             "stress:stress",
@@ -129,29 +127,29 @@ PANELS = (
     Panel(
         mark("Start"),
         (
-            Entry("init", mark("Write project.toml and classes.csv for a folder"), "init:init"),
-            Entry("demo", mark("See it work on images that come with it, offline"), "demo:demo"),
+            Leaf("init", mark("Write project.toml and classes.csv for a folder"), "init:init"),
+            Leaf("demo", mark("See it work on images that come with it, offline"), "demo:demo"),
         ),
     ),
     Panel(
         mark("Everyday"),
         (
-            Entry("run", mark("Label images, learn from the sure answers, report"), "run:run"),
-            Entry(
+            Leaf("run", mark("Label images, learn from the sure answers, report"), "run:run"),
+            Leaf(
                 "review",
                 mark("Open the page where people check and correct answers"),
                 "review:review",
             ),
-            Entry("predict", mark("Label new images with what a run learned"), "predict:predict"),
-            Entry("report", mark("Write a run's report, or one for the board"), "report:report"),
-            Entry(
+            Leaf("predict", mark("Label new images with what a run learned"), "predict:predict"),
+            Leaf("report", mark("Write a run's report, or one for the board"), "report:report"),
+            Leaf(
                 "compare", mark("Compare several runs, and join their answers"), "compare:compare"
             ),
-            Entry(
+            Leaf(
                 "versions", mark("List rounds and bundles: audited, promised"), "versions:versions"
             ),
             LABELS,
-            Entry("bundle", mark("Pack a model into one file for the line"), "bundle:bundle"),
+            Leaf("bundle", mark("Pack a model into one file for the line"), "bundle:bundle"),
         ),
     ),
     Panel(
@@ -159,19 +157,19 @@ PANELS = (
         (
             AUDIT,
             WATCH,
-            Entry("names", mark("Say which class names fit, and try other words"), "names:names"),
+            Leaf("names", mark("Say which class names fit, and try other words"), "names:names"),
         ),
     ),
     Panel(
         mark("Models and machine"),
         (
             MODELS,
-            Entry(
+            Leaf(
                 "embed",
                 mark("Write the embeddings of images as a file, which run takes too"),
                 "embed:embed",
             ),
-            Entry("doctor", mark("Check this machine: versions, memory, models"), "doctor:doctor"),
+            Leaf("doctor", mark("Check this machine: versions, memory, models"), "doctor:doctor"),
         ),
     ),
     Panel(mark("Developers"), (BENCH,)),
@@ -192,6 +190,6 @@ def paths() -> list[tuple[str, ...]]:
     for panel in PANELS:
         for entry in panel.entries:
             found.append((entry.name,))
-            if isinstance(entry, Group):
+            if isinstance(entry, Branch):
                 found += [(entry.name, inner.name) for inner in entry.entries]
     return found

@@ -27,6 +27,7 @@ from clipgrip.estimator.rounds import ONLY_LABELS, Say, run_rounds, silent
 from clipgrip.estimator.sampling import learned_from, sample_of
 from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.classifier import predict_proba
+from clipgrip.pseudolabel.bank_weights import BankSettings
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.runs.events import Listener
@@ -164,7 +165,8 @@ def fit_embeds(
     named = names or ClassNames.from_names(f"class {n}" for n in range(len(vectors)))
     target = _target_of_rows(y, names, named, len(embeds[0]))
     labels = torch.from_numpy(target.labels)
-    banks = _bank_map(embeds, labels, vectors, logit_scale)
+    chosen = _residual_method(settings, method)
+    banks = _bank_map(embeds, labels, vectors, logit_scale, chosen.banks)
     ready = prepare_arrays(
         banks.joined(embeds) if banks else embeds[0],
         labels,
@@ -172,7 +174,7 @@ def fit_embeds(
         vectors,
         logit_scale,
         settings=settings,
-        method=_residual_method(settings, method),
+        method=chosen,
     )
     learning = learned_from(ready)
     target.vocabulary.compare(learning.task.labels, learning.zero_shot.pool)
@@ -190,7 +192,11 @@ def fit_embeds(
 
 
 def _bank_map(
-    embeds: Sequence[Tensor], labels: Labels, texts: ClassEmbeds | None, logit_scale: float
+    embeds: Sequence[Tensor],
+    labels: Labels,
+    texts: ClassEmbeds | None,
+    logit_scale: float,
+    settings: BankSettings,
 ) -> BankMap | None:
     """How several banks become one matrix; the text's answers say how much each counts, and labels."""
     if len(embeds) == 1:
@@ -198,7 +204,7 @@ def _bank_map(
     text_probs = None
     if texts is not None:
         text_probs = predict_proba(embeds[0].to(texts.dtype), texts, logit_scale)
-    return fit_bank_map(embeds, text_probs, labels)
+    return fit_bank_map(embeds, text_probs, labels, settings)
 
 
 def _target_of_rows(y: Any, names: ClassNames | None, named: ClassNames, n_rows: int) -> Target:
@@ -238,7 +244,7 @@ def _fit_labels(
     if settings.strategy == "supervised":
         chosen = replace(chosen, refine=ZERO_SHOT)
     labels = torch.from_numpy(target.labels)
-    banks = _bank_map(embeds, labels, None, 1.0)
+    banks = _bank_map(embeds, labels, None, 1.0, chosen.banks)
     joined = banks.joined(embeds) if banks else embeds[0]
     joined, labels = sample_of(joined, labels, n_classes, settings.seed)
     eyes = joined.shape[1] - embeds[0].shape[1]

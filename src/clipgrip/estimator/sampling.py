@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.runs.prepare import Prepared
-from clipgrip.runs.sampled import contents, sample_rows
+from clipgrip.runs.sampled import sample_rows, vector_hashes
 from clipgrip.training import memory
 from clipgrip.types import Labels, WideEmbeds
 
@@ -28,7 +28,7 @@ def sample_of(
 ) -> tuple[Float[Tensor, "n W"], Int[Tensor, " n"]]:
     """The same where labels alone say what the classes are."""
     task = Task(labels, torch.ones(n_classes, dtype=torch.bool))
-    rows = sample_rows(task, contents(embeds), memory.TUNED_ROWS, seed)
+    rows = sample_rows(task, vector_hashes(embeds), memory.TUNED_ROWS, seed)
     if rows is None:
         return embeds, labels
     _say(len(rows), len(labels))

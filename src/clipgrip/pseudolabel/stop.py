@@ -56,8 +56,21 @@ ALARMS = (
 """What the collapse alarm may say."""
 BETWEEN = "; "
 """Between two reasons."""
-SWALLOWED, ENTROPY_DROP, DEPARTURE = 0.15, 0.1, 0.3
-"""What the alarm lets pass."""
+
+
+@dataclass(frozen=True)
+class AlarmLimits:
+    """What the collapse alarm lets pass; from collapses that were provoked (``benchmarks.stopping``, 0017)."""
+
+    swallowed: float = 0.15
+    """Share of the images by which the most frequent answer may grow or shrink since zero-shot."""
+    entropy_drop: float = 0.1
+    """By which the entropy of the answers' shares may fall since zero-shot, as a part of that of equal shares."""
+    departure: float = 0.3
+    """Share of the answers that may leave zero-shot since the first tuned round."""
+
+
+LIMITS = AlarmLimits()
 
 
 def stop_sentence(reason: str) -> Sentence:
@@ -94,22 +107,21 @@ def summarise(
     )
 
 
-def collapse(past: Sequence[Summary]) -> Stop | None:
+def collapse(past: Sequence[Summary], limits: AlarmLimits = LIMITS) -> Stop | None:
     """The alarm: a class swallows others or is divided up, the answers' entropy falls, or they leave zero-shot behind.
 
-    Compared with the first summary: the most frequent answer's share rose or fell by `SWALLOWED`, or the entropy fell
-    by `ENTROPY_DROP`; compared with the first tuned round: the disagreement with zero-shot rose by `DEPARTURE`.
-    Rolls back to the round before the alarm whose agreement between neighbours, beyond chance, was highest.
+    Any of these by more than the ``limits``. Rolls back to the round before the alarm whose agreement between
+    neighbours, beyond chance, was highest.
     """
     if len(past) < 2:
         return None
     first, last = past[0], past[-1]
     tuned = next((one for one in past if one.number), last)
     alarms = (
-        last.largest - first.largest > SWALLOWED,
-        first.largest - last.largest > SWALLOWED,
-        first.entropy - last.entropy > ENTROPY_DROP,
-        last.disagreement - tuned.disagreement > DEPARTURE,
+        last.largest - first.largest > limits.swallowed,
+        first.largest - last.largest > limits.swallowed,
+        first.entropy - last.entropy > limits.entropy_drop,
+        last.disagreement - tuned.disagreement > limits.departure,
     )
     rung = [name for name, rings in zip(ALARMS, alarms, strict=True) if rings]
     return Stop(BETWEEN.join(rung), best_round(past[:-1], "agreement")) if rung else None

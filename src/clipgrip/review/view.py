@@ -24,7 +24,7 @@ from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.outcome import Outcome
-from clipgrip.runs.start import Start
+from clipgrip.runs.start import UntunedModel
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
 BLOCK = 16_384
@@ -166,7 +166,7 @@ class RoundClassifier:
             PromptError: a text is too long for the model.
         """
         settings = settings_of(self.outcome.run)
-        start = Start.of(self.backbone, classes, settings, self.outcome.start.method)
+        start = UntunedModel.of(self.backbone, classes, settings, self.outcome.start.method)
         beside = self.beside
         none = None if beside is None else beside[:0]
         nothing = Embeds(self.embeds, self.embeds[:0], NO_ROWS, NO_ROWS, beside, none)

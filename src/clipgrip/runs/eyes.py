@@ -20,6 +20,7 @@ from clipgrip.backbone.eyes import SHIPPED, load_eye, named_eyes
 from clipgrip.config import Settings
 from clipgrip.errors import BackboneError, ConfigError, DataError
 from clipgrip.mapped import gathered
+from clipgrip.pseudolabel.bank_weights import BankSettings
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded
 from clipgrip.runs.events import Listener
@@ -210,12 +211,14 @@ def see(
     zero_shot: Probs | None,
     labels: Labels,
     listener: Listener,
+    *,
+    settings: BankSettings,
     banks: BankMap | None = None,
 ) -> tuple[Embeds, EyesSeen | None]:
     """The run's embeddings with what eyes see beside them; as they are where there is no eye.
 
-    How much an eye counts is found on the pool: by the answers (N, C) of the text and by labels,
-    where there are some. A run that is opened again joins them as it did, by its own ``banks``.
+    How much an eye counts is found on the pool: by the ``settings``, the answers (N, C) of the text and labels, where
+    there are some. A run that is opened again joins them as it did, by its own ``banks``.
     """
     if not eyes:
         return found.embeds, None
@@ -233,7 +236,8 @@ def see(
             )
         pools.append(seen.embeds.pool)
         tests.append(seen.embeds.test)
-    every = EyesSeen(tuple(map(EyeFacts.of, eyes)), banks or fit_bank_map(pools, zero_shot, labels))
+    banks = banks or fit_bank_map(pools, zero_shot, labels, settings)
+    every = EyesSeen(tuple(map(EyeFacts.of, eyes)), banks)
     if not every.banks.joins:
         return own, every
     width = own.pool.shape[1]

@@ -8,7 +8,6 @@ import os
 import platform
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -19,7 +18,6 @@ from clipgrip.backbone.base import Model
 from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest
 from clipgrip.method import Method
-from clipgrip.pseudolabel.bank_weights import DEFAULT as BANKS
 from clipgrip.runs.store import StoredRun
 from clipgrip.sentences import Sentence
 from clipgrip.training import memory
@@ -40,8 +38,7 @@ def run_id(
 ) -> str:
     """Twelve hex digits over all that determines the result: settings, data, model, and every number of the method.
 
-    ``eyes`` are the image keys of what sees the images beside the model; how much each counts is found by the numbers
-    of `BankSettings`.
+    ``eyes`` are the image keys of what sees the images beside the model.
     """
     determines = {
         "settings": settings.model_dump(exclude={"backbone", "eye"}),
@@ -50,7 +47,7 @@ def run_id(
         "seen": seen,
         "images": backbone.image_key,
         **({"tuned_rows": memory.TUNED_ROWS} if len(manifest.pool) > memory.TUNED_ROWS else {}),
-        **({"eyes": list(eyes), "banks": asdict(BANKS)} if eyes else {}),
+        **({"eyes": list(eyes)} if eyes else {}),
     }
     text = json.dumps(determines, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

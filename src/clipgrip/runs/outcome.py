@@ -29,7 +29,7 @@ from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.labels import joint_of_run
 from clipgrip.runs.prepare import Prepared, PreparedImages
 from clipgrip.runs.rounds import kept_round
-from clipgrip.runs.start import Answers, Start
+from clipgrip.runs.start import Answers, UntunedModel
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
 
 METHOD_UNKNOWN = "unknown"
@@ -75,7 +75,7 @@ class Outcome:
         return self.ready.embeds
 
     @property
-    def start(self) -> Start:
+    def start(self) -> UntunedModel:
         """The untuned prompt."""
         return self.ready.start
 
@@ -123,7 +123,7 @@ class Outcome:
 def prompt_facts(
     settings: Settings,
     backbone: Model,
-    start: Start,
+    start: UntunedModel,
     *,
     tuned: Prompt | None,
     run: str = "",

@@ -41,7 +41,7 @@ from clipgrip.runs.eyes import Beside, EyeFacts, EyesSeen, eyes_of, see
 from clipgrip.runs.given import is_given, read_given
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.sampled import embeds_of, sample_rows, task_of
-from clipgrip.runs.start import Answers, Start, method_for
+from clipgrip.runs.start import Answers, UntunedModel, method_for
 from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import make_task, stored_task
 from clipgrip.sentences import mark
@@ -56,7 +56,7 @@ class Prepared:
     """A pool that is ready for its rounds. What follows from it is computed once, when it is first asked for."""
 
     settings: Settings
-    start: Start
+    start: UntunedModel
     embeds: Embeds = field(repr=False)
     task: Task = field(repr=False)
     seen: EyesSeen | None = field(default=None, repr=False)
@@ -94,7 +94,7 @@ class Prepared:
         """What the rounds learn from: a sample of a pool that is larger than that takes, else this itself."""
         most, seed = memory.TUNED_ROWS, self.settings.seed
         rows = self.embeds.pool_rows
-        hashes = rows.sha256s() if len(rows) else sampled.contents(self.embeds.pool)
+        hashes = rows.sha256s() if len(rows) else sampled.vector_hashes(self.embeds.pool)
         drawn = sample_rows(self.task, hashes, most, seed) if self.ks else None
         if drawn is None:
             return self
@@ -204,7 +204,7 @@ def prepare(
     given = torch.from_numpy(manifest.labels[manifest.pool])
     expected = make_task(given, classes, seen=seen, all_candidates=everywhere)
     schedule(settings.strategy, expected, k=settings.k, n_rounds=settings.rounds)
-    start = Start.of(backbone, classes, settings, method_for(settings, expected, method))
+    start = UntunedModel.of(backbone, classes, settings, method_for(settings, expected, method))
     found = embedded(backbone, manifest, listener)
     labels = found.embeds.pool_labels
     task = make_task(labels, classes, seen=seen, all_candidates=everywhere, note=listener.note)
@@ -247,7 +247,7 @@ def prepare_stored(
     task = stored_task(found.embeds.pool_labels, manifest.classes, run.facts["data"]["seen"])
     known = run.facts.get("method")
     method = Method.from_facts(known) if known else method_for(settings, task)
-    start = Start.of(backbone, found.manifest.classes, settings, method)
+    start = UntunedModel.of(backbone, found.manifest.classes, settings, method)
     ready = Prepared(settings, start, found.embeds, task)
     ready = _seen_by(eyes, ready, found, listener, None if beside is None else beside.banks)
     return PreparedImages(backbone, found.manifest, ready, found.issues)
@@ -261,7 +261,8 @@ def _seen_by(
     banks: BankMap | None = None,
 ) -> Prepared:
     """The same with what the eyes see; how much each counts is found before anything is tuned, or known."""
-    embeds, seen = see(eyes, found, ready.text_answers, ready.task.labels, listener, banks)
+    known = ready.text_answers, ready.task.labels, listener
+    embeds, seen = see(eyes, found, *known, settings=ready.method.banks, banks=banks)
     return replace(ready, embeds=embeds, seen=seen)
 
 
@@ -289,5 +290,5 @@ def prepare_arrays(
     task = make_task(labels, classes, seen=None, all_candidates=everywhere)
     pool = image_embeds.to(class_embeds.dtype)
     prompt = ResidualPrompt.untuned(class_embeds, logit_scale)
-    start = Start(classes, class_embeds, prompt, method)
+    start = UntunedModel(classes, class_embeds, prompt, method)
     return Prepared(settings, start, Embeds(pool, pool[:0], NO_ROWS, NO_ROWS), task)

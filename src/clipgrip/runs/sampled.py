@@ -43,7 +43,7 @@ def _lots(hashes: Iterable[str], seed: int) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), ">u8")
 
 
-def contents(embeds: WideEmbeds) -> Iterator[str]:
+def vector_hashes(embeds: WideEmbeds) -> Iterator[str]:
     """What stands for the content hash of images that came as arrays: that of their vectors."""
     return (hashlib.sha256(one.numpy().tobytes()).hexdigest() for one in embeds)
 

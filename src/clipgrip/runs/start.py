@@ -35,7 +35,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Start:
+class UntunedModel:
     """What stands before the first round: zero-shot's class embeddings (C, D) and the untuned prompt."""
 
     classes: ClassNames
@@ -56,7 +56,7 @@ class Start:
     @classmethod
     def of(
         cls, backbone: Backbone, classes: ClassNames, settings: Settings, method: Method
-    ) -> Start:
+    ) -> UntunedModel:
         """Encode the class names, as zero-shot and as the prompt to tune."""
         prompt = untuned(
             backbone,
@@ -74,12 +74,12 @@ class Start:
 
     def suited_to(
         self, task: Task, backbone: Backbone, settings: Settings, own: Method | None = None
-    ) -> Start:
+    ) -> UntunedModel:
         """This start, or another one where images that cannot be decoded have changed what suits the task."""
         method = method_for(settings, task, own)
         if method == self.method or not self.has_texts:
             return self
-        return Start.of(backbone, self.classes, settings, method)
+        return UntunedModel.of(backbone, self.classes, settings, method)
 
     def tuned(self, learned: dict[str, Tensor]) -> Prompt:
         """The prompt with learned values."""
@@ -115,7 +115,7 @@ def method_for(settings: Settings, task: Task, own: Method | None = None) -> Met
     method = own or PRESETS[settings.preset][settings.prompt]
     method = residual(method) if settings.backbone == EMBEDDINGS else method.suited_to(task)
     if settings.strategy == "zero-shot":  # nothing is tuned, so a template needs no words to tune
-        method = Method(init="random", n_ctx=0, refinement=method.refinement)
+        method = Method(init="random", n_ctx=0, refinement=method.refinement, banks=method.banks)
     method = replace(method, refinement=method.refinement.with_values(settings.refinement))
     # a user who speaks of k wants the surest of each class and not all images: k of them, in grip a growing number
     return replace(method, select="balanced") if settings.k else method

@@ -31,7 +31,7 @@ RULES_TRIED = tuple(name for name in SELECTORS if name not in (ALL_ROWS, "rounds
 """Here "rounds" would be "models" again: both compare with one other answer."""
 
 
-class Cell(NamedTuple):
+class NoiseTrial(NamedTuple):
     """What one trial tries. ``rate`` is the share of wrong answers planted."""
 
     seed: int
@@ -66,14 +66,14 @@ def blocks(seeds: int) -> list[tuple[int, str, float]]:
     return [(seed, *one) for seed in range(seeds) for one in [("none", 0.0), *noisy]]
 
 
-def block(seed: int, kind: str, rate: float) -> list[Cell]:
+def block(seed: int, kind: str, rate: float) -> list[NoiseTrial]:
     """All rules and losses against one kind and rate of noise."""
     losses = [(ALL_ROWS, loss) for loss in LOSSES_TRIED]
     rules = [(rule, _loss_of(rule)) for rule in RULES_TRIED]
-    return [Cell(seed, kind, rate, *pair) for pair in losses + rules]
+    return [NoiseTrial(seed, kind, rate, *pair) for pair in losses + rules]
 
 
-def measure(bench: NoiseBench, cells: list[Cell]) -> Iterator[dict[str, Any]]:
+def measure(bench: NoiseBench, cells: list[NoiseTrial]) -> Iterator[dict[str, Any]]:
     """A row for each cell: what was chosen, how much of it is right, and the accuracy on the test images.
 
     A rule may take a class's fair share, N/C; where losses are compared every row is taken. The second model of
@@ -84,13 +84,13 @@ def measure(bench: NoiseBench, cells: list[Cell]) -> Iterator[dict[str, Any]]:
         yield _trial(bench, cell, answers, other)
 
 
-def _planted(bench: NoiseBench, cell: Cell, name: str) -> Probs:
+def _planted(bench: NoiseBench, cell: NoiseTrial, name: str) -> Probs:
     kind = cell.kind if cell.rate else next(iter(KINDS))
     draw = generator(cell.seed, "stress", name, kind, cell.rate)
     return noisy_answers(bench.zero_shot, bench.truth, cell.rate, kind, draw)
 
 
-def _trial(bench: NoiseBench, cell: Cell, answers: Probs, other: Probs) -> dict[str, Any]:
+def _trial(bench: NoiseBench, cell: NoiseTrial, answers: Probs, other: Probs) -> dict[str, Any]:
     classes = answers.shape[1]
     every = cell.rule == ALL_ROWS
     k = len(answers) if every else bench.fair_share

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.stats import fisher_exact, norm
+from scipy.stats import fisher_exact
 
 from clipgrip.metrics import wilson_interval
 
@@ -54,9 +54,8 @@ def compare_groups(
     tests = len(totals) * comparisons
     raw = {name: _against_rest(*cell, count, total) for name, cell in totals.items()}
     adjusted = holm(raw, tests)
-    z = float(norm.ppf(1 - 0.025 / tests))
     found = [
-        GroupShare(name, *cell, *wilson_interval(*cell, z=z), adjusted[name])
+        GroupShare(name, *cell, *wilson_interval(*cell, 1 - 0.05 / tests), adjusted[name])
         for name, cell in totals.items()
     ]
     return tuple(sorted(found, key=lambda group: (-group.share, group.name)))

@@ -14,7 +14,7 @@ from clipgrip_line.sentences import mark, quoted
 
 if TYPE_CHECKING:
     from clipgrip_line.service.limits import Limits
-    from clipgrip_line.service.service import Settings
+    from clipgrip_line.service.service import ServiceSettings
     from clipgrip_line.web.address import Access
 
 PORT = 8770
@@ -149,17 +149,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) -> Settings:
+def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) -> ServiceSettings:
     """From the options. LineError: one is out of its range."""
     from clipgrip_line.errors import LineError
     from clipgrip_line.folder.mqtt import Broker
     from clipgrip_line.folder.webhook import checked_url
-    from clipgrip_line.service.service import Settings
+    from clipgrip_line.service.service import ServiceSettings
     from clipgrip_line.service.shifts import Shifts
 
     if args.resend and not args.webhook:
         raise LineError(mark("--resend needs --webhook: nothing else has dead letters."))
-    return Settings(
+    return ServiceSettings(
         state=args.state,
         access=_access(args, port),
         tokens=tokens,

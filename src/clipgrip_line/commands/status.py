@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
     )
     troubles = [*ended, *([] if args.alive else [*full_disk(args.out), *wrong])]
     if args.json:
-        told = [str(one) for one in troubles]
-        print(document({**facts, "healthy": not troubles, "troubles": told}))
+        sentences = [str(one) for one in troubles]
+        print(document({**facts, "healthy": not troubles, "troubles": sentences}))
         return int(bool(troubles))
     print(sentence)
     for one in troubles:
@@ -60,7 +60,7 @@ def full_disk(folder: Path) -> list[str]:
     return [Sentence("the disk of {folder} is full, so nothing can be kept there", folder=folder)]
 
 
-Told = tuple[dict[str, Any], str, list[str], list[str]]
+StatusView = tuple[dict[str, Any], str, list[str], list[str]]
 """Facts, the line for people, why it does not run, and what else is not well."""
 
 
@@ -72,7 +72,7 @@ def is_service(folder: Path) -> bool:
     return (folder / SERVICE).is_file() and not (folder / WATCH).is_file()
 
 
-def _served(args: argparse.Namespace, say: Words) -> Told:
+def _served(args: argparse.Namespace, say: Words) -> StatusView:
     from clipgrip_line.folder.tally import PICTURES
     from clipgrip_line.service import outside
 
@@ -89,7 +89,7 @@ def _served(args: argparse.Namespace, say: Words) -> Told:
     return facts, sentence, ended, outside.troubles_of(facts)
 
 
-def _watched(args: argparse.Namespace, say: Words) -> Told:
+def _watched(args: argparse.Namespace, say: Words) -> StatusView:
     from clipgrip_line.folder.tally import FILES, PICTURES
 
     facts = read_status(args.out)

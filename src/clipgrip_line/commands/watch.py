@@ -16,7 +16,7 @@ from clipgrip_line.sentences import Sentence, mark
 
 if TYPE_CHECKING:
     from clipgrip_line.folder.assembly import Wishes
-    from clipgrip_line.folder.settings import Settings
+    from clipgrip_line.folder.settings import FolderSettings
     from clipgrip_line.folder.watch import Watch
 
 SECRET = "CLIPGRIP_WEBHOOK_SECRET"
@@ -146,11 +146,11 @@ def run(args: argparse.Namespace) -> int:
     return int(args.once and left > 0)
 
 
-def settings_of(args: argparse.Namespace) -> Settings:
+def settings_of(args: argparse.Namespace) -> FolderSettings:
     """What was asked for."""
-    from clipgrip_line.folder.settings import Settings
+    from clipgrip_line.folder.settings import FolderSettings
 
-    return Settings(
+    return FolderSettings(
         args.folder,
         args.out,
         args.poll,

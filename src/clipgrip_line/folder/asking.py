@@ -72,10 +72,10 @@ def write_sheet(journal: Journal, out: Path, folder: Path, most: int) -> int:
 
 def write_pictures(journal: Journal, out: Path, folder: Path) -> dict[str, str]:
     """The pictures of every answer that stands, as far as they are kept; the names of their files by content."""
-    said = journal.reader.execute(
+    decided = journal.reader.execute(
         "SELECT DISTINCT image FROM said WHERE undone=0 AND class <> '' ORDER BY image"
     )
-    return _copied(out, [image for (image,) in said], folder)
+    return _copied(out, [image for (image,) in decided], folder)
 
 
 def _copied(
@@ -86,9 +86,9 @@ def _copied(
     if not (out / SAMPLES / STORE).is_file():
         return found
     with closing(Samples(out / SAMPLES, 0)) as store:
-        kept = {one.image: one for one in store.images()}
+        by_image = {one.image: one for one in store.images()}
         for image in images:
-            one = kept.get(image)
+            one = by_image.get(image)
             data = None if one is None or len(found) == most else store.read(one)
             if one is not None and data is not None:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -123,8 +123,8 @@ def take_in(journal: Journal, table: Path, by: str, at: str) -> Imported:
     def change(db: sqlite3.Connection) -> list[str]:
         return [_say(db, image, label, by, at) for image, label in given]
 
-    said = journal.do(change)
-    counts = {kind: said.count(kind) for kind in ("kept", "again", "foreign")}
+    outcomes = journal.do(change)
+    counts = {kind: outcomes.count(kind) for kind in ("kept", "again", "foreign")}
     return Imported(**counts, empty=len(rows) - len(given))
 
 

@@ -17,7 +17,7 @@ from clipgrip_line.folder.beside import JsonFiles
 from clipgrip_line.folder.courier import Backoff, Courier
 from clipgrip_line.folder.journal import NAME as JOURNAL
 from clipgrip_line.folder.journal import Journal
-from clipgrip_line.folder.ledger import Ledger
+from clipgrip_line.folder.ledger import Deliveries
 from clipgrip_line.folder.lock import locked
 from clipgrip_line.folder.mqtt import Broker, Mqtt
 from clipgrip_line.folder.notes import Notes
@@ -26,7 +26,7 @@ from clipgrip_line.folder.outlet import Outlet
 from clipgrip_line.folder.samples import FOLDER as SAMPLES
 from clipgrip_line.folder.samples import Samples, SamplesOutlet
 from clipgrip_line.folder.scan import is_within
-from clipgrip_line.folder.settings import Outlets, Settings
+from clipgrip_line.folder.settings import FolderSettings, Outlets
 from clipgrip_line.folder.sorting import How, Sorting
 from clipgrip_line.folder.tables import (
     ALARMS,
@@ -96,7 +96,7 @@ def check_places(folder: Path, out: Path) -> None:
 @contextmanager
 def watching(
     model: Answering,
-    settings: Settings,
+    settings: FolderSettings,
     wishes: Wishes,
     notes: Notes,
     now: Callable[[], float] = time.monotonic,
@@ -124,7 +124,7 @@ def watching(
         for one in (*local, *remote) if wishes.revive else ():
             journal.revive(one.name)
         outlets = _outlets(local, remote, journal, notes, now)
-        journal.told = outlets.owed["notice"]
+        journal.recipients = outlets.owed["notice"]
         monitor = Monitor(
             journal,
             model,
@@ -138,7 +138,7 @@ def watching(
 
 
 def _local(
-    settings: Settings, wishes: Wishes, originals: Originals, stack: ExitStack
+    settings: FolderSettings, wishes: Wishes, originals: Originals, stack: ExitStack
 ) -> list[Outlet]:
     out = settings.out
     found: list[Outlet] = [
@@ -159,7 +159,7 @@ def _local(
     return found
 
 
-def _remote(settings: Settings, wishes: Wishes, stack: ExitStack) -> list[Outlet]:
+def _remote(settings: FolderSettings, wishes: Wishes, stack: ExitStack) -> list[Outlet]:
     found: list[Outlet] = []
     if wishes.webhook:
         found.append(Webhook(wishes.webhook, wishes.secret))
@@ -184,7 +184,7 @@ def _outlets(
     now: Callable[[], float],
 ) -> Outlets:
     names = [one.name for one in (*local, *remote)]
-    ledger = Ledger(journal)
+    ledger = Deliveries(journal)
     here = [
         Courier(
             one,

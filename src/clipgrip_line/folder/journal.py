@@ -41,7 +41,7 @@ class Journal:
         self._lock = threading.RLock()
         self._fresh = COMPACTED
         """Files since the last time that all was compact."""
-        self.told: Sequence[str] = ()
+        self.recipients: Sequence[str] = ()
         """Channels that get notices."""
         with self._sentences():
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -146,7 +146,7 @@ class Journal:
     def notice(self, db: sqlite3.Connection, at: str, body: Mapping[str, Any]) -> None:
         """A message to those who want to be told, in order with the answers."""
         text = json.dumps(body, ensure_ascii=False)
-        recording.add_item(db, (b"", 0, 0, at, "notice", None, text), self.told)
+        recording.add_item(db, (b"", 0, 0, at, "notice", None, text), self.recipients)
 
     def waiting(self, channel: str, most: int, after: int = 0) -> list[Item]:
         """What a channel is still owed, the oldest first."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from clipgrip_line.folder.journal import Journal
 
 
-class Ledger:
+class Deliveries:
     """Between two `flush` the journal still shows it as waiting, and a kill lets it be done once more."""
 
     def __init__(self, journal: Journal) -> None:

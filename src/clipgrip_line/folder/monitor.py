@@ -51,7 +51,7 @@ class Monitor:
                 f"classes {model.version}", json.dumps(model.classes, ensure_ascii=False)
             )
             self._watching.follow(model, reference)
-        self._said: dict[str, Any] = {
+        self._shown: dict[str, Any] = {
             "alarm": self._alarm(),
             "fallen": {name for (name,) in fallen},
         }
@@ -80,7 +80,7 @@ class Monitor:
         """Bet on what came, hear what people answered, say what is new; why it could not, else an empty text."""
         try:
             with self._journal.quiet():
-                self._hear()
+                self._listen()
                 while self._watching.look():
                     pass
             self._say()
@@ -99,7 +99,7 @@ class Monitor:
         """For status.json."""
         return watch_facts(self._watching.status, self._model.classes, say)
 
-    def _hear(self) -> None:
+    def _listen(self) -> None:
         """What people said to alarms, with ``clipgrip-line alarms``."""
         rows = self._journal.reader.execute(
             "SELECT alarm, verdict, note, by, at FROM reply ORDER BY alarm"
@@ -118,7 +118,7 @@ class Monitor:
         return {one.name for one in self._watching.status.promises if one.withdrawn}
 
     def _say(self) -> None:
-        alarm, before = self._alarm(), self._said["alarm"]
+        alarm, before = self._alarm(), self._shown["alarm"]
         facts = self.facts(self._notes.say)
         if alarm != before and facts["alarm"] is not None:
             text = Sentence(
@@ -130,14 +130,14 @@ class Monitor:
             self._notes.note(text)
         elif alarm is None and before is not None:
             self._notes.note(Sentence("the alarm was answered"))
-        for name in sorted(self._fallen() - self._said["fallen"]):
+        for name in sorted(self._fallen() - self._shown["fallen"]):
             self._notes.note(
                 Sentence(
                     "PROMISE WITHDRAWN ({name}): people's answers refute it. Its images go to people from now on.",
                     name=name,
                 )
             )
-        self._said = {"alarm": alarm, "fallen": self._fallen()}
+        self._shown = {"alarm": alarm, "fallen": self._fallen()}
 
 
 def _heard(alarm: int, response: str, db: sqlite3.Connection) -> None:

@@ -51,7 +51,7 @@ class Sample:
     collected: bool
 
 
-class Kept(NamedTuple):
+class SamplePicture(NamedTuple):
     """A picture to be stored: why, under which name, its bytes, and its answer."""
 
     why: Why
@@ -124,7 +124,7 @@ class Samples:
             return "random"
         return "doubtful" if doubtful else None
 
-    def keep(self, pictures: Sequence[Kept]) -> None:
+    def keep(self, pictures: Sequence[SamplePicture]) -> None:
         """Store pictures together and make room for them; one that is there already stays as it is.
 
         Files are not waited for: after a power cut one may be damaged, which `read` tells by its hash.
@@ -146,7 +146,7 @@ class Samples:
                 with contextlib.suppress(OSError):  # what stays is taken away by `tidy`
                     os.unlink(openable(self.folder / file))
 
-    def _keep(self, one: Kept, written: list[Path]) -> None:
+    def _keep(self, one: SamplePicture, written: list[Path]) -> None:
         image, size = str(one.document["image_id"]), len(one.data)
         known = self._db.execute("SELECT 1 FROM samples WHERE image=?", (image,)).fetchone()
         if known or size > self.budgets[one.why]:
@@ -241,13 +241,13 @@ class SamplesOutlet:
 
     def deliver(self, items: Sequence[Item]) -> None:
         """Keep those that are worth it. What cannot be kept is left out: a full disk is for answers."""
-        found: list[Kept] = []
+        found: list[SamplePicture] = []
         for item in items:
             why = self._store.why(item.image, float(item.content["confidence"]))
             if why is not None:
                 with contextlib.suppress(Refused, Trouble, OSError):
                     name, data = item.path.rpartition("/")[2], self._originals.read(item)
-                    found.append(Kept(why, name, data, item.document()))
+                    found.append(SamplePicture(why, name, data, item.document()))
         if found:
             with contextlib.suppress(OSError, sqlite3.Error):
                 self._store.keep(found)

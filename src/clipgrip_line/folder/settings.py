@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipgrip_line.folder.courier import Courier
-from clipgrip_line.folder.ledger import Ledger
+from clipgrip_line.folder.ledger import Deliveries
 
 
 @dataclass(frozen=True)
-class Settings:
+class FolderSettings:
     """Where, and how patient."""
 
     folder: Path
@@ -41,7 +41,7 @@ class Outlets:
     remote: Sequence[Courier]
     owed: Mapping[str, Sequence[str]] = field(repr=False)
 
-    ledger: Ledger = field(repr=False)
+    ledger: Deliveries = field(repr=False)
 
     def bring(self, most: float = float("inf")) -> None:
         """Deliver what waits on this machine; what is done is crossed off together."""

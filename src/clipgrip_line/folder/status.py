@@ -20,7 +20,7 @@ STALE = 60.0
 """Seconds after which a status that was not written anew says that something hangs."""
 
 
-class Status:
+class StatusFile:
     """Writes it when something changed, and now and then to show that it lives."""
 
     def __init__(self, folder: Path) -> None:

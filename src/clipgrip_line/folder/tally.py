@@ -15,7 +15,7 @@ from clipgrip_line import __version__
 from clipgrip_line.folder.courier import Courier
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.recording import Found
-from clipgrip_line.folder.settings import Settings
+from clipgrip_line.folder.settings import FolderSettings
 from clipgrip_line.sentences import Sentence, counted, mark
 
 KINDS = ("answer", "repeat", "refused")
@@ -28,7 +28,7 @@ DELIVERIES = (mark("{n} delivery"), mark("{n} deliveries"))
 class Tally:
     """Read once at the start, then along with what is recorded."""
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
+    def __init__(self, settings: FolderSettings, journal: Journal) -> None:
         self._settings, self._journal = settings, journal
         counts = journal.counts()
         self._kinds = Counter({kind: counts.get(kind, 0) for kind in KINDS})

@@ -21,9 +21,9 @@ from clipgrip_line.folder.notes import CHANNELS, Notes
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.recording import Found
 from clipgrip_line.folder.scan import Entry, scan
-from clipgrip_line.folder.settings import Outlets, Settings
+from clipgrip_line.folder.settings import FolderSettings, Outlets
 from clipgrip_line.folder.sightings import Sightings
-from clipgrip_line.folder.status import Status
+from clipgrip_line.folder.status import StatusFile
 from clipgrip_line.folder.tally import Tally
 from clipgrip_line.sentences import Sentence, mark
 
@@ -54,7 +54,7 @@ class Watch:
     def __init__(
         self,
         model: Answering,
-        settings: Settings,
+        settings: FolderSettings,
         journal: Journal,
         originals: Originals,
         outlets: Outlets,
@@ -66,7 +66,7 @@ class Watch:
         self._originals, self.outlets, self._notes, self._now = originals, outlets, notes, now
         self._monitor = monitor
         self._sightings = Sightings(self._is_done, settings.poll, settings.give_up)
-        self._status = Status(settings.out)
+        self._status = StatusFile(settings.out)
         self._backoff = Backoff(min(1.0, settings.poll), 30.0)
         self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
         self._trouble: dict[str, str] = {}

@@ -72,8 +72,8 @@ def kept_pictures(db: sqlite3.Connection, alarm: int) -> dict[str, bytes]:
 def pictured(db: sqlite3.Connection, alarm: Alarm) -> dict[str, list[str]]:
     """The contents from before and after of which an alarm keeps a picture."""
     rows = db.execute("SELECT image FROM alarm_picture WHERE alarm = ?", (alarm.number,))
-    kept = {image for (image,) in rows}
+    stored = {image for (image,) in rows}
     return {
-        when: [one["sha256"] for one in alarm.facts[when] if one["sha256"] in kept]
+        when: [one["sha256"] for one in alarm.facts[when] if one["sha256"] in stored]
         for when in ("before", "after")
     }

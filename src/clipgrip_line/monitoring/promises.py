@@ -61,7 +61,7 @@ def earlier(db: sqlite3.Connection, place: Callable[[str], Path]) -> list[Earlie
 
 
 @dataclass(frozen=True)
-class Kept:
+class ScopeStanding:
     """A scope of the version's promise, and what people's answers say of it."""
 
     name: str
@@ -103,7 +103,7 @@ def note(db: sqlite3.Connection, model: Promising) -> None:
         )
 
 
-def kept(db: sqlite3.Connection, model: Promising, alpha: float) -> list[Kept]:
+def promised_scopes(db: sqlite3.Connection, model: Promising, alpha: float) -> list[ScopeStanding]:
     """Every scope of the version with its bet, as it stands."""
     if model.promise is None:
         return []
@@ -122,7 +122,7 @@ def kept(db: sqlite3.Connection, model: Promising, alpha: float) -> list[Kept]:
     answers = _answers(db, model)
     share = 1 / max(1, len(model.promise.scopes))
     return [
-        _kept(one, answers, noted.get(one.name, (1, 0)), share * alpha, fallen.get(one.name))
+        _standing_of(one, answers, noted.get(one.name, (1, 0)), share * alpha, fallen.get(one.name))
         for one in model.promise.scopes
     ]
 
@@ -142,13 +142,13 @@ def _answers(db: sqlite3.Connection, model: Promising) -> list[tuple[int, int, i
     ]
 
 
-def _kept(
+def _standing_of(
     scope: Scope,
     answers: Sequence[tuple[int, int, int, float, str]],
     noted: tuple[int, int],
     share_of_alpha: float,
     withdrawn: dict[str, Any] | None,
-) -> Kept:
+) -> ScopeStanding:
     place, after = noted
     watched = WatchedScope("", scope.name, scope.classes, scope.threshold, scope.rate, "", "", 1.0)
     mine = [one for one in answers if one[0] > after and scope.holds(one[1], one[3])]
@@ -157,12 +157,18 @@ def _kept(
     path = against(wrong, scope.rate, own)
     level = float(path.max() * own) if len(path) else 0.0
     first = mine[since(wrong, scope.rate)][4] if len(mine) else ""
-    return Kept(scope.name, scope.rate, len(mine), int(wrong.sum()), level, withdrawn, first)
+    return ScopeStanding(
+        scope.name, scope.rate, len(mine), int(wrong.sum()), level, withdrawn, first
+    )
 
 
-def withdraw(db: sqlite3.Connection, model: Promising, alpha: float, now: str) -> list[Kept]:
+def withdraw(
+    db: sqlite3.Connection, model: Promising, alpha: float, now: str
+) -> list[ScopeStanding]:
     """Withdraw each scope whose bet is won; those that fell now. What fell never stands again."""
-    fresh = [one for one in kept(db, model, alpha) if one.withdrawn is None and one.level >= 1]
+    fresh = [
+        one for one in promised_scopes(db, model, alpha) if one.withdrawn is None and one.level >= 1
+    ]
     for one in fresh:
         facts = {"wrong": one.wrong, "answers": one.answers, "since": one.first_at}
         db.execute(

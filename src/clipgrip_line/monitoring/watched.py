@@ -129,8 +129,8 @@ class Watched:
             ).lastrowid
             if "pictures" in one:
                 _keep_pictures(db, number or 0, one["pictures"])
-            told = {"alarm": one["facts"], "at_image": one["at"], "what": self._what(one["facts"])}
-            noticed(self.store, db, at, version, "alarm", told)
+            about = {"alarm": one["facts"], "at_image": one["at"], "what": self._what(one["facts"])}
+            noticed(self.store, db, at, version, "alarm", about)
 
     def _what(self, facts: Mapping[str, Any]) -> str:
         name = None if facts["class"] is None else self.model.classes[facts["class"]]

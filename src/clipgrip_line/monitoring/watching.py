@@ -18,7 +18,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from clipgrip_line.clock import now, written
-from clipgrip_line.monitoring.promises import Kept, Promising, kept, note, standing, withdraw
+from clipgrip_line.monitoring.promises import (
+    Promising,
+    ScopeStanding,
+    note,
+    promised_scopes,
+    standing,
+    withdraw,
+)
 from clipgrip_line.monitoring.seeing import Answering, Seen
 from clipgrip_line.monitoring.store import Album, Store
 from clipgrip_line.monitoring.watched import Images, Watched, WatchState, alarms, following, noticed
@@ -46,7 +53,7 @@ class Status:
     level: float = 0.0
     alarm: Alarm | None = None
     alarms: int = 0
-    promises: tuple[Kept, ...] = field(default=())
+    promises: tuple[ScopeStanding, ...] = field(default=())
 
 
 class Watching:
@@ -69,7 +76,7 @@ class Watching:
         """By version: while the versions change, images of both are under way."""
         self._promising: dict[str, Promising] = {}
         """Every version whose promise people's answers are compared with, also of one that answers no more."""
-        self._said: object = None
+        self._counted: object = None
         """What of people's answers the promises were compared with last."""
         self._lock = threading.RLock()
         self._saved = 0.0
@@ -82,7 +89,7 @@ class Watching:
             self.store.do(lambda db: note(db, model))
             self._watched = following(self.store, model, reference)
             self._promising[model.version] = model
-            self._said = None
+            self._counted = None
             with contextlib.suppress(sqlite3.Error):  # the next look tries again
                 self._uphold()
             self._standing[model.version] = standing(self.store.reader, model)
@@ -199,8 +206,8 @@ class Watching:
 
     def _uphold(self) -> None:
         """Withdraw what people's answers refute, whichever version they are about."""
-        said = self.store.reader.execute("SELECT count(*), sum(undone) FROM said").fetchone()
-        if said == self._said:
+        counted = self.store.reader.execute("SELECT count(*), sum(undone) FROM said").fetchone()
+        if counted == self._counted:
             return
         at = written(now())
 
@@ -212,7 +219,7 @@ class Watching:
                     self._standing[version] = standing(db, model)
 
         self.store.do(change)
-        self._said = said  # after it is kept: what the disk refused is tried again
+        self._counted = counted  # after it is kept: what the disk refused is tried again
 
     def _renew(self) -> None:
         watched = self._watched
@@ -221,7 +228,7 @@ class Watching:
         every = alarms(self.store.reader, watched.model.version)
         still = every[-1] if every and every[-1].response is None else None
         level = loudest(watched.line(self.alpha), watched.state.state)
-        promises = tuple(kept(self.store.reader, watched.model, self.alpha))
+        promises = tuple(promised_scopes(self.store.reader, watched.model, self.alpha))
         near = [level, *(one.level for one in promises if one.withdrawn is None)]
         light: Light = "perhaps" if max(near) >= PERHAPS else "quiet"
         if still is not None or any(one.withdrawn for one in promises):

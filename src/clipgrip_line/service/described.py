@@ -34,7 +34,7 @@ _CLASS = {
 }
 
 
-def said() -> dict[str, Any]:
+def person_answers() -> dict[str, Any]:
     """The paths of what people say."""
     number = {"type": "integer", "description": mark("of the answer, rising")}
     repeated = {"type": "boolean", "description": mark("true: this very answer was kept before")}
@@ -71,12 +71,12 @@ def _post(
     text: str,
     fields: dict[str, Any],
     needed: tuple[str, ...],
-    told: dict[str, Any],
+    properties: dict[str, Any],
     refusals: tuple[str, ...],
 ) -> dict[str, Any]:
     schema = {"type": "object", "properties": fields, "required": list(needed)}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
-    done = {"200": content(mark("Kept on the disk"), {"type": "object", "properties": told})}
+    done = {"200": content(mark("Kept on the disk"), {"type": "object", "properties": properties})}
     return {
         "post": {"summary": text, "requestBody": body, "responses": {**done, **errors(*refusals)}}
     }

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from clipgrip_line.service.admission import Admission
 from clipgrip_line.service.limits import Limits
-from clipgrip_line.service.live import Answering, Asked, Seen, see
+from clipgrip_line.service.live import Answering, Asked, LiveImage, see
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class Job:
 
     model: Answering
     images: Sequence[Asked]
-    done: Callable[[list[Seen] | Exception], None]
+    done: Callable[[list[LiveImage] | Exception], None]
     arrived: float = field(default_factory=time.monotonic)
 
 
@@ -38,7 +38,10 @@ class Engine(threading.Thread):
     """Answers jobs until it is stopped; every job that was given to it is done then."""
 
     def __init__(
-        self, limits: Limits, admission: Admission, scored: Callable[[Sequence[Seen]], list[Seen]]
+        self,
+        limits: Limits,
+        admission: Admission,
+        scored: Callable[[Sequence[LiveImage]], list[LiveImage]],
     ) -> None:
         """``scored`` adds to what one version saw what the watch keeps of it."""
         super().__init__(name="engine", daemon=True)
@@ -115,14 +118,14 @@ class Engine(threading.Thread):
             mine, seen = seen[: len(job.images)], seen[len(job.images) :]
             _deliver(job, mine)
 
-    def _seen(self, model: Answering, images: Sequence[Asked]) -> list[Seen]:
-        found: list[Seen] = []
+    def _seen(self, model: Answering, images: Sequence[Asked]) -> list[LiveImage]:
+        found: list[LiveImage] = []
         for first in range(0, len(images), self.limits.batch):
             found += see(model, images[first : first + self.limits.batch])
         return self.scored(found)
 
 
-def _deliver(job: Job, result: list[Seen] | Exception) -> None:
+def _deliver(job: Job, result: list[LiveImage] | Exception) -> None:
     try:
         job.done(result)
     except Exception:

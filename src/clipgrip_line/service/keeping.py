@@ -12,7 +12,7 @@ from typing import Any
 from clipgrip_line.clock import now, written
 from clipgrip_line.service.ledger import named_rows
 from clipgrip_line.service.limits import Limits
-from clipgrip_line.service.live import Seen
+from clipgrip_line.service.live import LiveImage
 from clipgrip_line.service.shifts import Shifts
 
 PROMISE, AUDIT = "promise", "audit"
@@ -35,16 +35,16 @@ class Keeping:
 
     limits: Limits
     shifts: Shifts
-    decided: Callable[[Seen, str], Seen]
+    decided: Callable[[LiveImage, str], LiveImage]
     """Who decides an image of a version. Asked while it is written, so a promise that fell before it holds no more."""
     audit_every: int = 200
     """One of so many new images is drawn for the audit, by its content; 0 draws none."""
 
-    def write(self, db: sqlite3.Connection, seen: Sequence[Seen]) -> list[dict[str, Any]]:
+    def write(self, db: sqlite3.Connection, seen: Sequence[LiveImage]) -> list[dict[str, Any]]:
         """Keep a batch; the documents that are acknowledged, in the same order."""
         return [self._one(db, self.decided(one, one.answer.version)) for one in seen]
 
-    def _one(self, db: sqlite3.Connection, one: Seen) -> dict[str, Any]:
+    def _one(self, db: sqlite3.Connection, one: LiveImage) -> dict[str, Any]:
         asked, answer, moment = one.asked, one.answer, now()
         at, shift = written(moment), self.shifts.of_moment(moment)
         about = answer.as_json()
@@ -71,7 +71,7 @@ class Keeping:
             "at": at,
         }
 
-    def _why(self, db: sqlite3.Connection, one: Seen, number: int) -> str:
+    def _why(self, db: sqlite3.Connection, one: LiveImage, number: int) -> str:
         if one.answer.decided == "person":
             return PROMISE
         if not drawn(one.answer.image_id, self.audit_every):
@@ -79,7 +79,7 @@ class Keeping:
         (fresh,) = db.execute("SELECT fresh FROM answer WHERE number = ?", (number,)).fetchone()
         return AUDIT if fresh else ""
 
-    def _ask(self, db: sqlite3.Connection, one: Seen, number: int, why: str, at: str) -> None:
+    def _ask(self, db: sqlite3.Connection, one: LiveImage, number: int, why: str, at: str) -> None:
         image = one.answer.image_id
         if db.execute("SELECT 1 FROM said WHERE image = ? AND undone = 0", (image,)).fetchone():
             return  # a person has answered this very picture

@@ -25,7 +25,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen(seeing.Seen):
+class LiveImage(seeing.Seen):
     """What was asked beside what was seen."""
 
     asked: Asked
@@ -33,7 +33,7 @@ class Seen(seeing.Seen):
     """Its scores for the watch; None where it is not bet on."""
 
 
-def see(model: Answering, images: Sequence[Asked]) -> list[Seen]:
+def see(model: Answering, images: Sequence[Asked]) -> list[LiveImage]:
     """One batch."""
     seen = seeing.see(model, [one.pixels for one in images])
-    return [Seen(asked=asked, **vars(one)) for asked, one in zip(images, seen, strict=True)]
+    return [LiveImage(asked=asked, **vars(one)) for asked, one in zip(images, seen, strict=True)]

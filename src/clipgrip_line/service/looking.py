@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from clipgrip_line.monitoring.store import NotKept
 from clipgrip_line.monitoring.watching import Watching
-from clipgrip_line.service.live import Seen
+from clipgrip_line.service.live import LiveImage
 
 log = logging.getLogger(__name__)
 EVERY = 0.5
@@ -33,7 +33,7 @@ class Looking(threading.Thread):
         """Why the last look came to nothing; empty where it did not."""
         self._stopping = threading.Event()
 
-    def scored(self, seen: Sequence[Seen]) -> list[Seen]:
+    def scored(self, seen: Sequence[LiveImage]) -> list[LiveImage]:
         """Images of one version, with what the watch keeps of them."""
         codes: Sequence[bytes | None] = [None] * len(seen)
         try:

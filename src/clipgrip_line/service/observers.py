@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from clipgrip_line.monitoring.gallery import Gallery
-from clipgrip_line.service.live import Seen
+from clipgrip_line.service.live import LiveImage
 
 log = logging.getLogger(__name__)
 RECENT = 60
 """Answers that the page lists."""
-Listener = Callable[[Sequence[Seen], Sequence[dict[str, Any]]], None]
+Listener = Callable[[Sequence[LiveImage], Sequence[dict[str, Any]]], None]
 
 
 class Observers:
@@ -26,12 +26,12 @@ class Observers:
         self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self._lock = threading.Lock()
 
-    def seen(self, seen: Sequence[Seen]) -> None:
+    def seen(self, seen: Sequence[LiveImage]) -> None:
         """Images whose answers will be written: the watch may ring as soon as they are, and wants their pictures."""
         for one in seen:
             self.gallery.put(one.answer.image_id, one.asked.data)
 
-    def kept(self, seen: Sequence[Seen], documents: Sequence[dict[str, Any]]) -> None:
+    def stored(self, seen: Sequence[LiveImage], documents: Sequence[dict[str, Any]]) -> None:
         """Answers that are on the disk."""
         with self._lock:
             self.recent.extend(documents)

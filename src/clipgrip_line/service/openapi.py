@@ -6,7 +6,7 @@ from typing import Any
 
 from clipgrip_line import __version__
 from clipgrip_line.sentences import Sentence, mark
-from clipgrip_line.service.described import content, errors, said
+from clipgrip_line.service.described import content, errors, person_answers
 from clipgrip_line.service.service import Service
 from clipgrip_line.words import Words
 
@@ -185,7 +185,7 @@ def _paths(most: int) -> dict[str, Any]:
                 "responses": {"200": {"description": mark("The picture")}, **errors("404")},
             }
         },
-        **said(),
+        **person_answers(),
         **_stations(name),
         "/healthz": _get(mark("Whether the process lives")),
         "/readyz": _get(mark("Whether images may be sent")),

@@ -34,7 +34,7 @@ class Reused(LineError):
 
 
 @dataclass(frozen=True)
-class Said:
+class PersonAnswer:
     """One answer of a person. ``token`` is the page's own name for it: what is sent twice counts once."""
 
     image: str
@@ -66,7 +66,9 @@ def _shown(one: dict[str, Any]) -> dict[str, Any]:
     return one
 
 
-def say(said: Said, classes: tuple[str, ...]) -> Callable[[sqlite3.Connection], dict[str, Any]]:
+def say(
+    given: PersonAnswer, classes: tuple[str, ...]
+) -> Callable[[sqlite3.Connection], dict[str, Any]]:
     """A change that keeps an answer, and takes the image out of what waits.
 
     Raises:
@@ -75,25 +77,25 @@ def say(said: Said, classes: tuple[str, ...]) -> Callable[[sqlite3.Connection], 
     """
 
     def change(db: sqlite3.Connection) -> dict[str, Any]:
-        again = _known(db, said)
+        again = _known(db, given)
         if again is not None:
             return {"number": again, "repeated": True}
-        if said.name and said.name not in classes:
+        if given.name and given.name not in classes:
             raise LineError(
                 mark("no class {name}. Known: {known}.{nearest}"),
-                name=said.name,
-                **among(said.name, classes),
+                name=given.name,
+                **among(given.name, classes),
             )
         row = db.execute(
             "SELECT w.answer, w.why, a.name, a.class, a.sure, a.version FROM waiting w "
             "LEFT JOIN answer a ON a.number = w.answer WHERE w.image = ?",
-            (said.image,),
+            (given.image,),
         ).fetchone()
         if row is None:
             raise LineError(mark("this image does not wait for a person (any more)."))
         _, why, name, predicted, sure, version = row
-        db.execute("DELETE FROM waiting WHERE image = ?", (said.image,))
-        values = (said.token, said.image, said.name, said.by, written(now()), why)
+        db.execute("DELETE FROM waiting WHERE image = ?", (given.image,))
+        values = (given.token, given.image, given.name, given.by, written(now()), why)
         number = db.execute(
             "INSERT INTO said (token, image, class, by, at, why, name, predicted, confidence, version) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -104,23 +106,23 @@ def say(said: Said, classes: tuple[str, ...]) -> Callable[[sqlite3.Connection], 
     return change
 
 
-def _known(db: sqlite3.Connection, said: Said) -> int | None:
+def _known(db: sqlite3.Connection, given: PersonAnswer) -> int | None:
     """The number of this very answer, sent before; None where its token is new.
 
     Reused: the token is that of another answer, or of one that was taken back.
     """
     row = db.execute(
-        "SELECT number, image, class, undone FROM said WHERE token = ?", (said.token,)
+        "SELECT number, image, class, undone FROM said WHERE token = ?", (given.token,)
     ).fetchone()
     if row is None:
         return None
     number, image, name, undone = row
-    if undone or (image, name) != (said.image, said.name):
+    if undone or (image, name) != (given.image, given.name):
         raise Reused(
             mark(
                 "the token {token} belongs to another answer, or to one that was taken back. Give each a new one."
             ),
-            token=said.token,
+            token=given.token,
         )
     return int(number)
 

@@ -11,7 +11,7 @@ from clipgrip_line.pictures.small import small_jpeg
 
 LONGEST = 1400
 """Pixels of the longer side."""
-KEPT = 24
+IN_MEMORY = 24
 """Pictures in memory."""
 
 
@@ -33,7 +33,7 @@ class Thumbs:
         if made is not None:
             with self._lock:
                 self._made[image] = made
-                while len(self._made) > KEPT:
+                while len(self._made) > IN_MEMORY:
                     self._made.popitem(last=False)
         return made
 

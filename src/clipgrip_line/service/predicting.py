@@ -16,7 +16,7 @@ from clipgrip_line.sentences import mark
 from clipgrip_line.service.engine import Engine, Job
 from clipgrip_line.service.keeping import Keeping, came_with, repeated
 from clipgrip_line.service.ledger import Ledger
-from clipgrip_line.service.live import Answering, Asked, Seen
+from clipgrip_line.service.live import Answering, Asked, LiveImage
 from clipgrip_line.service.observers import Observers
 from clipgrip_line.service.people import Reused
 
@@ -99,17 +99,17 @@ class Predicting:
             answered = bool(found)
         finally:
             admission.leave(len(pictures), answered)
-        told = {one.position: document for one, document in zip(way.asked, found, strict=True)}
-        return {**way.wrong, **told}
+        documents = {one.position: document for one, document in zip(way.asked, found, strict=True)}
+        return {**way.wrong, **documents}
 
     async def _before(self, request: str, pictures: Sequence[Picture]) -> dict[int, dict[str, Any]]:
         """What it was answered; nothing where it is new."""
 
         def found() -> dict[int, dict[str, Any]]:
             known = repeated(self.ledger.reader, request)
-            for place, told in known.items():
+            for place, document in known.items():
                 data = pictures[place].data if place < len(pictures) else b""
-                if hashlib.sha256(data).hexdigest() != told["image_id"]:
+                if hashlib.sha256(data).hexdigest() != document["image_id"]:
                     raise Reused(REUSED, request=request)
             return known
 
@@ -176,14 +176,14 @@ class Way:
         engine.admission.prepared(self.images)
         _settle(self.loop, self.future, self.failure or [])
 
-    def _seen(self, seen: list[Seen] | Exception) -> None:
+    def _seen(self, seen: list[LiveImage] | Exception) -> None:
         """On the engine's thread: hand the answers to the ledger, and go on with the next batch."""
         if isinstance(seen, Exception):
             _settle(self.loop, self.future, seen)
             return
         keeping, observers = self.predicting.keeping, self.predicting.observers
         observers.seen(seen)
-        kept = self.predicting.ledger.write(lambda db: keeping.write(db, seen))
+        writing = self.predicting.ledger.write(lambda db: keeping.write(db, seen))
 
         def done(finished: Future[list[dict[str, Any]]]) -> None:
             error = finished.exception()
@@ -192,11 +192,11 @@ class Way:
                 return
             documents = finished.result()
             try:
-                observers.kept(seen, documents)
+                observers.stored(seen, documents)
             finally:  # it is on the disk, so it is given
                 _settle(self.loop, self.future, documents)
 
-        kept.add_done_callback(done)
+        writing.add_done_callback(done)
 
 
 def _settle(

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from clipgrip_line.folder.samples import FOLDER, Kept, Samples, Why
+from clipgrip_line.folder.samples import FOLDER, SamplePicture, Samples, Why
 from clipgrip_line.pictures.formats import ending_of
-from clipgrip_line.service.live import Seen
+from clipgrip_line.service.live import LiveImage
 
 log = logging.getLogger(__name__)
 MOST = 32
@@ -36,14 +36,14 @@ class Sampling(threading.Thread):
         self.failing = ""
         """Why the last one was not kept; empty where it was."""
         self._stopping = False
-        self._queue: queue.Queue[Kept | None] = queue.Queue(MOST)
+        self._queue: queue.Queue[SamplePicture | None] = queue.Queue(MOST)
 
-    def kept(self, seen: Sequence[Seen], documents: Sequence[dict[str, Any]]) -> None:
+    def stored(self, seen: Sequence[LiveImage], documents: Sequence[dict[str, Any]]) -> None:
         """Images that were answered."""
         for one, document in zip(seen, documents, strict=True):
             why = self.store.why(one.answer.image_id, one.answer.confidence)
             if why is not None and not self._queue.full():
-                self._queue.put(_kept(why, one, document))
+                self._queue.put(_picture_of(why, one, document))
 
     def run(self) -> None:
         """The loop: what came within some seconds is written together, which costs the disk as much as one."""
@@ -62,9 +62,9 @@ class Sampling(threading.Thread):
                 log.warning("pictures for the next round cannot be kept: %s", error)
             self.failing = str(error)
 
-    def _taken(self) -> list[Kept]:
+    def _taken(self) -> list[SamplePicture]:
         """One, and what comes soon after it."""
-        found: list[Kept] = []
+        found: list[SamplePicture] = []
         until = None
         while len(found) < MOST // 2:
             left = None if until is None else max(0.0, until - time.monotonic())
@@ -87,10 +87,10 @@ class Sampling(threading.Thread):
         self.store.close()
 
 
-def _kept(why: Why, one: Seen, document: dict[str, Any]) -> Kept:
+def _picture_of(why: Why, one: LiveImage, document: dict[str, Any]) -> SamplePicture:
     asked = one.asked
     path = asked.name or asked.serial
     about = {**document, "time": document["at"], "path": path, "lot": asked.lot}
     name = path.replace("\\", "/").rpartition("/")[2] or "image"
     ending = "" if Path(name).suffix else ending_of(asked.data) or ".img"
-    return Kept(why, name + ending, asked.data, about)
+    return SamplePicture(why, name + ending, asked.data, about)

@@ -16,7 +16,7 @@ from clipgrip_line.sentences import mark, quoted
 from clipgrip_line.service import versions
 from clipgrip_line.service.app import create_app
 from clipgrip_line.service.ledger import NAME
-from clipgrip_line.service.service import Service, Settings
+from clipgrip_line.service.service import Service, ServiceSettings
 from clipgrip_line.web.connections import listening_at, server_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -102,7 +102,7 @@ def opened(state: Path, version: str) -> tuple[Model, str]:
 
 
 def serve(
-    settings: Settings,
+    settings: ServiceSettings,
     model: Model,
     listening: socket.socket,
     ready: Callable[[], None],

@@ -36,7 +36,7 @@ from clipgrip_line.words import Language
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServiceSettings:
     """What was asked for on the command line."""
 
     state: Path
@@ -69,7 +69,11 @@ class Service:
     """A line at work. `start` begins its threads, `stop` ends them when all that was taken is answered."""
 
     def __init__(
-        self, settings: Settings, model: Answering, load: Load, shadow: Answering | None = None
+        self,
+        settings: ServiceSettings,
+        model: Answering,
+        load: Load,
+        shadow: Answering | None = None,
     ) -> None:
         self.settings, limits = settings, settings.limits
         self.begun = time.time()
@@ -78,7 +82,7 @@ class Service:
         self.observers, self.counters = Observers(Gallery(limits.gallery)), Counters()
         self.watching = Watching(self.ledger, settings.alpha, self.observers.gallery)
         self.looking = Looking(self.watching, self.admission.is_calm)
-        self.observers.listeners.append(self.counters.kept)
+        self.observers.listeners.append(self.counters.stored)
         self.switching = Switching(self.ledger, settings.state, model, load, began=self._began)
         self.engine = Engine(limits, self.admission, self.looking.scored)
         self.keeping = Keeping(limits, settings.shifts, self.watching.decided, settings.audit_every)
@@ -88,12 +92,12 @@ class Service:
         )
         self.shadow = Shadow(self.ledger, shadow) if shadow is not None else None
         if self.shadow is not None:
-            self.observers.listeners.append(self.shadow.kept)
+            self.observers.listeners.append(self.shadow.stored)
         self.sampling = (
             Sampling(settings.state, settings.keep, settings.keep_share) if settings.keep else None
         )
         if self.sampling is not None:
-            self.observers.listeners.append(self.sampling.kept)
+            self.observers.listeners.append(self.sampling.stored)
         self.bell = Bell(self.ledger, settings.webhook) if settings.webhook else None
         self.stations: Any = None
         self.lines: Any = None

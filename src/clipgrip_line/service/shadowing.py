@@ -16,7 +16,7 @@ from typing import Any
 from clipgrip_line.answers import Answer
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.service.ledger import Ledger, NotKept
-from clipgrip_line.service.live import Answering, Seen
+from clipgrip_line.service.live import Answering, LiveImage
 
 log = logging.getLogger(__name__)
 MOST = 64
@@ -34,7 +34,7 @@ class Shadow(threading.Thread):
         self._right: tuple[object, dict[str, Any]] = (None, {})
         self._queue: queue.Queue[tuple[int, bytes] | None] = queue.Queue(MOST)
 
-    def kept(self, seen: Sequence[Seen], documents: Sequence[dict[str, Any]]) -> None:
+    def stored(self, seen: Sequence[LiveImage], documents: Sequence[dict[str, Any]]) -> None:
         """Images that were answered; those for which there is no room are left out."""
         for one, document in zip(seen, documents, strict=True):
             try:
@@ -75,8 +75,8 @@ class Shadow(threading.Thread):
 
     def right(self, db: sqlite3.Connection, live: str, images: int) -> dict[str, Any]:
         """How often each was right; counted anew when people said more, or another hundred images were seen."""
-        said = db.execute("SELECT count(*), coalesce(sum(undone), 0) FROM said").fetchone()
-        state = (live, said, images // 100 if images > 1000 else images)
+        counted = db.execute("SELECT count(*), coalesce(sum(undone), 0) FROM said").fetchone()
+        state = (live, counted, images // 100 if images > 1000 else images)
         if self._right[0] != state:
             self._right = (state, right(db, live, self.model.version))
         return self._right[1]
@@ -120,13 +120,13 @@ def compared(db: sqlite3.Connection, live: str, shadow: str) -> dict[str, Any]:
 def right(db: sqlite3.Connection, live: str, shadow: str) -> dict[str, Any]:
     """Which was right on images that people answered, and on those of them that were drawn for an audit."""
     # CROSS JOIN: begin at the few that people said, not at all that both saw
-    said = (
+    query = (
         "SELECT count(DISTINCT p.image), count(DISTINCT CASE WHEN a.class = p.class THEN p.image END), "
         "count(DISTINCT CASE WHEN s.class = p.class THEN p.image END) "
         "FROM said p CROSS JOIN answer a ON a.image = p.image CROSS JOIN shadow s ON s.answer = a.number "
         "WHERE a.version = ? AND s.version = ? AND p.undone = 0 AND p.class <> ''"
     )
     pair, keys = (live, shadow), ("answered", "right", "shadow_right")
-    every = db.execute(said, pair).fetchone()
-    audited = db.execute(f"{said} AND p.why = 'audit'", pair).fetchone()
+    every = db.execute(query, pair).fetchone()
+    audited = db.execute(f"{query} AND p.why = 'audit'", pair).fetchone()
     return {**dict(zip(keys, every, strict=True)), "audited": dict(zip(keys, audited, strict=True))}

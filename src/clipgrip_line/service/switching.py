@@ -40,7 +40,7 @@ class Switching(threading.Thread):
         self.model = model
         self.failed = ""
         """Why the version that should answer does not: it could not be opened."""
-        self._kept = {model.version: model}
+        self._opened = {model.version: model}
         self.refused: set[int] = set()
         """Numbers of changes that could not be made."""
         self._trouble = ""
@@ -72,10 +72,12 @@ class Switching(threading.Thread):
             self.failed = ""
             return
         try:
-            found = self._kept.get(change.version) or self.load(path_of(self.state, change.version))
+            found = self._opened.get(change.version) or self.load(
+                path_of(self.state, change.version)
+            )
             if found.version != change.version:
                 raise LineError("its file holds version {version}", version=found.version)
-            self._kept[change.version] = found
+            self._opened[change.version] = found
             # before it answers: what people withdrew of it holds from its first image on
             self.began(found)
         except sqlite3.Error as error:  # tried again: the disk is to blame, not the version
@@ -83,11 +85,11 @@ class Switching(threading.Thread):
             return
         except Exception as error:  # ONNX Runtime raises its own
             self.refused.add(change.number)
-            self._kept.pop(change.version, None)
+            self._opened.pop(change.version, None)
             self.failed = _why(change.version, error)
             log.warning("version %s cannot answer: %s", change.version, error)
             return
-        self._kept = {self.model.version: self.model, found.version: found}
+        self._opened = {self.model.version: self.model, found.version: found}
         self.model, self.failed = found, ""
         log.warning("version %s answers (%s by %s)", found.version, change.action, change.by)
 

@@ -31,7 +31,7 @@ class Counters:
             self.times[bisect.bisect_left(SECONDS, seconds)] += 1
             self.seconds += seconds
 
-    def kept(self, _: Sequence[object], documents: Sequence[Mapping[str, Any]]) -> None:
+    def stored(self, _: Sequence[object], documents: Sequence[Mapping[str, Any]]) -> None:
         """Images were answered and kept."""
         with self._lock:
             for one in documents:

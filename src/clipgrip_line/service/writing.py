@@ -17,7 +17,7 @@ from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import mark
 from clipgrip_line.service import people
 from clipgrip_line.service.guard import is_json, parsed
-from clipgrip_line.service.people import Said
+from clipgrip_line.service.people import PersonAnswer
 from clipgrip_line.service.replies import answer
 from clipgrip_line.service.service import Service
 from clipgrip_line.trust.responding import Verdict
@@ -31,17 +31,19 @@ MOST_CLASS, MOST_NAME, MOST_NOTE = 200, 80, 500
 def routes(service: Service) -> list[BaseRoute]:
     """All of them."""
 
-    async def kept(change: Callable[[sqlite3.Connection], Any]) -> Any:
+    async def written(change: Callable[[sqlite3.Connection], Any]) -> Any:
         return await asyncio.wrap_future(service.ledger.write(change))
 
     async def say(request: Request) -> Response:
         body = await _body(request)
-        said = Said(_image(body), _text(body, "class", MOST_CLASS), _name(body), _token(body))
-        return answer(await kept(people.say(said, service.model.classes)))
+        given = PersonAnswer(
+            _image(body), _text(body, "class", MOST_CLASS), _name(body), _token(body)
+        )
+        return answer(await written(people.say(given, service.model.classes)))
 
     async def undo(request: Request) -> Response:
         body = await _body(request)
-        return answer(await kept(people.undo(_token(body))))
+        return answer(await written(people.undo(_token(body))))
 
     async def respond(request: Request) -> Response:
         body = await _body(request)

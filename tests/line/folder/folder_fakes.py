@@ -21,7 +21,7 @@ from clipgrip_line.answers import Answer, Verdict
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder.assembly import Wishes, watching
 from clipgrip_line.folder.notes import Notes
-from clipgrip_line.folder.settings import Settings
+from clipgrip_line.folder.settings import FolderSettings
 from clipgrip_line.folder.watch import Watch
 from clipgrip_line.pictures.appearance import appearance_of
 from clipgrip_line.pictures.looks import Looks, looks_of
@@ -144,7 +144,7 @@ class Line:
         self, wishes: Wishes | None = None, now: Callable[[], float] | None = None, **settings: Any
     ) -> Iterator[Watch]:
         wishes = wishes or Wishes(keep_bytes=KEEP)
-        chosen = Settings(
+        chosen = FolderSettings(
             self.folder, self.out, **{"poll": 0.01, "give_up": 0.0, "patience": 0.5, **settings}
         )
         notes = Notes(Words("en"), self.lines.append)

@@ -18,7 +18,7 @@ from clipgrip_line.errors import LineError
 from clipgrip_line.folder.assembly import Wishes
 from clipgrip_line.folder.collecting import TABLE, chosen
 from clipgrip_line.folder.journal import Journal
-from clipgrip_line.folder.samples import FOLDER, NAME, Kept, Samples, is_drawn
+from clipgrip_line.folder.samples import FOLDER, NAME, SamplePicture, Samples, is_drawn
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def test_pictures_that_come_together_are_stored_together_or_not_at_all(
 ) -> None:
     store = Samples(tmp_path / "samples", 10**6)
     pictures = [
-        Kept("random", f"{n}.png", bytes([n]) * 9, {"image_id": identity(bytes([n]) * 9)})
+        SamplePicture("random", f"{n}.png", bytes([n]) * 9, {"image_id": identity(bytes([n]) * 9)})
         for n in range(5)
     ]
-    broken = Kept("random", "x.png", b"x", {"image_id": identity(b"x"), "bad": object()})
+    broken = SamplePicture("random", "x.png", b"x", {"image_id": identity(b"x"), "bad": object()})
     with pytest.raises(TypeError):
         store.keep([*pictures, broken])
     assert (store.images(), store.size()) == ([], 0)
@@ -68,7 +68,7 @@ def test_pictures_that_come_together_are_stored_together_or_not_at_all(
     assert [store.read(one) for one in store.images()] == [one.data for one in pictures]
     store.close()
     again = Samples(tmp_path / "samples", 100)
-    again.keep([Kept("random", "new.png", b"n" * 40, {"image_id": identity(b"n" * 40)})])
+    again.keep([SamplePicture("random", "new.png", b"n" * 40, {"image_id": identity(b"n" * 40)})])
     assert again.size() <= 50, "what was kept before counts"
     again.close()
 
@@ -77,13 +77,13 @@ def test_the_store_stays_within_its_budget_and_the_oldest_go_first(tmp_path: Pat
     store = Samples(tmp_path / "samples", 2000, share=0.5)
     for number in range(10):
         data = bytes([number]) * 300
-        store.keep([Kept("random", f"{number}.png", data, {"image_id": identity(data)})])
+        store.keep([SamplePicture("random", f"{number}.png", data, {"image_id": identity(data)})])
     assert store.size() <= 1000
     assert [one.file.partition("-")[2] for one in store.images()] == ["7.png", "8.png", "9.png"]
     assert len(list((tmp_path / "samples").glob("*.png"))) == 3
     store.collected(store.images()[2:])
     data = b"new" * 100
-    store.keep([Kept("random", "new.png", data, {"image_id": identity(data)})])
+    store.keep([SamplePicture("random", "new.png", data, {"image_id": identity(data)})])
     left = [one.file.partition("-")[2] for one in store.images()]
     assert left == ["7.png", "8.png", "new.png"]
     store.close()
@@ -92,9 +92,9 @@ def test_the_store_stays_within_its_budget_and_the_oldest_go_first(tmp_path: Pat
 def test_a_picture_that_made_room_and_came_again_with_others_has_its_file(tmp_path: Path) -> None:
     store = Samples(tmp_path / "samples", 200, share=0.5)
 
-    def kept(letter: bytes) -> Kept:
+    def kept(letter: bytes) -> SamplePicture:
         data = letter * 60
-        return Kept("random", "a.png", data, {"image_id": identity(data)})
+        return SamplePicture("random", "a.png", data, {"image_id": identity(data)})
 
     store.keep([kept(b"a")])
     store.keep([kept(b"b"), kept(b"a")])

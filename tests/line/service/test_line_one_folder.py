@@ -15,7 +15,7 @@ from clipgrip_line.errors import LineError
 from clipgrip_line.folder.assembly import Wishes, watching
 from clipgrip_line.folder.journal import NAME as JOURNAL
 from clipgrip_line.folder.notes import Notes
-from clipgrip_line.folder.settings import Settings
+from clipgrip_line.folder.settings import FolderSettings
 from clipgrip_line.service.alone import alone
 from clipgrip_line.words import Words
 
@@ -32,7 +32,7 @@ def served(start: Any) -> Path:
 def test_a_watch_does_not_write_into_the_folder_of_a_service(start: Any, tmp_path: Path) -> None:
     service, _ = start()
     (tmp_path / "in").mkdir()
-    settings = Settings(tmp_path / "in", service.settings.state)
+    settings = FolderSettings(tmp_path / "in", service.settings.state)
     notes = Notes(Words("en"), print)
     with (
         pytest.raises(LineError, match="folder of clipgrip-line serve"),

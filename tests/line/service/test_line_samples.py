@@ -15,7 +15,7 @@ from waiting import LONG
 
 from clipgrip_line.cli import main
 from clipgrip_line.folder.collecting import TABLE
-from clipgrip_line.folder.samples import FOLDER, Kept
+from clipgrip_line.folder.samples import FOLDER, SamplePicture
 from clipgrip_line.service.sampling import Sampling
 
 EVERYTHING = {"keep": 10**6, "keep_share": 1.0}
@@ -89,7 +89,7 @@ def test_a_folder_that_cannot_be_tidied_keeps_pictures_all_the_same(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(sampling.store, "tidy", refused)
-    sampling._queue.put(Kept("random", "a.png", GOOD, {"image_id": "0" * 64}))
+    sampling._queue.put(SamplePicture("random", "a.png", GOOD, {"image_id": "0" * 64}))
     sampling.start()
     sampling.stop()
     assert [path.suffix for path in (tmp_path / FOLDER).glob("0*")] == [".png"]
@@ -102,7 +102,7 @@ def test_a_writer_that_ended_holds_up_no_end_of_the_service(tmp_path: Path) -> N
     sampling._queue.put(None)
     sampling.join(LONG)
     while not sampling._queue.full():
-        sampling._queue.put(Kept("random", "a.png", GOOD, {"image_id": "0" * 64}))
+        sampling._queue.put(SamplePicture("random", "a.png", GOOD, {"image_id": "0" * 64}))
     ended = threading.Event()
 
     def end() -> None:

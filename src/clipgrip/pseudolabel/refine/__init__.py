@@ -26,8 +26,8 @@ from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.simple import (
     balanced_assignment,
     half_balanced,
+    keep,
     propagated,
-    untouched,
 )
 from clipgrip.pseudolabel.refine.space import PoolImages
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMask
@@ -204,7 +204,7 @@ def _with_labels(probs: Probs, task: Task) -> Probs:
 
 REFINERS: dict[str, Callable[[RefineInput], Refined]] = {
     "auto": auto,
-    "zero-shot": untouched,
+    "zero-shot": keep,
     "balance": balanced_assignment,
     "half-balance": half_balanced,
     "clusters": clustered,

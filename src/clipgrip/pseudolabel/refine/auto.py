@@ -23,8 +23,8 @@ from clipgrip.pseudolabel.refine.scale import at_fitting_scale
 from clipgrip.pseudolabel.refine.simple import (
     balanced_assignment,
     half_balanced,
+    keep,
     propagated,
-    untouched,
 )
 from clipgrip.types import Mask
 
@@ -60,7 +60,7 @@ def auto(given: RefineInput) -> Refined:
         choice = KEEP_WHOLE
     methods = {"balance": balanced_assignment, "half-balance": half_balanced}
     apply = methods.get(choice.method)
-    found = untouched(given) if apply is None else apply(scaled)
+    found = keep(given) if apply is None else apply(scaled)
     return replace(found, reasons=_why(choice, evidence), evidence=evidence)
 
 

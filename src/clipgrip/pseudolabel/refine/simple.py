@@ -8,7 +8,7 @@ from clipgrip.pseudolabel.refine.chunks import chunk_slices, put
 from clipgrip.pseudolabel.refine.graph import propagate
 
 
-def untouched(given: RefineInput) -> Refined:
+def keep(given: RefineInput) -> Refined:
     at_given = given.probs_at_given_scale
     return Refined(given.probs if at_given is None else at_given, "zero-shot")
 

@@ -92,7 +92,7 @@ class WorstError:
 
 
 @dataclass(frozen=True)
-class Given:
+class CaseValues:
     """An assumption of the reader's, in the cautious, the middle and the favourable case; None: by the spread."""
 
     middle: float
@@ -123,7 +123,7 @@ class BoardFacts:
     review_effort: Effort | None = None
     errors: tuple[WorstError, ...] = ()
     versions: tuple[Version, ...] = ()
-    assumed: Mapping[str, Given] = field(default_factory=dict)
+    assumed: Mapping[str, CaseValues] = field(default_factory=dict)
     currency: str = "JPY"
     lost: int = 0
     """Images of the run that cannot be read any more: no figure is about them."""

@@ -12,7 +12,7 @@ import numpy as np
 from clipgrip.clock import precisely
 from clipgrip.report.board.facts import Automation, BoardEvidence, BoardFacts, Effort
 from clipgrip.report.board.from_run import (
-    Asked,
+    BoardRequest,
     JudgedImages,
     about_of,
     common,
@@ -28,7 +28,7 @@ from clipgrip.runs.events import Listener
 from clipgrip.runs.reopen import reopen
 
 
-def board_facts(folder: Path, asked: Asked, listener: Listener | None = None) -> BoardFacts:
+def board_facts(folder: Path, asked: BoardRequest, listener: Listener | None = None) -> BoardFacts:
     """Everything the report says about the run in a folder, the review in it included.
 
     Raises:
@@ -43,7 +43,7 @@ def board_facts(folder: Path, asked: Asked, listener: Listener | None = None) ->
     return run_facts(reopen(folder, listener), asked)
 
 
-def review_facts(folder: Path, store: ReviewStore, asked: Asked) -> BoardFacts | None:
+def review_facts(folder: Path, store: ReviewStore, asked: BoardRequest) -> BoardFacts | None:
     """The newest round of a review; None where nobody has answered anything in it.
 
     ConfigError: an OK class that the review does not know.
@@ -107,7 +107,7 @@ def _evidence(
 
 
 def _automation(
-    snapshot: ReviewSnapshot, evidence: BoardEvidence | None, asked: Asked
+    snapshot: ReviewSnapshot, evidence: BoardEvidence | None, asked: BoardRequest
 ) -> Automation | None:
     """The promise that was kept, if it is as strict as the criteria ask for; else what the audit proves by now."""
     audit = snapshot.round.draw.audit

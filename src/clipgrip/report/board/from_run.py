@@ -17,8 +17,8 @@ from clipgrip.report.board.facts import (
     Automation,
     BoardEvidence,
     BoardFacts,
+    CaseValues,
     Counts,
-    Given,
     WorstError,
 )
 from clipgrip.report.from_run import lost
@@ -37,13 +37,13 @@ Whole = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Asked:
+class BoardRequest:
     """What the reader brings: criteria, assumptions, and which classes mean OK."""
 
     made: str
     ok_classes: tuple[str, ...] = ()
     versions: tuple[Version, ...] = ()
-    assumed: Mapping[str, Given] = field(default_factory=dict)
+    assumed: Mapping[str, CaseValues] = field(default_factory=dict)
     currency: str = "JPY"
 
     def check(self, names: Sequence[str]) -> None:
@@ -128,7 +128,7 @@ class JudgedImages:
         )
 
 
-def run_facts(outcome: Outcome, asked: Asked) -> BoardFacts:
+def run_facts(outcome: Outcome, asked: BoardRequest) -> BoardFacts:
     """The facts of a run in which nobody has answered anything; ConfigError: an OK class that it does not know."""
     names = outcome.manifest.classes.display
     asked.check(names)
@@ -141,7 +141,7 @@ def run_facts(outcome: Outcome, asked: Asked) -> BoardFacts:
     )
 
 
-def without_review(outcome: Outcome, asked: Asked) -> dict[str, Any]:
+def without_review(outcome: Outcome, asked: BoardRequest) -> dict[str, Any]:
     """Evidence, errors and automation from the run itself: the sheets of clipgrip audit draw, else its test images."""
     evidence, answers = _audited(outcome) or _tested(outcome) or (None, None)
     good = asked.good(outcome.manifest.classes.display)
@@ -152,7 +152,7 @@ def without_review(outcome: Outcome, asked: Asked) -> dict[str, Any]:
     }
 
 
-def common(outcome: Outcome, asked: Asked) -> dict[str, Any]:
+def common(outcome: Outcome, asked: BoardRequest) -> dict[str, Any]:
     """The facts that do not depend on people's answers."""
     metrics = outcome.metrics
     return {

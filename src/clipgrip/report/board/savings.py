@@ -12,7 +12,7 @@ from math import inf, isfinite, isnan, nan, prod
 from typing import Literal
 
 from clipgrip.errors import ConfigError, among
-from clipgrip.report.board.facts import BoardFacts, Given
+from clipgrip.report.board.facts import BoardFacts, CaseValues
 from clipgrip.words import Sentence, mark
 
 Source = Literal["measured", "given", "default", "unknown"]
@@ -166,29 +166,31 @@ def _assumption(key: str, facts: BoardFacts, spread: float) -> Assumption:
     default = KINDS[key].default
     if default is None:
         return Assumption(key, None, None, None, "unknown")
-    return _spread(key, Given(default), spread, "default")
+    return _spread(key, CaseValues(default), spread, "default")
 
 
-def measured(key: str, facts: BoardFacts) -> tuple[Given, str] | None:
+def measured(key: str, facts: BoardFacts) -> tuple[CaseValues, str] | None:
     """A value that the run itself shows, and the file that holds it."""
     audit, review, automation = facts.audit_effort, facts.review_effort, facts.automation
     effort = {"seconds_today": audit or review, "seconds_review": review or audit}.get(key)
     if effort is not None:
-        return Given(effort.mean), effort.where
+        return CaseValues(effort.mean), effort.where
     if key == "answering_hours" and (audit or review):
         hours = sum(one.hours for one in (audit, review) if one is not None)
-        return Given(hours), (audit or review).where  # type: ignore[union-attr]
+        return CaseValues(hours), (audit or review).where  # type: ignore[union-attr]
     if automation is None:
         return None
     if key == "share_model":
-        return Given(automation.share), automation.where
+        return CaseValues(automation.share), automation.where
     if key == "error_rate" and automation.audited:
         rate = automation.wrong / automation.audited
-        return Given(rate, cautious=max(rate, automation.max_error)), automation.where
+        return CaseValues(rate, cautious=max(rate, automation.max_error)), automation.where
     return None
 
 
-def _spread(key: str, given: Given, spread: float, source: Source, note: str = "") -> Assumption:
+def _spread(
+    key: str, given: CaseValues, spread: float, source: Source, note: str = ""
+) -> Assumption:
     kind, middle = KINDS[key], given.middle
     most = 1.0 if kind.unit == "share" else inf
     factors: dict[Case, float] = {
@@ -204,12 +206,12 @@ def _spread(key: str, given: Given, spread: float, source: Source, note: str = "
     return Assumption(key, values["cautious"], middle, values["favourable"], source, note, fixed)
 
 
-def given(texts: list[str]) -> dict[str, Given]:
+def given(texts: list[str]) -> dict[str, CaseValues]:
     """``KEY=VALUE`` or ``KEY=CAUTIOUS:MIDDLE:FAVOURABLE``, as typed.
 
     ConfigError: not of that form, an unknown key, a key twice, or a value out of range.
     """
-    found: dict[str, Given] = {}
+    found: dict[str, CaseValues] = {}
     for text in texts:
         key, _, value = (part.strip() for part in text.partition("="))
         parts = value.split(":")
@@ -229,13 +231,17 @@ def given(texts: list[str]) -> dict[str, Given]:
             raise ConfigError(wanted, text=text)
         if key in found:
             raise ConfigError('--assume "{key}" is given twice. Give it once.', key=key)
-        ends = Given(numbers[0]) if len(numbers) == 1 else Given(numbers[1], numbers[0], numbers[2])
+        ends = (
+            CaseValues(numbers[0])
+            if len(numbers) == 1
+            else CaseValues(numbers[1], numbers[0], numbers[2])
+        )
         _check(key, ends)
         found[key] = ends
     return found
 
 
-def _check(key: str, value: Given) -> None:
+def _check(key: str, value: CaseValues) -> None:
     if key not in KINDS and key != "spread":
         known = (*KINDS, "spread")
         text = mark('no assumption "{key}". Known: {known}.{nearest}')

@@ -59,7 +59,7 @@ def answer(server: ServerState, given: AlarmBody, person: str) -> int:
     return found.number
 
 
-def picture_row(server: ServerState, content: str) -> Row:
+def picture_row(server: ServerState, sha256: str) -> Row:
     """An image that an alarm shows, by its content hash. DataError: no alarm shows it."""
     folder = _folder(server)
     if is_watched(folder):
@@ -67,11 +67,11 @@ def picture_row(server: ServerState, content: str) -> Row:
             alarms = store.alarms()
         for one in alarms:
             for shown in (*one.facts["before"], *one.facts["after"]):
-                if shown["sha256"] == content:
+                if shown["sha256"] == sha256:
                     path = shown["path"]
                     return Row(shown["sha256"], (path,), -1, "pool", source_at(path))
     raise DataError(
-        'no alarm shows an image called "{content}". Reload the page.', content=content[:64]
+        'no alarm shows an image called "{sha256}". Reload the page.', sha256=sha256[:64]
     )
 
 

@@ -13,15 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from clipgrip.backbone.added import (
-    RECORD,
-    ROOT_VARIABLE,
-    Added,
-    check_name,
-    models_root,
-    place_of,
-    read_added,
-)
 from clipgrip.backbone.cache import what_to_do
 from clipgrip.backbone.checkpoint import (
     INDEX,
@@ -32,6 +23,15 @@ from clipgrip.backbone.checkpoint import (
     knows_words,
 )
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.model_store import (
+    RECORD,
+    ROOT_VARIABLE,
+    Added,
+    check_name,
+    models_root,
+    place_of,
+    read_added,
+)
 from clipgrip.backbone.sound import one_sentence
 from clipgrip.backbone.vision import VisionEye
 from clipgrip.errors import BackboneError

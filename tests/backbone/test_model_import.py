@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from zoo import ZOO
 
 from clipgrip.backbone import registry
-from clipgrip.backbone.added import added_folder, added_models, models_root, remove_model
-from clipgrip.backbone.adding import add_model
 from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.model_import import add_model
+from clipgrip.backbone.model_store import added_folder, added_models, models_root, remove_model
 from clipgrip.errors import BackboneError
 from clipgrip.files import part_name
 
