@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin
 
-from clipgrip.errors import nearest
+from clipgrip.errors import ConfigError, among, nearest
 from clipgrip.sentences import Sentence, mark
 
 
@@ -19,6 +19,14 @@ def shown(value: Any, most: int = 80) -> str:
     except (TypeError, ValueError):  # a date of TOML
         text = str(value)
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+def check_classes(option: str, names: Iterable[str], classes: Sequence[str]) -> None:
+    """ConfigError where an option names what is none of the classes."""
+    for name in names:
+        if name not in classes:
+            refused = mark('{option} "{name}" is no class. Give one of these: {known}.{nearest}')
+            raise ConfigError(refused, option=option, name=name, **among(name, classes))
 
 
 def number_kind(kind: Any, least: float | None = None, most: float | None = None) -> Sentence:

@@ -272,6 +272,24 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
                 raise cause from None
         found = [_sentence(model, e, where) for e in error.errors()[:20]]  # of thousands
         raise ConfigError(combined(found, "\n")) from None
+    except ConfigError as error:  # of a validator of ours, which knows no file
+        raise _placed(model, values, where, error) from None
+
+
+def _placed(
+    model: type[Any], values: dict[str, Any], where: Callable[[str], str], error: ConfigError
+) -> ConfigError:
+    """The error with the place of the value that is refused: the first that is, by itself."""
+    needed = {name: values[name] for name in ("images",) if name in values}
+    for key, value in values.items():
+        try:
+            model(**needed, **{key: value})
+        except ValidationError:
+            continue
+        except ConfigError as refused:
+            if refused.sentence == error.sentence:
+                return ConfigError("{where}: {why}", where=where(key), why=error.sentence)
+    return error
 
 
 def _may_name_classes(images: Any) -> bool:

@@ -19,11 +19,19 @@ from itertools import count
 from pathlib import Path
 
 from clipgrip.errors import RunError
-from clipgrip.files import AnyPath, naming, openable, sweep, write_bytes_atomic, write_bytes_once
+from clipgrip.files import (
+    AnyPath,
+    hindrance,
+    naming,
+    openable,
+    sweep,
+    write_bytes_atomic,
+    write_bytes_once,
+)
 from clipgrip.sentences import Sentence
 
 RECORD = ".clipgrip.written"
-
+OTHER_OUT = Sentence("Choose another --out.")
 
 TABLES = ("", ".csv", ".txt", ".tsv")
 """Endings of a file of lines; under another one a viewer of pictures or an archiver would open it in vain."""
@@ -143,16 +151,14 @@ def remove_output(path: Path, by: str) -> None:
         path.unlink()
 
 
-def check_writable(folder: Path) -> None:
-    """RunError where the folder, or the nearest that is there, is a file or may not be written."""
-    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
-    if not (there.is_dir() and os.access(there, os.W_OK)):
-        reason = Sentence("may not be written") if there.is_dir() else Sentence("is a file")
+def check_writable(folder: Path, otherwise: Sentence = OTHER_OUT) -> None:
+    """RunError where no file can be made in a folder, or in the nearest that is there; ``otherwise``: what to do."""
+    if why := hindrance(folder):
         raise RunError(
-            "{folder} cannot be used: {there} {reason}. Choose another --out.",
+            "{folder} cannot be used: {why}. {otherwise}",
             folder=folder,
-            there=there,
-            reason=reason,
+            why=why,
+            otherwise=otherwise,
         )
 
 

@@ -33,9 +33,10 @@ OF_ARGPARSE = (
     mark("ambiguous option: %(option)s could match %(matches)s"),
     mark("invalid %(type)s value: %(value)r"),
     mark("invalid choice: %(value)r (choose from %(choices)s)"),
-    mark("%(prog)s: error: %(message)s\n"),
 )
 """How Python's parser says what people meet; what it says beyond that stays English."""
+ENDS = (".", "?", "。", "？")
+"""Of a sentence, after which no full stop is set."""
 
 
 def named_language(words: Sequence[str]) -> str:
@@ -163,7 +164,11 @@ class Parser(argparse.ArgumentParser):
                 command.error(_meant("unrecognized arguments: %s", option, slip))
 
     def error(self, message: str) -> NoReturn:
-        """The sentence, and code 2."""
+        """The sentence, where help is, and code 2; a page of options before it would hide it."""
         if Parser.as_json:
             print(document({"error": message, "kind": "Usage"}))
-        super().error(message)
+        translated = vars(argparse)["_"]
+        if not message.endswith(ENDS):
+            message = translated(Sentence("{message}.", message=message))
+        told = Sentence("{message} See {command} --help.", message=message, command=self.prog)
+        self.exit(2, f"clipgrip-line: {translated(told)}\n")

@@ -16,6 +16,11 @@ from clipgrip.words import mark
 
 OTHER_KINDS = (".xlsx", ".pdf", ".docx", ".pptx", ".csv", ".json")
 """Endings that people expect and that a report does not have."""
+LONGEST_CURRENCY = 16
+"""Characters, so that figures stay readable."""
+CURRENCY = mark(
+    "--currency {currency} is not allowed. Give what costs are in, such as JPY or EUR, in at most {most} characters."
+)
 
 if TYPE_CHECKING:
     from clipgrip.report.board.from_run import Asked
@@ -133,13 +138,16 @@ def _check(audience: str, groups: Path | None, for_board: bool) -> None:
 
 
 def _asked(run: Path, pilot: Path | None, assume: list[str], ok: list[str], currency: str) -> Asked:
-
+    from clipgrip.allowed import shown
     from clipgrip.cli.reviewed import classes_at_work
     from clipgrip.data.classes import canonical
+    from clipgrip.errors import ConfigError
     from clipgrip.pilot.store import read_versions
     from clipgrip.report.board.from_run import Asked
     from clipgrip.report.board.savings import given
 
+    if not currency.strip() or len(currency) > LONGEST_CURRENCY or not currency.isprintable():
+        raise ConfigError(CURRENCY, currency=shown(currency), most=LONGEST_CURRENCY)
     asked = Asked(
         made=now(),
         ok_classes=tuple(dict.fromkeys(canonical(name) for name in ok)),

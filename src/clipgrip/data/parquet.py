@@ -135,7 +135,9 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             file = parquet.ParquetFile(readable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(
-            "{path}: cannot be read as Parquet ({error}).", path=os.fspath(path), error=error
+            "{path}: cannot be read as Parquet ({error}). Write the file again, or give a CSV.",
+            path=os.fspath(path),
+            error=error,
         ) from error
     if file.metadata.num_rows > MOST_ROWS:
         raise DataError(
@@ -273,7 +275,9 @@ def _text(value: object, class_names: list[str] | None, where: str) -> str:
     if isinstance(value, list):
         if len(value) > 1:
             raise DataError(
-                "{where}: {n} values in one cell; an image has one.", where=where, n=len(value)
+                "{where}: {n} values in one cell; an image has one. Give each a row of its own.",
+                where=where,
+                n=len(value),
             )
         value = value[0] if value else None
     if value is None:

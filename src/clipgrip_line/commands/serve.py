@@ -128,7 +128,8 @@ def run(args: argparse.Namespace) -> int:
 
     say = words_of(args)
     tokens = tokens_of(args.token_file)
-    server.check_tokens(args.host, tokens, bool(args.allow_name))
+    where = TOKEN if args.token_file is None else f"--token-file {args.token_file}"
+    server.check_tokens(args.host, tokens, bool(args.allow_name), where)
     with alone(args.state) as begun, server.bound(args.host, args.port) as listening:
         port = listening.getsockname()[1]
         settings = settings_of(args, port, tokens)
@@ -204,7 +205,7 @@ def _limits(args: argparse.Namespace) -> Limits:
 
     for option in LIMITS:
         if not getattr(args, option[2:].replace("-", "_")) > 0:  # also what is no number
-            raise LineError("{option} must be more than 0.", option=option)
+            raise LineError("{option} must be more than 0. Give a larger number.", option=option)
     if args.audit_every < 0:
         raise LineError(
             "--audit-every {n} is not allowed: a whole number from 1, or 0 for none.",

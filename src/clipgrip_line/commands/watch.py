@@ -9,10 +9,11 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clipgrip_line.causes import cause
 from clipgrip_line.commands.keeping import add_keeping
 from clipgrip_line.errors import LineError
 from clipgrip_line.parsing import document, number_within, positive, words_of
-from clipgrip_line.sentences import Sentence, mark
+from clipgrip_line.sentences import mark
 
 if TYPE_CHECKING:
     from clipgrip_line.folder.assembly import Wishes
@@ -141,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
         raise LineError(
             "the journal in {out} cannot be used: {reason}. See to the disk, or give another --out.",
             out=args.out,
-            reason=Sentence(str(error)),
+            reason=cause(error),
         ) from None
     return int(args.once and left > 0)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder.item import Item
 from clipgrip_line.folder.outlet import Trouble
@@ -73,7 +74,9 @@ def client_of(
             made.tls_set(ca_certs=authority)
         except (OSError, ssl.SSLError) as error:
             raise LineError(
-                "--mqtt-ca {path} cannot be used: {reason}.", path=authority, reason=str(error)
+                "--mqtt-ca {path} cannot be used: {reason}. Give a file of certificates (PEM).",
+                path=authority,
+                reason=cause(error),
             ) from error
     made.reconnect_delay_set(1, 60)
     made.will_set(state, "offline", qos=1, retain=True)
