@@ -283,7 +283,7 @@ def _placed(
     needed = {name: values[name] for name in ("images",) if name in values}
     for key, value in values.items():
         try:
-            model(**needed, **{key: value})
+            model(**{**needed, key: value})
         except ValidationError:
             continue
         except ConfigError as refused:

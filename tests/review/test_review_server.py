@@ -51,4 +51,5 @@ def test_a_program_that_was_replaced_while_its_page_is_open_says_so(
     monkeypatch.setattr("clipgrip.review.web.app._installed", tuple)
     for path in ("/", "/api/rounds"):
         told = browser.get(path)
-        assert (told.status_code, replaced in told.text) == (503, True), told.text
+        said = told.json()["error"] if path.startswith("/api/") else told.text
+        assert (told.status_code, replaced in said) == (503, True), said
