@@ -73,6 +73,8 @@ SEEN_ALONE = Sentence(
 SEEN_AND_ALL = Sentence(
     "--seen is not used: with --candidates all an image without a label may be of any class."
 )
+MANY_CLASSES = 5000
+MANY = mark("{n} classes make each step slow, so minutes may pass without a word.")
 SAY = Words("en")
 """The language of notes."""
 
@@ -101,6 +103,8 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         on_progress=lambda done, total: listener.progress("hash", done, total),
     )
     folders = _remarks(ingested, listener)
+    if (classes := len(ingested.manifest.classes)) >= MANY_CLASSES:
+        listener.note(Sentence(MANY, n=f"{classes:,}"))
     issues = Issues(one for one in ingested.issues if not is_ours(ingested.root, one.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
     manifest, seen = ingested.manifest, None
