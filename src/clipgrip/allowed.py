@@ -85,6 +85,8 @@ def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> 
         wanted = Sentence("the name of a file or folder in quotes")
     elif kind is list or get_origin(kind) is list:
         wanted = _sized(metadata, Sentence("a list"), mark("a list of {least} to {most} entries"))
+    elif any(get_origin(one) is tuple for one in kinds):
+        wanted = Sentence("a text in quotes, or a list of such")
     elif (longest := _edge(metadata, "max_length")) is not None:
         wanted = Sentence("a text of at most {most} characters", most=longest)
         wanted = _sized(metadata, wanted, mark("a text of {least} to {most} characters"))

@@ -270,8 +270,8 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
         for one in error.errors():  # a DataError is a ValueError, which pydantic wraps
             if isinstance(cause := one.get("ctx", {}).get("error"), DataError):
                 raise cause from None
-        found = [_sentence(model, e, where) for e in error.errors()[:20]]  # of thousands
-        raise ConfigError(combined(found, "\n")) from None
+        found = [_sentence(model, values, e, where) for e in error.errors()[:20]]  # of thousands
+        raise ConfigError(combined(list(dict.fromkeys(found)), "\n")) from None
     except ConfigError as error:  # of a validator of ours, which knows no file
         raise _placed(model, values, where, error) from None
 
@@ -308,11 +308,13 @@ def _unknown_setting(where: str, key: str, model: type[BaseModel]) -> str:
     )
 
 
-def _sentence(model: type[BaseModel], error: Any, where_is: Callable[[str], str]) -> str:
-    key = ".".join(map(str, error["loc"]))
-    where = where_is(str(error["loc"][0]))
+def _sentence(
+    model: type[BaseModel], values: dict[str, Any], error: Any, where_is: Callable[[str], str]
+) -> str:
+    key = str(error["loc"][0])  # what stands behind it are Python's names of types
+    where = where_is(key)
     if error["type"] == "extra_forbidden":
         return _unknown_setting(where, key, model)
-    field = model.model_fields[key.partition(".")[0]]
-    why = refusal(key, error["input"], field.annotation, field.metadata)
+    field = model.model_fields[key]
+    why = refusal(key, values.get(key, error["input"]), field.annotation, field.metadata)
     return Sentence("{where}: {why}", where=where, why=why)

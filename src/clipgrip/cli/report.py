@@ -71,7 +71,7 @@ def report(
     from clipgrip.cli.reviewed import at_work
     from clipgrip.report.accuracy import history
     from clipgrip.report.audited import audited, line
-    from clipgrip.report.from_run import lost
+    from clipgrip.report.from_run import group_table, lost
     from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_writable
 
@@ -79,6 +79,8 @@ def report(
     wanted = _asked(run, pilot, assume or [], ok_class or [], currency)
     screen, place = ui.screen, _page(out, run, audience)
     check_writable(place.parent)
+    if groups is not None:
+        group_table(groups, encoding)  # a wrong one is told before images are read
     if audience == "board":
         with screen.live():
             page, sheet = write_board(run, wanted, ui.language, screen, place)

@@ -69,7 +69,8 @@ class Pilot:
             )
         if not 0 < self.seconds < 3600:
             raise ConfigError(
-                "{seconds} seconds for an answer; give 0 to 3600.", seconds=f"{self.seconds:g}"
+                "{seconds} seconds for an answer; give more than 0 and less than 3600.",
+                seconds=f"{self.seconds:g}",
             )
         if self.expected is not None and not 0 < self.expected < 1:
             raise ConfigError(

@@ -231,6 +231,12 @@ def given(texts: list[str]) -> dict[str, Given]:
             raise ConfigError('--assume "{key}" is given twice. Give it once.', key=key)
         ends = Given(numbers[0]) if len(numbers) == 1 else Given(numbers[1], numbers[0], numbers[2])
         _check(key, ends)
+        if len(numbers) == 3 and numbers[1] != sorted(numbers)[1]:
+            raise ConfigError(
+                '--assume "{text}": the middle value lies outside of the two others. Write '
+                "KEY=CAUTIOUS:MIDDLE:FAVOURABLE, as in seconds_today=3:4:6.",
+                text=text,
+            )
         found[key] = ends
     return found
 
