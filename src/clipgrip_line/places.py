@@ -10,6 +10,9 @@ from clipgrip_line.errors import LineError
 from clipgrip_line.files import openable
 from clipgrip_line.sentences import Sentence
 
+TABLES = ("", ".csv", ".txt", ".tsv")
+"""Endings of a file of lines; under another one a viewer of pictures or an archiver would open it in vain."""
+
 
 def hindrance(folder: Path) -> Sentence | None:
     """Why no file can be made in a folder, or in the nearest one that is there; None where one can.
@@ -26,6 +29,18 @@ def hindrance(folder: Path) -> Sentence | None:
     except OSError:
         pass
     return Sentence("{there} may not be written", there=there)
+
+
+def check_new_table(path: Path) -> None:
+    """`check_new`, of a CSV file. LineError: as there, or the name has an ending of another kind of file."""
+    if path.suffix.lower() not in TABLES:
+        raise LineError(
+            '{path} will be a CSV file, and "{suffix}" is another kind of file. Give a name like {stem}.csv.',
+            path=path,
+            suffix=path.suffix,
+            stem=path.stem,
+        )
+    check_new(path)
 
 
 def check_new(path: Path) -> None:

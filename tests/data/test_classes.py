@@ -157,5 +157,7 @@ def test_more_classes_than_any_set_of_pictures_has_are_refused_before_any_work(
     (tmp_path / "files.txt").write_text("\n".join(f"part {n}" for n in range(30)))
     assert len(ClassNames.read(tmp_path / "files.txt")) == 30
     monkeypatch.setattr("clipgrip.data.classes.MOST_CLASSES", 29)
-    with pytest.raises(DataError, match=r"files\.txt: 30 classes; at most 29 are read.*not the images"):
+    with pytest.raises(
+        DataError, match=r"files\.txt: 30 classes; at most 29 are read.*not the images"
+    ):
         ClassNames.read(tmp_path / "files.txt")

@@ -69,7 +69,7 @@ def pieces(
     columns: list[str],
     groups: Sequence[int] = (),
     most: int = PIECE,
-    most_bytes: int = MAX_BYTES,
+    most_bytes: int | None = None,
 ) -> Any:
     """The columns a few rows at a time: no more than what a value that stands once in the file may make large."""
     some, begins = groups or range(file.num_row_groups), tuple(columns)
@@ -77,5 +77,5 @@ def pieces(
     leaves = [part.column(n) for part in parts for n in range(part.num_columns)]
     sizes = [one.total_uncompressed_size for one in leaves if one.path_in_schema.startswith(begins)]
     # no value is longer than all the values of its part of a column
-    rows = max(1, min(most, most_bytes // max([1, *sizes])))
+    rows = max(1, min(most, (most_bytes or MAX_BYTES) // max([1, *sizes])))
     return file.iter_batches(rows, row_groups=list(some), columns=columns)

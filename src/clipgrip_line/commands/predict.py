@@ -46,11 +46,11 @@ def run(args: argparse.Namespace) -> int:
     """Answer them; code 1 where some file is no image that can be read."""
     from clipgrip_line.files import write_bytes_atomic
     from clipgrip_line.model import Model
-    from clipgrip_line.places import check_new
+    from clipgrip_line.places import check_new_table
 
     say = words_of(args)
     if args.out is not None:
-        check_new(args.out)
+        check_new_table(args.out)
     paths = list(image_files(args.images))
     model = Model.open(args.bundle)
     answers, refused = answered(model, paths, to_people=args.to_people)

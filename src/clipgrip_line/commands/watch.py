@@ -166,7 +166,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
 def wishes_of(args: argparse.Namespace) -> Wishes:
     """Where answers go; LineError where wishes exclude each other."""
     from clipgrip_line.folder.assembly import Wishes
-    from clipgrip_line.folder.mqtt import Broker
+    from clipgrip_line.folder.mqtt import broker_of
     from clipgrip_line.folder.webhook import checked_url
 
     if args.move and args.sort:
@@ -176,7 +176,7 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
         sort="move" if args.move else args.sort,
         webhook=checked_url(args.webhook) if args.webhook else "",
         secret=os.environ.get(SECRET, ""),
-        broker=Broker.of(args.mqtt) if args.mqtt else None,
+        broker=broker_of(args.mqtt, args.mqtt_ca),
         user=os.environ.get(USER, ""),
         password=os.environ.get(PASSWORD, ""),
         authority=args.mqtt_ca,

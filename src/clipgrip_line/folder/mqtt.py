@@ -52,6 +52,16 @@ class Broker:
         return cls(parts.hostname or "", port, topic, parts.scheme == "mqtts")
 
 
+def broker_of(url: str | None, authority: str | None) -> Broker | None:
+    """Where --mqtt says to publish; None without it. LineError: it is no address, or --mqtt-ca would count nothing."""
+    broker = Broker.of(url) if url else None
+    if authority and (broker is None or not broker.tls):
+        raise LineError(
+            mark("--mqtt-ca needs a broker that is asked by TLS. Give --mqtt mqtts://... too.")
+        )
+    return broker
+
+
 def client_of(
     broker: Broker, state: str, *, name: str = "", user: str, password: str, authority: str | None
 ) -> Any:
