@@ -273,7 +273,7 @@ def test_predict_refuses(
         (["folders", "--paradigms", "ul"], ['"ul"', "UL, SSL, TRZSL", 'Did you mean "UL"?']),
         (["folders", "--strategies", "gripp"], ['"gripp"', 'Did you mean "grip"?']),
         (["folders", "--prompts", "vis"], ['"vis"', 'Did you mean "visual"?']),
-        (["folders", "--test-share", 1], ["test-share = 1", "between 0 and 1"]),
+        (["folders", "--test-share", 1], ["--test-share 1", "between 0 and 1"]),
         (["folders", "--out", "folders/out"], ["among the class folders", "--out"]),
         (["folders", "--out", "one.txt"], ["one.txt is a file", "--out"]),
         (["folders", "--out", "nothing"], ["nothing", "holds no grid", "new or empty"]),

@@ -87,14 +87,14 @@ class GridSettings:
                     )
 
     def _check_numbers(self) -> None:
-        for what, number in (("shots", self.shots), ("seeds", self.seeds)):
+        for what, number in (("--shots", self.shots), ("--repeats", self.seeds)):
             if number < 1:
                 raise ConfigError(
-                    "{what} = {number} is not allowed: give 1 or more.", what=what, number=number
+                    "{what} {number} is not allowed. Give 1 or more.", what=what, number=number
                 )
         if not 0 < self.test_share < 1:
             raise ConfigError(
-                "test-share = {test_share} is not allowed: give a number between 0 and 1.",
+                "--test-share {test_share} is not allowed. Give a number between 0 and 1.",
                 test_share=self.test_share,
             )
 

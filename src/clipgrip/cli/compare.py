@@ -54,10 +54,11 @@ def compare(
     from clipgrip.backbone.registry import find_folder, may_download
     from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
-    from clipgrip.runs.comparison import COMPARE, need_two, write_comparison
+    from clipgrip.runs.comparison import COMPARE, check_classes, need_two, write_comparison
     from clipgrip.runs.comparison import compare as compare_runs
     from clipgrip.runs.pipeline import run
     from clipgrip.runs.reopen import reopen
+    from clipgrip.runs.watch.upholding import classes_of
     from clipgrip.written import check_table
 
     if (backbone or prompt) and not config:
@@ -74,6 +75,7 @@ def compare(
     for model in dict.fromkeys(way.backbone for way in ways):
         find_folder(model, online=may_download())  # a missing one is told before any way is run
     newest = [at_work(folder, screen) for folder in runs or []]
+    check_classes([(one, classes_of(one)) for one in newest])  # before images are encoded
     with screen.live():
         outcomes = [reopen(folder, screen) for folder in newest]
     for way in ways:
