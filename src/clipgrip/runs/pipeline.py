@@ -103,8 +103,6 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         on_progress=lambda done, total: listener.progress("hash", done, total),
     )
     folders = _remarks(ingested, listener)
-    if (classes := len(ingested.manifest.classes)) >= MANY_CLASSES:
-        listener.note(Sentence(MANY, n=f"{classes:,}"))
     issues = Issues(one for one in ingested.issues if not is_ours(ingested.root, one.path))
     seconds = {"ingest": round(time.monotonic() - began, 3)}
     manifest, seen = ingested.manifest, None
@@ -143,6 +141,8 @@ def _seen_classes(
 
 def _remarks(ingested: Ingested, listener: Listener) -> dict[str, Any] | None:
     """Say what the images' folders were taken for, and how texts were read; the facts of the folders."""
+    if (classes := len(ingested.manifest.classes)) >= MANY_CLASSES:
+        listener.note(Sentence(MANY, n=f"{classes:,}"))
     folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
     for sentence in folder_sentences(folders, SAY):
         listener.note(sentence)
