@@ -18,12 +18,12 @@ from rich.cells import cell_len
 
 from clipgrip.bench import run as bench_run
 from clipgrip.bench.grid import Bench, Cell, cells
+from clipgrip.bench.known import KNOWN
 from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.results import CELLS, Finished, published, summary
 from clipgrip.bench.run import GridResult, GridSettings, run_grid
+from clipgrip.bench.splits import PAPER_SEEDS, paper_seen
 from clipgrip.cli.bench import text_table
-from clipgrip.data.known import KNOWN
-from clipgrip.data.splits import PAPER_SEEDS, paper_seen
 from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.method import Method
 from clipgrip.report.grid import SPLITS, build_grid
