@@ -17,10 +17,10 @@ from pathlib import Path
 from benchmarks.record import machine, record
 from clipgrip.bench.grid import PARADIGMS, STRATEGIES
 from clipgrip.bench.run import GridSettings, run_grid
+from clipgrip.cli.bench import text_table
 from clipgrip.cli.demo import TEMPLATES
 from clipgrip.cli.screen import Screen
 from clipgrip.data import samples
-from clipgrip.report.grid import text_table
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from clipgrip.config import Settings, checked, project
+from clipgrip.allowed import checked
+from clipgrip.config import Settings, project
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.words import Words
 

@@ -276,3 +276,28 @@ def test_what_stands_between_two_reasons_is_japanese_too() -> None:
     assert both == "Getting ready; Looking at the images"
     assert "；" in Words("ja").translated(both)
     assert ";" not in Words("ja").translated(both)
+
+
+@pytest.mark.parametrize(
+    ("template", "n", "said"),
+    [
+        ("{n} images are left", 1, "1 image is left"),
+        ("{n} new classes have none", 1, "1 new class has none"),
+        ("{n} entries", "1", "1 entry"),
+        ("{n} images are left", 0, "0 images are left"),
+        ("{n} images are left", 11, "11 images are left"),
+        ("{n} of 64 images", 1, "1 of 64 images"),
+        ("{name} names no files", "1", "1 names no files"),
+        ("{n} images", True, "True images"),
+    ],
+)
+def test_one_of_a_thing_is_said_so(template: str, n: object, said: str) -> None:
+    key = "name" if "{name}" in template else "n"
+    assert Sentence(template, **{key: n}) == said
+
+
+def test_no_sentence_of_ours_speaks_of_1_images() -> None:
+    for text in TEXTS:
+        names = set(re.findall(r"\{(\w+)\}", text))
+        said = Sentence(text, **dict.fromkeys(names, 1)) if "%(" not in text and names else ""
+        assert not re.search(r"(?<![\d.,] )\b1 (images|files|labels|answers|classes)\b", said), text

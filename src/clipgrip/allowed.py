@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin
 
-from clipgrip.errors import nearest
-from clipgrip.sentences import Sentence, mark
+from clipgrip.errors import ConfigError, DataError, among, nearest
+from clipgrip.sentences import Sentence, combined, mark
 
 
 def shown(value: Any, most: int = 80) -> str:
@@ -19,6 +19,14 @@ def shown(value: Any, most: int = 80) -> str:
     except (TypeError, ValueError):  # a date of TOML
         text = str(value)
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+def check_classes(option: str, names: Iterable[str], classes: Sequence[str]) -> None:
+    """ConfigError where an option names what is none of the classes."""
+    for name in names:
+        if name not in classes:
+            refused = mark('{option} "{name}" is no class. Give one of these: {known}.{nearest}')
+            raise ConfigError(refused, option=option, name=name, **among(name, classes))
 
 
 def number_kind(kind: Any, least: float | None = None, most: float | None = None) -> Sentence:
@@ -77,6 +85,8 @@ def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> 
         wanted = Sentence("the name of a file or folder in quotes")
     elif kind is list or get_origin(kind) is list:
         wanted = _sized(metadata, Sentence("a list"), mark("a list of {least} to {most} entries"))
+    elif any(get_origin(one) is tuple for one in kinds):
+        wanted = Sentence("a text in quotes, or a list of such")
     elif (longest := _edge(metadata, "max_length")) is not None:
         wanted = Sentence("a text of at most {most} characters", most=longest)
         wanted = _sized(metadata, wanted, mark("a text of {least} to {most} characters"))
@@ -84,3 +94,59 @@ def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> 
         wanted = Sentence("a text in quotes")
     text = mark("{name} = {value} is not allowed. Give {wanted}.{hint}")
     return Sentence(text, name=name, value=shown(value), wanted=wanted, hint=hint)
+
+
+def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:
+    """The model of the values, or a ConfigError in plain words; ``where`` says where a key was written."""
+    from pydantic import ValidationError  # not where a number of the command line is refused
+
+    try:
+        return model(**values)
+    except ValidationError as error:
+        for one in error.errors():  # a DataError is a ValueError, which pydantic wraps
+            if isinstance(cause := one.get("ctx", {}).get("error"), DataError):
+                raise cause from None
+        found = [_sentence(model, values, e, where) for e in error.errors()[:20]]  # of thousands
+        raise ConfigError(combined(list(dict.fromkeys(found)), "\n")) from None
+    except ConfigError as error:  # of a validator of ours, which knows no file
+        raise _placed(model, values, where, error) from None
+
+
+def _placed(
+    model: type[Any], values: dict[str, Any], where: Callable[[str], str], error: ConfigError
+) -> ConfigError:
+    """The error with the place of the value that is refused: the first that is, by itself."""
+    from pydantic import ValidationError
+
+    needed = {name: values[name] for name in ("images",) if name in values}
+    for key, value in values.items():
+        try:
+            model(**{**needed, key: value})
+        except ValidationError:
+            continue
+        except ConfigError as refused:
+            if refused.sentence == error.sentence:
+                return ConfigError("{where}: {why}", where=where(key), why=error.sentence)
+    return error
+
+
+def unknown_setting(where: str, key: str, model: type[Any]) -> str:
+    """That nobody knows a setting, and which is meant."""
+    return Sentence(
+        '{where}: unknown setting "{key}". Known: {known}.{nearest}',
+        where=where,
+        key=key,
+        **among(key, model.model_fields),
+    )
+
+
+def _sentence(
+    model: type[Any], values: dict[str, Any], error: Any, where_is: Callable[[str], str]
+) -> str:
+    key = str(error["loc"][0])  # what stands behind it are Python's names of types
+    where = where_is(key)
+    if error["type"] == "extra_forbidden":
+        return unknown_setting(where, key, model)
+    field = model.model_fields[key]
+    why = refusal(key, values.get(key, error["input"]), field.annotation, field.metadata)
+    return Sentence("{where}: {why}", where=where, why=why)

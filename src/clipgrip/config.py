@@ -11,14 +11,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    ValidationError,
     field_validator,
     model_serializer,
 )
 
-from clipgrip.allowed import refusal
+from clipgrip.allowed import checked as checked
+from clipgrip.allowed import unknown_setting
 from clipgrip.data.text import check_encoding
-from clipgrip.errors import ClipgripError, ConfigError, DataError, among
+from clipgrip.errors import ClipgripError, ConfigError
 from clipgrip.project_file import read_toml, whole_path
 from clipgrip.sentences import Sentence, combined, mark
 
@@ -254,7 +254,7 @@ def _unknown(values: dict[str, Any], where: Callable[[str], str]) -> ConfigError
     """Of settings that nobody knows: said before what is missing, with whatever else is wrong."""
     known = {key: value for key, value in values.items() if key in Project.model_fields}
     unknown = sorted(values.keys() - known.keys())[:20]  # of thousands
-    found = [_unknown_setting(where(key), key, Project) for key in unknown]
+    found = [unknown_setting(where(key), key, Project) for key in unknown]
     try:
         checked(Project, {"images": "images", **known}, where)
     except ClipgripError as error:
@@ -262,39 +262,8 @@ def _unknown(values: dict[str, Any], where: Callable[[str], str]) -> ConfigError
     return ConfigError(combined(sorted(found), "\n"))
 
 
-def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:
-    """The model of the values, or a ConfigError in plain words; ``where`` says where a key was written."""
-    try:
-        return model(**values)
-    except ValidationError as error:
-        for one in error.errors():  # a DataError is a ValueError, which pydantic wraps
-            if isinstance(cause := one.get("ctx", {}).get("error"), DataError):
-                raise cause from None
-        found = [_sentence(model, e, where) for e in error.errors()[:20]]  # of thousands
-        raise ConfigError(combined(found, "\n")) from None
-
-
 def _may_name_classes(images: Any) -> bool:
     """Whether the images are a file of embeddings, or no place at all, which is refused with the other values."""
     from clipgrip.data.embeddings import is_embeddings  # imports numpy, so only where it is needed
 
     return not isinstance(images, str | Path) or is_embeddings(images)
-
-
-def _unknown_setting(where: str, key: str, model: type[BaseModel]) -> str:
-    return Sentence(
-        '{where}: unknown setting "{key}". Known: {known}.{nearest}',
-        where=where,
-        key=key,
-        **among(key, model.model_fields),
-    )
-
-
-def _sentence(model: type[BaseModel], error: Any, where_is: Callable[[str], str]) -> str:
-    key = ".".join(map(str, error["loc"]))
-    where = where_is(str(error["loc"][0]))
-    if error["type"] == "extra_forbidden":
-        return _unknown_setting(where, key, model)
-    field = model.model_fields[key.partition(".")[0]]
-    why = refusal(key, error["input"], field.annotation, field.metadata)
-    return Sentence("{where}: {why}", where=where, why=why)

@@ -25,3 +25,4 @@ from clipgrip_line.files import utf8_bytes as utf8_bytes
 from clipgrip_line.files import write_bytes_atomic as write_bytes_atomic
 from clipgrip_line.files import write_bytes_once as write_bytes_once
 from clipgrip_line.files import write_text_atomic as write_text_atomic
+from clipgrip_line.places import hindrance as hindrance

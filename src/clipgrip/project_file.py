@@ -102,7 +102,7 @@ def _beside(folder: Path, model: str) -> str:
 
 def is_model_folder(path: Path, model: str) -> bool:
     """Whether a model's name is a folder there."""
-    return model not in RESERVED and path.is_dir()
+    return bool(model.strip()) and model not in RESERVED and path.is_dir()
 
 
 def whole_path(model: str) -> str:

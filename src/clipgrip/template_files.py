@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from clipgrip.data.text import read_text
+from clipgrip.errors import ConfigError
 from clipgrip.files import AnyPath
-from clipgrip.prompts.templates import Template, as_templates
+from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template, as_templates
+from clipgrip.sentences import mark
 
 FILE_MARK = "@"
 """Before the name of a file that holds one template a line."""
+EMPTY = mark('{path} holds no template. Write one a line, for example "{example}".')
 
 
 def expand(template: Template, encoding: str | None = None) -> str | tuple[str, ...]:
@@ -29,7 +32,10 @@ def expand(template: Template, encoding: str | None = None) -> str | tuple[str, 
 def read_templates(path: AnyPath, encoding: str | None = None) -> list[str]:
     """One template a line; empty lines and lines that begin with ``#`` are left out.
 
-    DataError: the file cannot be read.
+    ConfigError: the file holds none. DataError: it cannot be read.
     """
     lines = (line.strip() for line in read_text(path, encoding).splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+    found = [line for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise ConfigError(EMPTY, path=path, example=DEFAULT_TEMPLATE)
+    return found

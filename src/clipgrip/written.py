@@ -19,11 +19,18 @@ from itertools import count
 from pathlib import Path
 
 from clipgrip.errors import RunError
-from clipgrip.files import AnyPath, naming, openable, sweep, write_bytes_atomic, write_bytes_once
+from clipgrip.files import (
+    AnyPath,
+    hindrance,
+    naming,
+    openable,
+    sweep,
+    write_bytes_atomic,
+    write_bytes_once,
+)
 from clipgrip.sentences import Sentence
 
 RECORD = ".clipgrip.written"
-
 
 TABLES = ("", ".csv", ".txt", ".tsv")
 """Endings of a file of lines; under another one a viewer of pictures or an archiver would open it in vain."""
@@ -43,7 +50,9 @@ def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
     check_output(path, by, reads)
 
 
-def check_output(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
+def check_output(
+    path: AnyPath, by: str, reads: Iterable[AnyPath] = (), option: str = "--out"
+) -> None:
     """Whether the command ``by`` may write a file there, which is none that it ``reads``.
 
     A folder that is missing is made when the file is written. RunError: that cannot be, or what has the name is a
@@ -52,15 +61,20 @@ def check_output(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
     path = Path(path)
     if path.is_dir() and not path.is_symlink():
         raise RunError(
-            "{path} is a folder. Give --out the name of a file.",
+            "{path} is a folder. Give {option} the name of a file.",
             path=path,
+            option=option,
         )
-    check_writable(path.parent)
+    check_writable(path.parent, option)
     sweep(path.parent)
     if any(_same(path, one) for one in reads):
-        raise RunError("{path} is what this command reads. Give --out another name.", path=path)
+        raise RunError(
+            "{path} is what this command reads. Give {option} another name.",
+            path=path,
+            option=option,
+        )
     if not may_replace(path, by):
-        raise RunError(_not_ours(path))
+        raise RunError(_not_ours(path, option))
 
 
 def may_replace(path: AnyPath, by: str) -> bool:
@@ -143,16 +157,14 @@ def remove_output(path: Path, by: str) -> None:
         path.unlink()
 
 
-def check_writable(folder: Path) -> None:
-    """RunError where the folder, or the nearest that is there, is a file or may not be written."""
-    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
-    if not (there.is_dir() and os.access(there, os.W_OK)):
-        reason = Sentence("may not be written") if there.is_dir() else Sentence("is a file")
+def check_writable(folder: Path, option: str = "--out") -> None:
+    """RunError where no file can be made in a folder, or in the nearest that is there; ``option`` names it."""
+    if why := hindrance(folder):
         raise RunError(
-            "{folder} cannot be used: {there} {reason}. Choose another --out.",
+            "{folder} cannot be used: {why}. Choose another {option}.",
             folder=folder,
-            there=there,
-            reason=reason,
+            why=why,
+            option=option,
         )
 
 
@@ -175,16 +187,19 @@ def check_folder(folder: Path, own: str, what: str, beside: Collection[str] = ()
         )
 
 
-def _not_ours(path: Path) -> str:
+def _not_ours(path: Path, option: str = "--out") -> str:
     if path.is_symlink():
-        return Sentence("{path} is a link. Give --out another name.", path=path)
+        return Sentence("{path} is a link. Give {option} another name.", path=path, option=option)
     if path.is_file():
         return Sentence(
             "{path} is there already, and it is no file that this command wrote and nobody changed since: it may hold "
-            "what you need, and stays. Give --out another name, or move it away.",
+            "what you need, and stays. Give {option} another name, or move it away.",
             path=path,
+            option=option,
         )
-    return Sentence("{path} is no ordinary file. Give --out another name.", path=path)
+    return Sentence(
+        "{path} is no ordinary file. Give {option} another name.", path=path, option=option
+    )
 
 
 def _same(path: Path, other: AnyPath) -> bool:

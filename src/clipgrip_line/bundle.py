@@ -132,7 +132,9 @@ class Bundle:
             return open_file(self.path)
         except OSError as error:
             raise LineError(
-                mark("{path} cannot be read: {reason}."), path=self.path, reason=system_words(error)
+                mark("{path} cannot be read: {reason}. Check the name."),
+                path=self.path,
+                reason=system_words(error),
             ) from None
 
     def _manifest(self, archive: zipfile.ZipFile) -> dict[str, Any]:

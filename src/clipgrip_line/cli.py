@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from clipgrip_line import __version__
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import system_sentence
 from clipgrip_line.parsing import Parser, document, named_language, speaking, words_in, words_of
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         if not isinstance(error, sqlite3.Error):
             raise
-        why = Sentence(DATABASE, reason=Sentence(str(error)))
+        why = Sentence(DATABASE, reason=cause(error))
         return _failed(args, why, type(error).__name__, 2)
 
 

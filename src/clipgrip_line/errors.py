@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clipgrip_line.misspelled import near
-from clipgrip_line.sentences import Sentence
+from clipgrip_line.sentences import Sentence, shortlist
+
+MOST_NAMED = 60
+"""Names that an error lists; of thousands the nearest says more."""
 
 
 class ClipgripError(Exception):
@@ -46,4 +49,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def among(name: str, known: Iterable[str]) -> dict[str, str]:
     """The values ``{known}`` and ``{nearest}`` of an error about an unknown name."""
     known = tuple(known)
-    return {"known": ", ".join(known), "nearest": nearest(name, known)}
+    listed = ", ".join(known) if len(known) <= MOST_NAMED else shortlist(known, MOST_NAMED)
+    return {"known": listed, "nearest": nearest(name, known)}

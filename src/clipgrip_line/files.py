@@ -13,10 +13,8 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import BinaryIO
 
-from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import Sentence, mark
 
 AnyPath = str | os.PathLike[str]
@@ -28,11 +26,15 @@ CLOSED = Sentence("See to its permissions, or choose another folder.")
 FAILING = Sentence(
     "Check the path, and the disk or the connection to it, then run the same command again."
 )
+TAKEN = Sentence("Something stands there already. Give another name, or move it away.")
+NO_FOLDER = Sentence("A file stands where a folder is needed. Give another name.")
 CHECK = Sentence("Check the path.")
 ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), CLOSED),
     **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ETIMEDOUT), FAILING),
+    errno.EEXIST: TAKEN,
+    errno.ENOTDIR: NO_FOLDER,
 }
 """What to do, by the system's error number."""
 REFUSALS = (
@@ -48,6 +50,23 @@ REFUSALS = (
     mark("Input/output error"),
     mark("Address already in use"),
     mark("Cannot assign requested address"),
+    mark("Operation not permitted"),
+    mark("Too many open files"),
+    mark("Too many levels of symbolic links"),
+    mark("Cannot allocate memory"),
+    mark("Device or resource busy"),
+    mark("Text file busy"),
+    mark("Stale file handle"),
+    mark("Transport endpoint is not connected"),
+    mark("Connection refused"),
+    mark("Connection reset by peer"),
+    mark("Connection timed out"),
+    mark("Network is unreachable"),
+    mark("No route to host"),
+    mark("Host is down"),
+    mark("Name or service not known"),
+    mark("Temporary failure in name resolution"),
+    mark("timed out"),
 )
 """How systems say what people meet most; anything else stays in the system's words."""
 PART = re.compile(r"\.clipgrip-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.part")
@@ -272,11 +291,3 @@ def _sync_folder(folder: str) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def check_new(path: Path) -> None:
-    """LineError where something stands at a place that a file is to be written to: it stays. LineError: it does."""
-    if os.path.lexists(openable(path)):
-        raise LineError(
-            "{out} is there already and stays. Give --out another name, or move it away.", out=path
-        )

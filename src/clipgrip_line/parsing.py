@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise, takewhile
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from clipgrip_line.misspelled import near
@@ -33,9 +34,11 @@ OF_ARGPARSE = (
     mark("ambiguous option: %(option)s could match %(matches)s"),
     mark("invalid %(type)s value: %(value)r"),
     mark("invalid choice: %(value)r (choose from %(choices)s)"),
-    mark("%(prog)s: error: %(message)s\n"),
 )
 """How Python's parser says what people meet; what it says beyond that stays English."""
+EMPTY = mark("{what} is empty. Give the name of a file or folder, or leave it out.")
+ENDS = (".", "?", "。", "？")
+"""Of a sentence, after which no full stop is set."""
 
 
 def named_language(words: Sequence[str]) -> str:
@@ -156,14 +159,31 @@ class Parser(argparse.ArgumentParser):
                 )
             return
         known = [one for action in command._actions for one in action.option_strings]
+        command._check_empty(rest)
         for word in takewhile(lambda one: one != "--", rest):
             option = word.partition("=")[0]
             is_known = any(one.startswith(option) for one in known)
             if option.startswith("--") and not is_known and (slip := near(option, known)):
                 command.error(_meant("unrecognized arguments: %s", option, slip))
 
+    def _check_empty(self, words: Sequence[str]) -> None:
+        """Refuse a file or folder that is named by an empty word, which would mean the working folder."""
+        options = {name: one for one in self._actions for name in one.option_strings}
+        for before, word in pairwise(["", *words]):
+            name, equals, value = word.partition("=")
+            option = name if equals and not value else before if not word else ""
+            is_path = option in options and options[option].type is Path
+            if is_path or (not word and (before not in options or options[before].nargs == 0)):
+                what = option if is_path else Sentence("an argument")
+                empty = Sentence(EMPTY, what=what)
+                self.error(vars(argparse)["_"](empty))
+
     def error(self, message: str) -> NoReturn:
-        """The sentence, and code 2."""
+        """The sentence, where help is, and code 2; a page of options before it would hide it."""
         if Parser.as_json:
             print(document({"error": message, "kind": "Usage"}))
-        super().error(message)
+        translated = vars(argparse)["_"]
+        if not message.endswith(ENDS):
+            message = translated(Sentence("{message}.", message=message))
+        told = Sentence("{message} See {command} --help.", message=message, command=self.prog)
+        self.exit(2, f"clipgrip-line: {translated(told)}\n")

@@ -11,6 +11,7 @@ import numpy as np
 
 from clipgrip_line import texture
 from clipgrip_line.bundle import AGAIN, Bundle, array_bytes
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import LineError
 from clipgrip_line.promises import Promise
 from clipgrip_line.scoring import Calibration, Column, Floats, Head, Scoring
@@ -76,7 +77,7 @@ def read(bundle: Bundle, threads: int) -> Parts:
         raise LineError(
             "{path}: its parts do not fit each other ({first}). {again}",
             path=bundle.path,
-            first=first[:200],
+            first=cause(first[:200]),
             again=AGAIN,
         ) from error
 

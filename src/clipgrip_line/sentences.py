@@ -3,9 +3,80 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
+
+NOUNS = (
+    *(
+        "answers",
+        "bands",
+        "blocks",
+        "bytes",
+        "cells",
+        "characters",
+        "classes",
+        "columns",
+        "deliveries",
+        "digits",
+    ),
+    *(
+        "draws",
+        "entries",
+        "errors",
+        "files",
+        "folders",
+        "groups",
+        "hours",
+        "images",
+        "labels",
+        "letters",
+        "lines",
+    ),
+    *(
+        "messages",
+        "minutes",
+        "months",
+        "names",
+        "numbers",
+        "parts",
+        "paths",
+        "pictures",
+        "pixels",
+        "points",
+    ),
+    *(
+        "positions",
+        "processors",
+        "pseudolabels",
+        "remarks",
+        "rounds",
+        "rows",
+        "scans",
+        "seconds",
+        "seeds",
+    ),
+    *("stations", "tables", "terms", "texts", "times", "tokens", "trainings", "values"),
+)
+"""What sentences count."""
+VERBS = {
+    "are": "is",
+    "were": "was",
+    "have": "has",
+    "do": "does",
+    "count": "counts",
+    "differ": "differs",
+    "lie": "lies",
+    "make": "makes",
+    "need": "needs",
+}
+NAMES = ("folder", "klass", "label", "name", "path", "range", "request", "text", "version")
+"""Values that a person named; "1" there is no number."""
+_COUNTED = re.compile(
+    r"(\{(\w+)(?:[:!][^{}]*)?\}(?: (?!(?:and|as|by|for|from|in|of|on|or|than|to|with)\b)[a-z]+){0,2}? )"
+    rf"({'|'.join(NOUNS)})\b(?: ({'|'.join(VERBS)})\b)?"
+)
 
 
 def mark(text: str) -> str:
@@ -26,7 +97,9 @@ class Sentence(str):
 
     def __new__(cls, template: str, /, **values: object) -> Sentence:
         """``Sentence("{path} is a file.", path=path)``."""
-        made = super().__new__(cls, template.format(**values) if values else template)
+        made = super().__new__(
+            cls, _agreeing(template, values).format(**values) if values else template
+        )
         made.template, made.values = template, values
         return made
 
@@ -60,3 +133,22 @@ def quoted(value: object) -> str:
 
 def _remade(template: str, values: Mapping[str, object]) -> Sentence:
     return Sentence(template, **values)
+
+
+def _agreeing(template: str, values: Mapping[str, object]) -> str:
+    """``{n} image is`` for ``{n} images are`` where ``n`` is 1: English alone has a form for one of a thing."""
+    ones = {
+        name
+        for name, value in values.items()
+        if (value == "1" and name not in NAMES) or (type(value) is int and value == 1)
+    }
+
+    def agreed(found: re.Match[str]) -> str:
+        before, name, noun, verb = found.groups()
+        if name not in ones:
+            return found[0]
+        stem = noun[:-2] if noun == "classes" else noun[:-1]
+        stem = f"{noun[:-3]}y" if noun.endswith("ies") else stem
+        return f"{before}{stem}{f' {VERBS[verb]}' if verb else ''}"
+
+    return _COUNTED.sub(agreed, template) if ones else template

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import LineError, among
 from clipgrip_line.sentences import Sentence as Sentence
 from clipgrip_line.sentences import mark as mark
@@ -58,8 +59,8 @@ class Words:
         return known.format(**inner) if inner else known
 
     def _value(self, value: object) -> object:
-        """A sentence, or an error that has one, within another."""
-        value = getattr(value, "sentence", value)
+        """A sentence within another, or an error, of which its own or one that is known is said."""
+        value = cause(value) if isinstance(value, BaseException) else value
         return self.translated(value) if isinstance(value, Sentence) else value
 
     def count(self, n: int, one: str, many: str) -> str:

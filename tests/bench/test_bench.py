@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from known_sets import MAKERS, small
 from projects import CLASSES, Place, command
+from rich.cells import cell_len
 
 from clipgrip.bench import run as bench_run
 from clipgrip.bench.grid import Bench, GridCell, cells
@@ -21,9 +23,10 @@ from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.results import CELLS, Finished, published, summary
 from clipgrip.bench.run import GridResult, GridSettings, run_grid
 from clipgrip.bench.splits import PAPER_SEEDS, paper_seen
+from clipgrip.cli.bench import text_table
 from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.method import Method
-from clipgrip.report.grid import SPLITS, build_grid, text_table
+from clipgrip.report.grid import SPLITS, build_grid
 from clipgrip.runs.events import Listener
 from clipgrip.runs.lock import locked
 from clipgrip.words import Words
@@ -193,8 +196,8 @@ def test_ctrl_c_ends_with_130_and_leaves_a_page_of_what_is_done(
         ({"paradigms": ("SLL",)}, 'paradigm "SLL" is unknown'),
         ({"strategies": ("grib",)}, 'Did you mean "grip"'),
         ({"known": "flowers"}, 'set "flowers" is unknown'),
-        ({"seeds": 0}, "seeds = 0"),
-        ({"test_share": 1.5}, "test-share = 1.5"),
+        ({"seeds": 0}, "--repeats 0"),
+        ({"test_share": 1.5}, "--test-share 1.5"),
         ({"template": "a photo"}, "must hold {} exactly once"),
         ({"prompts": ()}, "no cell is left"),
         ({"paradigms": ("UL",), "strategies": ("supervised",)}, "no cell is left"),
@@ -228,6 +231,9 @@ def test_published_figures_stand_beside_ours_for_their_sets_only() -> None:
     assert "75.0 ± 7.1" in page
     assert "<b>\u202e" not in page
     assert "+0.0" not in text_table(rows)
+    head = text_table(rows, Words("ja")).splitlines()[1]
+    assert not re.search("[a-z]", head)
+    assert cell_len(head) == len(text_table(rows).splitlines()[1]), "the columns stay below it"
 
 
 def test_the_page_says_why_few_rounds_were_run_where_labels_are_given() -> None:

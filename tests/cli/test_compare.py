@@ -101,6 +101,7 @@ def test_other_classes_are_refused(
     told = command(capsys, "compare", two[0], tmp_path / "third")
     assert told.code == 2
     assert "different classes: rust" in told.err
+    assert "encoding images" not in told.err, "before any image is encoded"
 
 
 def test_of_many_differing_classes_the_first_are_named_and_the_others_counted(

@@ -140,7 +140,7 @@ def test_another_sheet_of_an_audit_is_named_and_one_of_other_images_is_remarked(
     write_csv(here / "audit.csv", list(other[0]), [list(other[0].values())])
     told = command(capsys, "suggest", finished, "--out", "c.csv")
     assert (told.code, "drawn for an audit" in told.out) == (0, False)
-    assert "none of its 1 images is among these" in told.err
+    assert "none of its 1 image is among these" in told.err
 
 
 def test_a_table_of_images_brings_its_labels_and_a_wrong_file_is_remarked(

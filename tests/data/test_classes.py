@@ -149,3 +149,15 @@ def test_names_in_one_line_and_names_beside_tabs_are_refused(tmp_path: Path) -> 
     (tmp_path / "c.csv").write_text("prompt\ngood\nbad\n")
     with pytest.raises(DataError, match="may be a heading or a class"):
         ClassNames.read(tmp_path / "c.csv")
+
+
+def test_more_classes_than_any_set_of_pictures_has_are_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "files.txt").write_text("\n".join(f"part {n}" for n in range(30)))
+    assert len(ClassNames.read(tmp_path / "files.txt")) == 30
+    monkeypatch.setattr("clipgrip.data.classes.MOST_CLASSES", 29)
+    with pytest.raises(
+        DataError, match=r"files\.txt: 30 classes; at most 29 are read.*not the images"
+    ):
+        ClassNames.read(tmp_path / "files.txt")

@@ -15,8 +15,7 @@ import pytest
 from embedded import NAMES, N, arrays, with_labels, with_texts
 from PIL import Image
 
-from clipgrip.data import embedfiles, embedlarge, embedtables
-from clipgrip.data import parquet as parquet_files
+from clipgrip.data import embedfiles, embedlarge, embedtables, parquettext
 from clipgrip.data.discover import discover
 from clipgrip.data.embeddings import is_embeddings, read_embeddings, root_of
 from clipgrip.data.embedlarge import filled
@@ -323,7 +322,7 @@ def test_a_vector_that_is_missing_or_short_is_named_by_its_row_in_the_file(
     vectors: list[list[float] | None] = [[1.0, 2.0]] * 9
     for wrong, said in (
         (None, "no vector in row 7"),
-        ([1.0], "row 7 has 1 numbers, and row 0 has 2"),
+        ([1.0], "row 7 has 1 number, and row 0 has 2"),
     ):
         vectors[7] = wrong
         pq.write_table(pa.table({"clip": vectors}), tmp_path / "e.parquet", row_group_size=2)
@@ -433,7 +432,7 @@ def test_vectors_of_several_lengths_and_missing_ones_are_said(tmp_path: Path) ->
 
     ragged = [[1.0, 2.0]] * (N - 1)
     parquet.write_table(table(clip=[*ragged, [1.0]]), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r'"clip".*row 95 has 1 numbers'):
+    with pytest.raises(DataError, match=r'"clip".*row 95 has 1 number'):
         read_embeddings(tmp_path / "a.parquet")
     parquet.write_table(table(clip=[None, *ragged]), tmp_path / "b.parquet")
     with pytest.raises(DataError, match='"clip" has no vector in row 0'):
@@ -561,7 +560,7 @@ def test_a_text_that_stands_once_is_not_multiplied(
 ) -> None:
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr(embedtables, "ALWAYS", 1 << 20)
-    monkeypatch.setattr(parquet_files, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(parquettext, "MAX_BYTES", 1 << 20)
     same = pa.DictionaryArray.from_arrays(pa.array([0] * 400), pa.array(["q" * 100_000]))
     vectors = pa.array(np.eye(400, 16, dtype=np.float32).tolist(), pa.list_(pa.float32()))
     parquet.write_table(pa.table({"path": same, "clip": vectors}), tmp_path / "e.parquet")
@@ -569,7 +568,7 @@ def test_a_text_that_stands_once_is_not_multiplied(
         read_embeddings(tmp_path / "e.parquet")
     image = pa.array([b"\x89PNG\r\n\x1a\n"] * 400, pa.binary())
     parquet.write_table(pa.table({"image": image, "path": same}), tmp_path / "i.parquet")
-    columns = parquet_files.pieces(parquet.ParquetFile(tmp_path / "i.parquet"), ["path"])
+    columns = parquettext.pieces(parquet.ParquetFile(tmp_path / "i.parquet"), ["path"])
     assert max(part.num_rows for part in columns) <= 10
     parquet.write_table(
         pa.table({"image": pa.StructArray.from_arrays([image, same], ["bytes", "path"])}),

@@ -128,7 +128,7 @@ def test_a_sequence_may_have_labels_beside_it(tmp_path: Path) -> None:
     result = ingest(items, classes=CLASSES, labels=["dog", 2, -1, None])
     names = ["a.png", "image-000001", "image-000002", "image-000003"]
     assert [label_of(result, name) for name in names] == ["dog", "otter", None, None]
-    with pytest.raises(DataError, match="1 labels need a sequence of as many images"):
+    with pytest.raises(DataError, match="1 label needs a sequence of as many images"):
         ingest(items, classes=CLASSES, labels=["dog"])
     with pytest.raises(DataError, match="label 3 is not between -1 and 2"):
         ingest(items, classes=CLASSES, labels=[3, 0, 0, 0])

@@ -18,6 +18,8 @@ from tests.data.data_helpers import CLASSES, csv_file, plant, png
 
 SAID = Sentence("{where}: there is no such image", where=Sentence("label {number}", number=3))
 
+UNREAD_TAR = "{path} cannot be read as a tar file: {error}. Pack it anew as a plain .tar."
+
 
 def test_an_issue_comes_back_as_it_was_whatever_its_name_and_its_sentence() -> None:
     given = [
@@ -34,7 +36,11 @@ def test_an_issue_comes_back_as_it_was_whatever_its_name_and_its_sentence() -> N
 
 def test_a_sentence_keeps_the_error_that_it_speaks_of() -> None:
     error = UndecodableImage("corrupt", Sentence("not a regular file"))
-    detail = Sentence("{path} cannot be read as a tar file: {error}.", path=Path("a"), error=error)
+    detail = Sentence(
+        "{path} cannot be read as a tar file: {error}. Pack it anew as a plain .tar.",
+        path=Path("a"),
+        error=error,
+    )
     (found,) = Issues([Issue("a", "corrupt", detail)])
     assert found.detail == detail
     assert Words("ja").translated(found.detail) == Words("ja").translated(detail)
@@ -52,6 +58,7 @@ def test_their_order_is_by_path_reason_and_detail_and_each_stands_once() -> None
     assert Issues(every, reversed(every)).in_order() == sorted(every)
     some = Issues(every[:3], every[4:5])
     assert some.tally() == "3 hidden, 1 corrupt"
+    assert Words("ja").translated(some.tally()) == "隠しファイル3件、破損1件"
     assert repr(some) == "<4 issues: 3 hidden, 1 corrupt>"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from data_helpers import CLASSES, csv_file, label_of, plant, png, reasons, used
 
-from clipgrip.data import parquet
+from clipgrip.data import parquet, parquettext
 from clipgrip.data.images import decode
 from clipgrip.data.ingest import ingest
 from clipgrip.data.sources import ParquetSource
@@ -117,7 +117,7 @@ def test_more_rows_columns_or_text_than_a_table_of_images_has_are_refused(
     path = save(tmp_path / "a.parquet", {"path": ["a.png", "b.png"], "label": ["x", "y"]})
     for name, most in (("MOST_ROWS", 1), ("MAX_COLUMNS", 1), ("MOST_CELLS", 3)):
         with monkeypatch.context() as patch:
-            patch.setattr(parquet, name, most)
+            patch.setattr(parquet if name == "MOST_ROWS" else parquettext, name, most)
             with pytest.raises(DataError, match=r"a\.parquet: 2 rows.*[Aa]t most"):
                 read_table(path)
     assert read_table(path).rows == (("a.png", "x"), ("b.png", "y"))
@@ -126,13 +126,30 @@ def test_more_rows_columns_or_text_than_a_table_of_images_has_are_refused(
 def test_a_value_that_is_repeated_is_not_unpacked_beyond_what_a_text_may_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(parquettext, "MAX_BYTES", 100_000)
     path = save(tmp_path / "a.parquet", {"path": ["x" * 10_000] * 5000}, group=5000)
     assert path.stat().st_size < 50_000
+    with pytest.raises(DataError, match="longer than 4096 characters"):
+        read_table(path)
+    monkeypatch.setattr(parquettext, "LONGEST", 20_000)
     with pytest.raises(DataError, match="more than 0 MiB of text"):
         read_table(path)
     few = save(tmp_path / "b.parquet", {"path": ["x" * 10_000] * 30}, group=7)
     assert len(read_table(few).rows) == 30
+
+
+def test_texts_that_are_no_paths_are_refused_before_more_of_them_are_read(tmp_path: Path) -> None:
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 500, pa.int32()), pa.array(["x" * 10**7]))
+    path = save(tmp_path / "a.parquet", {"path": long}, group=500)
+    whole = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(whole)
+    pa.set_memory_pool(pool)
+    try:
+        with pytest.raises(DataError, match=r"a\.parquet: its texts are longer than 4096"):
+            read_table(path)
+    finally:
+        pa.set_memory_pool(whole)
+    assert 0 < pool.max_memory() < 300 << 20
 
 
 @pytest.mark.parametrize("inner", [False, True])

@@ -75,7 +75,7 @@ def test_images_beside_the_folders_of_classes_are_counted(tmp_path: Path) -> Non
     plant(tmp_path, {"s/cat/a.png": png(1), "s/b.png": png(2), "s/l.csv": b"x", "i/c.png": png(3)})
     result = ingest(tmp_path / "i", classes=CATS, labels=tmp_path / "s")
     said = [issue.detail for issue in result.issues.among({"labels-left-out"})]
-    assert said == ["1 images lie in no folder of a class, so they have no label"]
+    assert said == ["1 image lies in no folder of a class: without a label"]
 
 
 @pytest.mark.parametrize(

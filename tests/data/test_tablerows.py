@@ -72,7 +72,7 @@ def test_a_second_column_of_labels_is_said(tmp_path: Path) -> None:
     assert label_of(result, "a.png") == "cat"
     (issue,) = result.issues
     assert issue.reason == "labels-not-read"
-    assert "in 1 rows" in issue.detail
+    assert "in 1 row" in issue.detail
 
 
 @pytest.mark.parametrize("as_images", [True, False])
@@ -217,7 +217,7 @@ def test_a_models_answers_that_were_left_to_a_person_are_taken_and_said(tmp_path
     table = csv_file(tmp_path / "p.csv", *rows, header=header)
     result = ingest(tmp_path, classes=CLASSES, labels=table)
     assert [label_of(result, name) for name in LIST] == ["cat", "dog", None]
-    assert [i.detail[:8] for i in result.issues if i.reason == "labels-unseen"] == ["1 labels"]
+    assert [i.detail[:7] for i in result.issues if i.reason == "labels-unseen"] == ["1 label"]
     line = csv_file(
         tmp_path / "l.csv", "a.png,cat,person,person", header="path,class,verdict,decided_by"
     )

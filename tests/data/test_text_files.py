@@ -171,7 +171,7 @@ def test_names_that_differ_in_case_or_lack_the_ending_are_found_and_said(
 def test_another_ending_is_another_file(tmp_path: Path) -> None:
     plant(tmp_path / "in", {"p0.png": png(0)})
     labels = csv_file(tmp_path / "l.csv", "p0.jpg,dog")
-    with pytest.raises(DataError, match="none of the 1 paths is an image"):
+    with pytest.raises(DataError, match="none of the 1 path is an image"):
         ingest(tmp_path / "in", classes=CLASSES, labels=labels)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import re
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pytest
 from line_command import line
 from PIL import Image
 
+from clipgrip_line.causes import cause
 from clipgrip_line.cli import COMMANDS, parser_of
 from clipgrip_line.parsing import OF_ARGPARSE, named_language
-from clipgrip_line.pictures.damage import decoder_words
 from clipgrip_line.pictures.images import UndecodableImage, decode
+from clipgrip_line.sentences import Sentence
 from clipgrip_line.words import Words
 
 JA = Words("ja")
@@ -45,12 +47,13 @@ def test_words_that_cannot_be_used_are_said_in_japanese(
     monkeypatch.setenv("CLIPGRIP_LANG", "ja")
     told = line(capsys, *words)
     assert told.code == 2
-    assert "エラー" in told.err
-    assert "使い方：" in told.err
+    assert told.err.startswith("clipgrip-line: ")
+    assert len(told.err.splitlines()) == 1, "a page of options would hide the sentence"
+    assert "使い方は" in told.err
     assert said in told.err
     monkeypatch.delenv("CLIPGRIP_LANG")
     told = line(capsys, *words)
-    assert "error: " in told.err, "the language of one call is not that of the next"
+    assert "See clipgrip-line" in told.err, "the language of one call is not that of the next"
     assert told.err.isascii()
 
 
@@ -143,7 +146,40 @@ def test_what_decoders_say_of_cut_pictures_is_japanese(form: str, share: float) 
 
 
 def test_what_nobody_translated_stays_as_it_is() -> None:
-    assert decoder_words("a {new} saying") == "a {new} saying"
-    assert JA.translated(decoder_words("a {new} saying")) == "a {new} saying"
-    text = JA.translated(decoder_words("image file is truncated (7 bytes not processed)"))
+    assert cause("a {new} saying") == "a {new} saying"
+    assert JA.translated(cause("a {new} saying")) == "a {new} saying"
+    text = JA.translated(cause("image file is truncated (7 bytes not processed)"))
     assert text == "ファイルが途中で切れています（未処理7バイト）"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[1,",
+        b"{",
+        b'{"a" 1}',
+        b'["a',
+        b"[1] 2",
+        b"\xff",
+        b"\xe3\x81",
+        b'{"a": 1,}',
+        b'"\x01"',
+    ],
+)
+def test_what_is_wrong_with_json_is_japanese(text: bytes) -> None:
+    with pytest.raises(ValueError) as found:
+        json.loads(text.decode("utf-8"))
+    said = JA.translated(Sentence("{error}", error=found.value))
+    assert not re.search("[a-z]{4}", said), said
+
+
+@pytest.mark.parametrize("number", [1, 2, 13, 17, 20, 24, 28, 30, 36, 40, 104, 111, 113, 116])
+def test_what_the_system_refuses_is_japanese(number: int) -> None:
+    error = OSError(number, os.strerror(number), "labels.csv")
+    assert not re.search("[a-z]{4}", JA.translated(cause(error))), error
+
+
+def test_a_cause_within_a_cause_is_japanese_too() -> None:
+    text = "Error while deserializing header: header too large"
+    assert JA.translated(cause(text)) == "見出しを読めません（見出しが大きすぎます）"

@@ -90,5 +90,5 @@ def test_what_is_wrong_with_templates_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.txt: cannot be read"):
         expand(f"@{tmp_path / 'gone.txt'}")
     (tmp_path / "empty.txt").write_text("# nothing\n")
-    with pytest.raises(ConfigError, match="no template given"):
+    with pytest.raises(ConfigError, match=r"empty\.txt holds no template"):
         expand(f"@{tmp_path / 'empty.txt'}")

@@ -10,7 +10,7 @@ from torch import Tensor
 from clipgrip.errors import DataError
 from clipgrip.prompts.classifier import predict_proba, wide_logits
 from clipgrip.pseudolabel import refine, refined
-from clipgrip.pseudolabel.bank_weights import BankSettings, bank_weights
+from clipgrip.pseudolabel.bank_weights import Agreement, BankSettings, bank_weights
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.pseudolabel.refine.space import PoolImages
 from tests.bank_pools import CLASSES, SCALE, noise, pool
@@ -215,3 +215,17 @@ def test_a_copy_of_a_labeled_image_is_no_evidence_for_noise() -> None:
     )
     labels = torch.arange(60).remainder(5).repeat(2)
     assert bank_weights([clip, other], None, labels) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(("deviations", "counts"), [(4.0, False), (4.9, False), (5.0, True)])
+def test_a_bank_counts_from_five_standard_deviations_beyond_chance(
+    monkeypatch: pytest.MonkeyPatch, deviations: float, counts: bool
+) -> None:
+    one = pool()
+    seen = Agreement(0.5, deviations, len(one.truth))
+    room = "clipgrip.pseudolabel.bank_weights"
+    monkeypatch.setattr(f"{room}._shared", lambda *_: seen)
+    for name in ("_by_text", "_by_labels"):
+        monkeypatch.setattr(f"{room}.{name}", lambda *_: [seen, seen])
+    weight = bank_weights([one.clip, one.eye], one.probs, None)[1]
+    assert (weight > 0) is counts

@@ -13,8 +13,16 @@ from torch import Tensor
 
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel import refined
+from clipgrip.pseudolabel.refine import cotraining
 from clipgrip.pseudolabel.refine.answers import RefineInput
-from clipgrip.pseudolabel.refine.cotraining import cotrained, foretold, learned
+from clipgrip.pseudolabel.refine.balance import uniform
+from clipgrip.pseudolabel.refine.cotraining import (
+    Eyes,
+    cotrained,
+    fitting_shares,
+    foretold,
+    learned,
+)
 from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.pseudolabel.refine.space import PoolImages
 
@@ -144,3 +152,21 @@ def test_copies_count_once() -> None:
     assert twice.method == "co-training"
     assert torch.equal(twice.probs[: len(one.truth)][:40], twice.probs[len(one.truth) :])
     assert accuracy(twice.probs[: len(one.truth)], once.probs.argmax(1)) > 0.97
+
+
+@pytest.mark.parametrize(
+    ("nats", "part", "unequal"),
+    [(1.0, 0.9, True), (1.0, 0.4, False), (0.4, 0.9, False), (1.0, 0.5, False), (0.5, 0.9, False)],
+)
+def test_shares_stay_equal_unless_eyes_foretell_more_nats_and_a_larger_part(
+    monkeypatch: pytest.MonkeyPatch, nats: float, part: float, unequal: bool
+) -> None:
+    """Either half alone is not enough: what is said of the text at equal shares is 0.5 nats, a part of 0.5."""
+    one = uneven(0)
+    given = joined_rows(one, one.eye)
+    nothing = torch.zeros(len(one.truth), CLASSES)
+    said = iter([Eyes(nothing, 0.5, 0.5), Eyes(nothing, nats, part), Eyes(nothing, 0.9, 0.9)])
+    at_last = Eyes(nothing, 0.0, 0.0)
+    monkeypatch.setattr(cotraining, "_taught", lambda *_: next(said, at_last))
+    shares = fitting_shares(given.images, given.unlabeled_probs.clone())
+    assert torch.equal(shares, uniform(CLASSES)) is not unequal

@@ -17,6 +17,7 @@ from clipgrip.backbone.sound import (
     AGAIN,
     LAYOUT,
     MERGE,
+    OF_AN_EYE,
     check_code,
     check_files,
     check_numbers,
@@ -93,12 +94,13 @@ class Checkpoint:
 
         Without ``words`` one is looked for that sees images alone.
         """
-        config = read_json(folder / "config.json")
+        config = read_json(folder / "config.json", words=words)
         if (folder / ADAPTER).exists():
             raise BackboneError(MERGE)
         _check_kind(config, folder, words=words)
         check_numbers(folder / "config.json", config)
-        weights = _weight_files(folder)
+        layout = LAYOUT if words else OF_AN_EYE
+        weights = _weight_files(folder, layout)
         if words:
             _check_tokenizer(folder)
         names = (*PREPROCESSOR_FILES, *TOKENIZER_FILES, "special_tokens_map.json")
@@ -107,7 +109,7 @@ class Checkpoint:
         for path in there:
             if path.name.endswith(("_config.json", "_map.json")):
                 check_code(path, read_json(path))
-        return cls(folder, config, _preprocessor(folder), weights)
+        return cls(folder, config, _preprocessor(folder, layout), weights)
 
     def tensors(self, *prefixes: str) -> dict[str, Tensor]:
         """The tensors whose names begin with a prefix, in float32."""
@@ -133,7 +135,7 @@ class Checkpoint:
 
 def knows_words(folder: Path) -> bool:
     """Whether the model in a folder has a text tower too; what is no model's folder is a BackboneError."""
-    return read_json(folder / "config.json").get("model_type") not in tuple(VISION)
+    return read_json(folder / "config.json", words=False).get("model_type") not in tuple(VISION)
 
 
 def _check_kind(config: Mapping[str, Any], folder: Path, *, words: bool) -> None:
@@ -175,11 +177,11 @@ def pick(tensors: Mapping[str, Tensor], name: str) -> Tensor:
     return tensors[name]
 
 
-def _preprocessor(folder: Path) -> dict[str, Any]:
+def _preprocessor(folder: Path, layout: Sentence) -> dict[str, Any]:
     path = next((p for name in PREPROCESSOR_FILES if (p := folder / name).exists()), None)
     if path is None:
         raise BackboneError(
-            "{path} is missing. {layout}", path=folder / PREPROCESSOR_FILES[0], layout=LAYOUT
+            "{path} is missing. {layout}", path=folder / PREPROCESSOR_FILES[0], layout=layout
         )
     content = read_json(path)
     inner = content.get("image_processor", content)
@@ -202,7 +204,7 @@ def _check_tokenizer(folder: Path) -> None:
         )
 
 
-def _weight_files(folder: Path) -> tuple[Path, ...]:
+def _weight_files(folder: Path, layout: Sentence) -> tuple[Path, ...]:
     if (folder / WEIGHTS).exists():
         return (folder / WEIGHTS,)
     if (folder / INDEX).exists():
@@ -234,7 +236,7 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
             how_to_convert=how_to_convert(str(folder)),
         )
         if pickles
-        else LAYOUT
+        else layout
     )
     raise BackboneError("{path} is missing. {reason}", path=folder / WEIGHTS, reason=reason)
 

@@ -33,7 +33,9 @@ def clip_text(checkpoint: Checkpoint, device: torch.device) -> ClipText:
         tower.load_state_dict(_inner(tensors), strict=True, assign=True)
     except RuntimeError as error:
         raise BackboneError(
-            "{folder}: the text tower does not fit: {error}", folder=checkpoint.folder, error=error
+            "{folder}: the text tower does not fit: {error}. Copy the model again.",
+            folder=checkpoint.folder,
+            error=error,
         ) from error
     return ClipText(_frozen(tower, device), _frozen(projection, device), tokenizer(checkpoint))
 
@@ -63,7 +65,9 @@ def _read_whole(checkpoint: Checkpoint, unused: tuple[str, ...] = ()) -> Any:
             )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
         raise BackboneError(
-            "{folder}: the model cannot be read: {error}", folder=checkpoint.folder, error=error
+            "{folder}: the model cannot be read: {error}. Copy the model again.",
+            folder=checkpoint.folder,
+            error=error,
         ) from error
     _check_complete(checkpoint, found, unused)
     return model

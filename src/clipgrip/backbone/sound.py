@@ -13,6 +13,7 @@ import torch
 from clipgrip.errors import BackboneError, ClipgripError
 from clipgrip.files import open_file, read_file, system_words
 from clipgrip.sentences import Sentence
+from clipgrip_line.causes import cause
 from clipgrip_line.preprocess import AGAIN as AGAIN
 from clipgrip_line.preprocess import finite as finite
 
@@ -27,20 +28,19 @@ LIMITS = {
 """The largest values that a model has of these; more would take memory and hours before it fails."""
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; what cannot be read as one is a BackboneError."""
+def read_json(path: Path, *, words: bool = True) -> dict[str, Any]:
+    """A JSON object; what cannot be read as one is a BackboneError. Without ``words``: of a model that needs none."""
     try:
         content = json.loads(read_file(path, MAX_JSON), parse_constant=_no_number)
     except FileNotFoundError:
         raise BackboneError(
             "{path} is missing: this is not the folder of a model. {layout}",
             path=path,
-            layout=_instead(path.parent) or LAYOUT,
+            layout=_instead(path.parent) or (LAYOUT if words else OF_AN_EYE),
         ) from None
     except (OSError, ValueError, RecursionError) as error:
-        why = getattr(error, "strerror", None) or error
         raise BackboneError(
-            "{path} cannot be read: {why}. {again}", path=path, why=why, again=AGAIN
+            "{path} cannot be read: {why}. {again}", path=path, why=cause(error), again=AGAIN
         ) from error
     if not isinstance(content, dict):
         raise BackboneError("{path} does not hold a JSON object. {again}", path=path, again=AGAIN)
@@ -50,6 +50,10 @@ def read_json(path: Path) -> dict[str, Any]:
 LAYOUT = Sentence(
     "It needs config.json, preprocessor_config.json, tokenizer.json and model.safetensors, "
     "as transformers' save_pretrained writes them."
+)
+OF_AN_EYE = Sentence(
+    "It needs config.json, preprocessor_config.json and model.safetensors, as transformers' save_pretrained writes "
+    "them."
 )
 
 
@@ -140,7 +144,7 @@ def one_sentence(folder: Path) -> Iterator[None]:
         raise BackboneError(
             "{folder}: the model's files do not fit each other, or are damaged: {first} {again}",
             folder=folder,
-            first=first[:200],
+            first=cause(first[:200]),
             again=AGAIN,
         ) from error
 

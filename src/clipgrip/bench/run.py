@@ -21,8 +21,7 @@ from clipgrip.runs.embedding import embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, versions
 from clipgrip.runs.lock import NAME, locked
-from clipgrip.sentences import mark
-from clipgrip.words import Words
+from clipgrip.sentences import Sentence, mark
 from clipgrip.written import check_folder
 
 DATA = "data"
@@ -88,14 +87,14 @@ class GridSettings:
                     )
 
     def _check_numbers(self) -> None:
-        for what, number in (("shots", self.shots), ("seeds", self.seeds)):
+        for what, number in (("--shots", self.shots), ("--repeats", self.seeds)):
             if number < 1:
                 raise ConfigError(
-                    "{what} = {number} is not allowed: give 1 or more.", what=what, number=number
+                    "{what} {number} is not allowed. Give 1 or more.", what=what, number=number
                 )
         if not 0 < self.test_share < 1:
             raise ConfigError(
-                "test-share = {test_share} is not allowed: give a number between 0 and 1.",
+                "--test-share {test_share} is not allowed. Give a number between 0 and 1.",
                 test_share=self.test_share,
             )
 
@@ -162,7 +161,14 @@ def _run_all(
         run = known or bench.run(
             cell, lambda step, steps, _: listener.progress("round", step, steps)
         )
-        listener.note(f"{number:>5} of {len(wanted)}  {_line(cell, run)}")
+        listener.note(
+            Sentence(
+                "{number} of {total}  {cell}",
+                number=f"{number:>5}",
+                total=len(wanted),
+                cell=_line(cell, run),
+            )
+        )
         if known is None:
             finished.add(identity, run)
             written()
@@ -190,19 +196,30 @@ def _bench(settings: GridSettings, source: Source, listener: Listener) -> Bench:
     found = embedded(backbone, source.manifest, listener)
     issues = Issues(source.issues, found.issues)
     if issues:
-        first = issues[0]
-        counted = Words("en").count(len(issues), "{n} remark on files", "{n} remarks on files")
-        listener.note(f"{counted}. The first: {first.path}: {first.detail}")
+        listener.note(
+            Sentence(
+                "{counted}. The first: {path}: {detail}",
+                counted=Sentence("{n} remarks on files", n=len(issues)),
+                path=issues[0].path,
+                detail=issues[0].detail,
+            )
+        )
     used = replace(source, manifest=found.manifest, issues=issues)
     quick = (SMOKE_ROUNDS, SMOKE_STEPS) if settings.smoke else (None, None)
     return Bench(used, backbone, found.embeds, settings.shots, *quick)
 
 
-def _line(cell: GridCell, run: dict[str, Any]) -> str:
+def _line(cell: GridCell, run: dict[str, Any]) -> Sentence:
     parts = (cell.paradigm, cell.strategy, cell.prompt, cell.preset)
     name = " ".join(part for part in parts if part)
     test = "    –" if run["test"] is None else f"{100 * run['test']:5.1f}"
-    return f"{name:<36} seed {cell.seed}  test {test}%  {run['seconds']:7.1f} s"
+    return Sentence(
+        "{name} seed {seed}  test {test}%  {seconds} s",
+        name=f"{name:<36}",
+        seed=cell.seed,
+        test=test,
+        seconds=f"{run['seconds']:7.1f}",
+    )
 
 
 def _facts(settings: GridSettings, bench: Bench) -> dict[str, Any]:

@@ -71,11 +71,11 @@ def automate(
     sheet = auditing.Sheet.read(answers, encoding)
     newest = at_work(run, screen)
     place = _place(out or newest / "automation.csv", answers)
+    _check_place(place, newest, chosen=out is not None)
     with screen.live():
         outcome = reopen(newest, screen)
         audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
     check_stands(newest, audit.id)
-    _check_place(place, newest, chosen=out is not None)
     groups = _groups(audit, sheet, apart)
     rows, truth = sheet.answers(audit)
     earlier = _earlier(newest, audit)

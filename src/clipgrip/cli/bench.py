@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
 from clipgrip.cli.arguments import option
+from clipgrip.cli.columns import padded
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.config import Preset, Prompt, Strategy
 from clipgrip.files import utf8_bytes
 from clipgrip.sentences import Sentence
+from clipgrip.words import ENGLISH, Words, mark
 
 Known = Literal["flowers102", "resisc45", "fgvc-aircraft", "mnist", "eurosat", "dtd"]
 Paradigm = Literal["UL", "SSL", "TRZSL"]
+LEFT = (("", 6), (mark("strategy"), 11), (mark("prompt"), 12), (mark("preset"), 8))
+"""Columns of text, with their widths."""
+RIGHT = (
+    *((mark("test"), 14), (mark("gain"), 7), (mark("poor"), 7), (mark("rich"), 7)),
+    (mark("time"), 9),
+)
+"""Columns of numbers."""
 
 
 def grid(
@@ -60,7 +70,7 @@ def grid(
     on where it was stopped.
     """
     from clipgrip.bench.run import GridResult, GridSettings, run_grid
-    from clipgrip.report.grid import build_grid, text_table
+    from clipgrip.report.grid import build_grid
     from clipgrip.written import write_dated
 
     folder = out or Path("clipgrip-bench") / (known or data.resolve().name)
@@ -88,8 +98,28 @@ def grid(
     with screen.live():
         result = run_grid(settings, screen, show)
     lines = [
-        text_table(result.rows),
+        text_table(result.rows, ui.say),
         Sentence("page         {page}", page=page),
         Sentence("figures      {folder}", folder=folder / "results.csv"),
     ]
     return Result(lines, {**result.facts, "rows": list(result.rows)})
+
+
+def text_table(rows: Sequence[dict[str, Any]], say: Words = ENGLISH) -> str:
+    """What the page shows, for a terminal."""
+    left = " ".join(padded(say(name) if name else "", width) for name, width in LEFT)
+    right = " ".join(padded(say(name), width, right=True) for name, width in RIGHT)
+    return "\n".join(["", f"{left} {right}", *(_line(row) for row in rows), ""])
+
+
+def _line(row: dict[str, Any]) -> str:
+    from clipgrip.report.grid import gain
+
+    spread = f" ± {100 * row['test_sd']:3.1f}" if row["test_sd"] is not None else ""
+    test = "–" if row["test"] is None else f"{100 * row['test']:.1f}"
+    changes = (gain(row), row["poor_change"], row["rich_change"])
+    signed = " ".join("      –" if c is None else f"{100 * c:+7.1f}" for c in changes)
+    return (
+        f"{row['paradigm']:<6} {row['strategy']:<11} {row['prompt'] or '-':<12} {row['preset'] or '-':<8} "
+        f"{test:>6}{spread:<8} {signed} {row['seconds']:7.1f} s"
+    )

@@ -31,9 +31,9 @@ def parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 
 def _long(name: str, info: Any) -> str:
-    """The option or argument as people write it."""
+    """The option as people write it; nothing for an argument, whose name nobody writes."""
     if isinstance(info, ArgumentInfo):
-        return name.upper()
+        return ""
     named = (info.default, *(info.param_decls or ()))  # typer keeps the first apart
     longs = [one for one in named if isinstance(one, str) and one.startswith("--")]
     return [*longs, f"--{name}"][0].replace("_", "-")
@@ -61,8 +61,8 @@ def _parser(option: str, allowed: Sequence[str]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in allowed:
             raise ConfigError(
-                '{option} "{given}" is not known. Known: {known}.{nearest}',
-                option=option,
+                '{option}"{given}" is not known. Known: {known}.{nearest}',
+                option=f"{option} " if option else "",
                 given=text,
                 **among(text, allowed),
             )

@@ -13,9 +13,10 @@ NOT_LAST = r"[（「『【〈《\[]*"
 PIECE = re.compile(rf"\s*{NOT_LAST}(?:{STAYS}|\S){NOT_FIRST}")
 
 
-def padded(text: str, width: int) -> str:
-    """The text with blanks behind it, as wide as the column."""
-    return text + " " * max(0, width - cell_len(text))
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """The text with blanks behind it, as wide as the column; ``right``: with blanks before it."""
+    blanks = " " * max(0, width - cell_len(text))
+    return blanks + text if right else text + blanks
 
 
 def wrapped(text: str, width: int) -> list[str]:

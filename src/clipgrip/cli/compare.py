@@ -16,6 +16,7 @@ from clipgrip.sentences import Sentence, combined
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
+    from clipgrip.cli.screen import Screen
     from clipgrip.config import Project
     from clipgrip.runs.comparison import Answerer, Comparison
     from clipgrip.words import Words
@@ -52,7 +53,6 @@ def compare(
     again to go on where it was stopped.
     """
     from clipgrip.backbone.registry import find_folder, may_download
-    from clipgrip.cli.reviewed import at_work
     from clipgrip.errors import ConfigError
     from clipgrip.runs.comparison import COMPARE, need_two, write_comparison
     from clipgrip.runs.comparison import compare as compare_runs
@@ -73,7 +73,7 @@ def compare(
     screen = ui.screen
     for model in dict.fromkeys(way.backbone for way in ways):
         find_folder(model, online=may_download())  # a missing one is told before any way is run
-    newest = [at_work(folder, screen) for folder in runs or []]
+    newest = _comparable(runs or [], screen)
     with screen.live():
         outcomes = [reopen(folder, screen) for folder in newest]
     for way in ways:
@@ -90,6 +90,17 @@ def compare(
         [table(compared, ui.say), Sentence("answers      {out}", out=out)],
         figures(compared) | {"answers": out},
     )
+
+
+def _comparable(runs: Sequence[Path], screen: Screen) -> list[Path]:
+    """The newest rounds; an error where one is no run, or has other classes, before images are encoded."""
+    from clipgrip.cli.reviewed import at_work
+    from clipgrip.runs.comparison import check_classes
+    from clipgrip.runs.watch.upholding import classes_of
+
+    newest = [at_work(folder, screen) for folder in runs]
+    check_classes([(one, classes_of(one)) for one in newest])
+    return newest
 
 
 def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> list[Project]:

@@ -16,7 +16,7 @@ from clipgrip.cli.shared import leading
 from clipgrip.cli.spoken import words_of
 from clipgrip.cli.tree import FORMER, PANELS, Branch, Leaf, Panel
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.words import mark
+from clipgrip.words import Sentence, mark
 
 COMMANDS = mark("Commands")
 HELP_NAMES = ("-h", "--help")
@@ -60,7 +60,7 @@ def _check_names(params: Sequence[Any], words: Sequence[str]) -> None:
         option = name if equals and not value else before if not word else ""
         is_path = getattr(getattr(options.get(option), "type_descriptor", None), "is_path", False)
         if is_path or (not word and not before.startswith("-")):
-            what = option if is_path else "an argument"
+            what = option if is_path else Sentence("an argument")
             raise ConfigError(
                 "{what} is empty. Give the name of a file or folder, or leave it out.", what=what
             )

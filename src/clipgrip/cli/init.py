@@ -51,7 +51,7 @@ def init(
 
     if folder.exists() and not folder.is_dir():
         raise DataError(mark("{folder} is a file. Give a folder."), folder=folder)
-    check_writable(folder)
+    check_writable(folder, "FOLDER")
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
     found = layout(folder)

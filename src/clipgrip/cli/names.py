@@ -145,7 +145,7 @@ def _wish(given: str, classes: ClassNames) -> tuple[int, str]:
         if name in classes and text:
             return classes.index(name), text
     name, sign, text = given.partition("=")
-    if sign and canonical(text):
+    if sign and canonical(name) and canonical(text):
         classes.index(name)  # says which classes there are
     raise ConfigError(
         mark(

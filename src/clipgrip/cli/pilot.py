@@ -125,7 +125,9 @@ def plan(
     """
     from clipgrip.pilot.plan import Pilot
     from clipgrip.pilot.plan import plan as worked_out
+    from clipgrip.written import check_writable
 
+    check_writable(out.parent)
     names, number = _counted(source, classes, count, encoding)
     given = {"accuracy": accuracy, "misses": misses, "overkill": overkill, "payback": payback}
     wanted = Pilot(

@@ -16,6 +16,11 @@ from clipgrip.words import mark
 
 OTHER_KINDS = (".xlsx", ".pdf", ".docx", ".pptx", ".csv", ".json")
 """Endings that people expect and that a report does not have."""
+LONGEST_CURRENCY = 16
+"""Characters, so that figures stay readable."""
+CURRENCY = mark(
+    "--currency {currency} is not allowed. Give what costs are in, such as JPY or EUR, in at most {most} characters."
+)
 
 if TYPE_CHECKING:
     from clipgrip.report.board.from_run import BoardRequest
@@ -66,7 +71,7 @@ def report(
     from clipgrip.cli.reviewed import at_work
     from clipgrip.report.accuracy import history
     from clipgrip.report.audited import audited, line
-    from clipgrip.report.from_run import lost
+    from clipgrip.report.from_run import group_table, lost
     from clipgrip.runs.reopen import reopen
     from clipgrip.written import check_writable
 
@@ -74,6 +79,8 @@ def report(
     wanted = _asked(run, pilot, assume or [], ok_class or [], currency)
     screen, place = ui.screen, _page(out, run, audience)
     check_writable(place.parent)
+    if groups is not None:
+        group_table(groups, encoding)  # a wrong one is told before images are read
     if audience == "board":
         with screen.live():
             page, sheet = write_board(run, wanted, ui.language, screen, place)
@@ -135,13 +142,16 @@ def _check(audience: str, groups: Path | None, for_board: bool) -> None:
 def _asked(
     run: Path, pilot: Path | None, assume: list[str], ok: list[str], currency: str
 ) -> BoardRequest:
-
+    from clipgrip.allowed import shown
     from clipgrip.cli.reviewed import classes_at_work
     from clipgrip.data.classes import canonical
+    from clipgrip.errors import ConfigError
     from clipgrip.pilot.store import read_versions
     from clipgrip.report.board.from_run import BoardRequest
     from clipgrip.report.board.savings import given
 
+    if not currency.strip() or len(currency) > LONGEST_CURRENCY or not currency.isprintable():
+        raise ConfigError(CURRENCY, currency=shown(currency), most=LONGEST_CURRENCY)
     asked = BoardRequest(
         made=now(),
         ok_classes=tuple(dict.fromkeys(canonical(name) for name in ok)),

@@ -75,8 +75,9 @@ def review(
     from clipgrip.review.web.server import check_access, serve
 
     secret = _token(token, token_file)
+    source = "--token" if token else f"--token-file {token_file}" if token_file else TOKEN
     public = tuple(PublicName.of(name) for name in allow_name or ())
-    check_access(host, secret)
+    check_access(host, secret, source)
     if public and not secret:
         ui.screen.note(
             Sentence(
@@ -126,14 +127,15 @@ def _token(given: str, file: Path | None) -> str:
             text = opened.read(4 * LONGEST).decode("utf-8-sig").strip()
     except OSError as error:
         raise ConfigError(
-            "--token-file {file} cannot be read: {reason}.", file=file, reason=system_words(error)
+            "--token-file {file} cannot be read: {reason}. Check the name.",
+            file=file,
+            reason=system_words(error),
         ) from None
     except UnicodeDecodeError:
         text = ""
     if not text or len(text) > LONGEST or not text.isprintable():
         raise ConfigError(
-            "--token-file {file} holds no token. It must hold one line of text, of at least 12 "
-            "characters.",
+            "--token-file {file} holds no token. Write one line of text into it, of at least 12 characters.",
             file=file,
         )
     return text
@@ -163,8 +165,12 @@ def _bring_in(
         raise RunError(NO_RUN, run=run)
     with open_review(run, create=True) as store, alone(run):
         try:
-            found = imported(ReviewSession(run, store), "csv", data, person or _user(), say)
+            found = imported(
+                ReviewSession(run, store), "csv", data, person or _user(), say, str(table)
+            )
         except DataError as error:
+            if str(error).startswith(str(table)):
+                raise
             raise DataError("{path}: {reason}", path=table, reason=error.sentence) from error
     lines = [Sentence("answers      {n} from {table}", n=found["answers"], table=table)]
     lines += [Sentence("{text}: {n}", text=line["text"], n=line["n"]) for line in found["table"]]

@@ -155,7 +155,7 @@ def _loose(found: Found, folder: str, kind: str) -> Iterator[Issue]:
             count, first = count + 1, first or name
     if count and is_all:
         raise DataError(LOOSE, folder=folder, kind=kind, first=first)
-    detail = Sentence("{n} images lie in no folder of a class, so they have no label", n=count)
+    detail = Sentence("{n} images lie in no folder of a class: without a label", n=count)
     return iter([Issue(os.path.basename(folder), "labels-left-out", detail)] if count else [])
 
 

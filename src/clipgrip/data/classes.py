@@ -54,6 +54,12 @@ def prompt_text(name: str) -> str:
     return re.sub(r"[\s_\-]+", " ", canonical(name)).strip() or canonical(name)
 
 
+MOST_CLASSES = 50_000
+"""The largest set of pictures, ImageNet, names 21,841; each image has a probability of each."""
+MANY = mark(
+    "{source}: {n} classes; at most {most} are read, as each image has a probability of each. Give the classes, not "
+    "the images; one name a line."
+)
 NO_LISTS = (
     *(".yaml", ".yml", ".json", ".jsonl", ".xml", ".html", ".rtf"),
     *(".xlsx", ".xls", ".ods", ".docx", ".pdf", ".zip", ".toml"),
@@ -236,10 +242,14 @@ def heading_remark(path: AnyPath, encoding: str | None = None) -> str | None:
 def _check(
     display: Sequence[str], prompts: Sequence[str], source: str, lines: Sequence[int] | None
 ) -> None:
+    if len(display) > MOST_CLASSES:
+        raise DataError(MANY, source=source, n=f"{len(display):,}", most=f"{MOST_CLASSES:,}")
     if len(display) < 2:
         given = Sentence("1 class") if display else Sentence("no class")
         raise DataError(
-            "{source}: {given} given; at least 2 are needed.", source=source, given=given
+            "{source}: {given} given; at least 2 are needed. Add one, such as one for all that is none of them.",
+            source=source,
+            given=given,
         )
     places = lines or range(1, len(display) + 1)
     unit = Sentence("line") if lines else Sentence("position")

@@ -134,7 +134,7 @@ def _arrow(path: AnyPath, least: int) -> Any:
 
 def _chunks(file: Any, name: str, path: AnyPath) -> Iterator[Any]:
     """A column a piece at a time."""
-    from clipgrip.data.parquet import pieces
+    from clipgrip.data.parquettext import pieces
 
     batches = pieces(file, [name], most=ROWS)
     while True:

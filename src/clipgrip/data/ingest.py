@@ -40,7 +40,7 @@ from clipgrip.data.tables import TABLE_SUFFIXES
 from clipgrip.data.texts import Keyed
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence, counted, mark
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
         if issues
         else ""
     )
-    reasons = f" ({issues.tally()})" if issues else ""
+    reasons = Sentence(" ({tally})", tally=issues.tally()) if issues else ""
     where = (
         os.fspath(images)
         if isinstance(images, str | os.PathLike)
@@ -289,10 +289,10 @@ def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
         is_table = os.fspath(where).casefold().endswith(TABLE_SUFFIXES)
         return DataError(NO_ROW if is_table else NO_FILE, where=where)
     return DataError(
-        "{where}: no usable image among {n} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
+        "{where}: no usable image among {files}{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
         "WebP images.",
         where=where,
-        n=len(found.entries),
+        files=counted(len(found.entries), mark("{n} file"), mark("{n} files")),
         reasons=reasons,
         example=example,
     )

@@ -13,41 +13,54 @@ from typing import Any
 from clipgrip.data.columns import Columns
 from clipgrip.data.tables import csv_bytes
 from clipgrip.data.texts import Texts
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, combined, mark
 from clipgrip.words import ENGLISH, Words
+from clipgrip_line.causes import cause
 
 REASONS: dict[str, str] = {
-    "not-an-image": "not an image format that is read here",
-    "corrupt": "the image is damaged or cut off",
-    "too-large": "more pixels or bytes than are read",
-    "empty-file": "the file has no content",
-    "unreadable": "the file or folder may not be read, or a link leads nowhere",
-    "changed": "the file changed after it was read first",
-    "missing-file": "a listed file does not exist",
-    "hidden": "a hidden file, or one that an operating system or editor made",
-    "repeated-folder": "a link to a folder that is read already",
-    "duplicate": "the same content as another image; used once",
-    "duplicate-of-test": "the same content as a test image; left out of the pool",
-    "test-without-label": "a test image without a label; left out altogether",
-    "conflicting-labels": "labels contradict each other",
-    "label-without-image": "a label that belongs to no image",
-    "text-encoding": "a text file that is not UTF-8, and how it was read",
-    "other-split": "a folder of a split that is not used",
-    "class-list": "how a list of classes was read",
-    "folder-disagrees": "the folder is named like another class than the labels say; the labels hold",
-    "nested-class-folders": "in folders of several classes; the nearest is taken",
-    "folder-like-class": "a folder named almost like a class; its images are not labeled by it",
-    "folder-of-test": "below a folder named test or val; not labeled by the folder",
-    "labels-not-read": "a column that may hold labels and is not called so, or one beside the labels",
-    "labels-left-out": "labels that are not learned from: of another split, a model's answers, or of no class's folder",
-    "labels-of-test": "a folder or table called test or val that is given to learn from",
-    "labels-unseen": "labels that were a model's answers, left to a person; taken as people's",
-    "labels-empty": "a table of labels that holds none, such as a sheet that nobody filled",
-    "repeated-member": "a name that stands twice in a tar file; its last picture is used",
-    "first-page-only": "a document with pages or an animation, of which the first is used",
-    "no-picture": "an embedding whose picture cannot be shown; the embedding is used",
-    "unsupported": "an image of a kind that is not read here",
-    "matched-by-name": "the image was found by its file name alone, or by a name that is almost the same",
+    mark("not-an-image"): "not an image format that is read here",
+    mark("corrupt"): "the image is damaged or cut off",
+    mark("too-large"): "more pixels or bytes than are read",
+    mark("empty-file"): "the file has no content",
+    mark("unreadable"): "the file or folder may not be read, or a link leads nowhere",
+    mark("changed"): "the file changed after it was read first",
+    mark("missing-file"): "a listed file does not exist",
+    mark("hidden"): "a hidden file, or one that an operating system or editor made",
+    mark("repeated-folder"): "a link to a folder that is read already",
+    mark("duplicate"): "the same content as another image; used once",
+    mark("duplicate-of-test"): "the same content as a test image; left out of the pool",
+    mark("test-without-label"): "a test image without a label; left out altogether",
+    mark("conflicting-labels"): "labels contradict each other",
+    mark("label-without-image"): "a label that belongs to no image",
+    mark("text-encoding"): "a text file that is not UTF-8, and how it was read",
+    mark("other-split"): "a folder of a split that is not used",
+    mark("class-list"): "how a list of classes was read",
+    mark(
+        "folder-disagrees"
+    ): "the folder is named like another class than the labels say; the labels hold",
+    mark("nested-class-folders"): "in folders of several classes; the nearest is taken",
+    mark(
+        "folder-like-class"
+    ): "a folder named almost like a class; its images are not labeled by it",
+    mark("folder-of-test"): "below a folder named test or val; not labeled by the folder",
+    mark(
+        "labels-not-read"
+    ): "a column that may hold labels and is not called so, or one beside the labels",
+    mark(
+        "labels-left-out"
+    ): "labels that are not learned from: of another split, a model's answers, or of no class's folder",
+    mark("labels-of-test"): "a folder or table called test or val that is given to learn from",
+    mark(
+        "labels-unseen"
+    ): "labels that were a model's answers, left to a person; taken as people's",
+    mark("labels-empty"): "a table of labels that holds none, such as a sheet that nobody filled",
+    mark("repeated-member"): "a name that stands twice in a tar file; its last picture is used",
+    mark("first-page-only"): "a document with pages or an animation, of which the first is used",
+    mark("no-picture"): "an embedding whose picture cannot be shown; the embedding is used",
+    mark("unsupported"): "an image of a kind that is not read here",
+    mark(
+        "matched-by-name"
+    ): "the image was found by its file name alone, or by a name that is almost the same",
 }
 """Every reason an issue can have, with its meaning."""
 
@@ -123,10 +136,11 @@ class Issues(Columns[Issue]):
             ordered.extend(places)
         return self._some(ordered)
 
-    def tally(self) -> str:
+    def tally(self) -> Sentence:
         """``4 corrupt, 2 empty-file``: how many of each reason, most frequent first."""
         counts = Counter(self._reasons).most_common()
-        return ", ".join(f"{number} {_SLUGS[reason]}" for reason, number in counts)
+        parts = [Sentence("{n} {reason}", n=n, reason=Sentence(_SLUGS[one])) for one, n in counts]
+        return combined(parts, ", ")
 
     def _some(self, places: Sequence[int]) -> Issues:
         made = Issues()
@@ -142,7 +156,7 @@ _NUMBERS = {reason: number for number, reason in enumerate(_SLUGS)}
 
 def detail_parts(value: object) -> object:
     """What JSON keeps of a detail: a sentence as its template and its values."""
-    value = getattr(value, "sentence", value)  # an error that has one
+    value = cause(value) if isinstance(value, BaseException) else value
     if isinstance(value, Sentence):
         return [value.template, {name: detail_parts(one) for name, one in value.values.items()}]
     return value if value is None or isinstance(value, str | int | float) else str(value)

@@ -18,7 +18,7 @@ from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.data.stores import local_of
 from clipgrip.data.texts import Ints, Keyed
 from clipgrip.errors import DataError, nearest
-from clipgrip.sentences import Sentence, mark
+from clipgrip.sentences import Sentence, combined, mark
 
 SHOWN = 3
 """Paths that an error gives as examples."""
@@ -244,11 +244,11 @@ def _nothing_matches(
 ) -> DataError:
     written = ", ".join(_short(claim.path) for claim in claims[:SHOWN])
     known = ", ".join(shown[:SHOWN])
-    places = " and to ".join(dict.fromkeys(bases))
+    places = combined(list(dict.fromkeys(bases)), mark(" and to "))
     if not shown:
         return DataError(
             "{where}: none of the {n_claims} paths is an image that is there. Written are, for example: "
-            "{written}. Looked for as absolute paths and relative to {places}.",
+            "{written}. Looked for as absolute paths and relative to {places}. Write the paths in one of these ways.",
             where=claims[0].where,
             n_claims=len(claims),
             written=written,

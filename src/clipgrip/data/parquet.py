@@ -12,17 +12,15 @@ from typing import Any
 
 from clipgrip.data.arrow import arrow
 from clipgrip.data.groups import GroupCache
+from clipgrip.data.parquettext import PIECE, pieces, text_of
 from clipgrip.data.stores import readable, url_of
-from clipgrip.data.table import MAX_COLUMNS, Cells, Table
-from clipgrip.data.text import MAX_BYTES
+from clipgrip.data.table import Cells, Table
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence, mark
 
 MOST_ROWS = 10_000_000
-MOST_CELLS = 40_000_000
-PIECE = 8192  # rows that are objects at a time
 NO_SUCH_ROW = mark("{path}: the file changed and has no such row any more")
 _BINARY = ("binary", "large_binary", "binary_view")
 _PLAIN = (
@@ -49,7 +47,7 @@ def read_parquet_table(path: AnyPath) -> Table:
     file = open_parquet(path)
     fields = [field for field in file.schema_arrow if _is_plain(field)]
     others = [field for field in file.schema_arrow if field not in fields]
-    table = _text_of(file, [field.name for field in fields], name)
+    table = text_of(file, [field.name for field in fields], name)
     class_names = _hugging_face_names(file.schema_arrow.metadata or {})
     boxes = [one for one in fields if _holds_several(table, one)]  # or what else tells no image
     columns = [field.name for field in fields if field not in boxes]
@@ -81,45 +79,6 @@ def _values(column: Any) -> Iterator[Any]:
         yield from column[start : start + PIECE].to_pylist()
 
 
-def _text_of(file: Any, columns: list[str], name: str) -> Any:
-    """The columns as a table, read in pieces: a few kilobytes may stand for gigabytes of the same value.
-
-    DataError: more columns or cells than any table of images has, or more text.
-    """
-    import pyarrow as pa
-
-    count = file.metadata.num_rows
-    if len(columns) > MAX_COLUMNS or count * len(columns) > MOST_CELLS:
-        raise DataError(
-            "{name}: {count} rows of {n_columns} columns. At most {max_columns} columns and {most_cells} cells are "
-            "read. Keep the columns that are needed, such as path and label, or split the file.",
-            name=name,
-            count=f"{count:,}",
-            n_columns=f"{len(columns):,}",
-            max_columns=MAX_COLUMNS,
-            most_cells=f"{MOST_CELLS:,}",
-        )
-    read, parts = 0, []
-    for part in pieces(file, columns):
-        read += part.nbytes
-        if read > 4 * MAX_BYTES:
-            much = mark("{name}: more than {size} MiB of text. Split the file.")
-            raise DataError(much, name=name, size=4 * MAX_BYTES >> 20)
-        parts.append(part)
-    return pa.Table.from_batches(parts) if parts else file.read(columns=columns)
-
-
-def pieces(file: Any, columns: list[str], groups: Sequence[int] = (), most: int = PIECE) -> Any:
-    """The columns a few rows at a time: no more than what a value that stands once in the file may make large."""
-    some, begins = groups or range(file.num_row_groups), tuple(columns)
-    parts = [file.metadata.row_group(number) for number in some]
-    leaves = [part.column(n) for part in parts for n in range(part.num_columns)]
-    sizes = [one.total_uncompressed_size for one in leaves if one.path_in_schema.startswith(begins)]
-    # no value is longer than all the values of its part of a column
-    rows = max(1, min(most, MAX_BYTES // max([1, *sizes])))
-    return file.iter_batches(rows, row_groups=list(some), columns=columns)
-
-
 def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
     """An open ``pyarrow.parquet.ParquetFile``; of the columns ``once`` equal values stay one in memory.
 
@@ -135,7 +94,9 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
             file = parquet.ParquetFile(readable(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(
-            "{path}: cannot be read as Parquet ({error}).", path=os.fspath(path), error=error
+            "{path}: cannot be read as Parquet ({error}). Write the file again, or give a CSV.",
+            path=os.fspath(path),
+            error=error,
         ) from error
     if file.metadata.num_rows > MOST_ROWS:
         raise DataError(
@@ -160,7 +121,7 @@ def inner_paths(file: Any, column: str) -> Texts:
     kind = file.schema_arrow.field(column).type
     if not hasattr(kind, "get_field_index") or kind.get_field_index("path") < 0:
         return Texts("" for _ in range(file.metadata.num_rows))
-    table = _text_of(file, [f"{column}.path"], "the table")
+    table = text_of(file, [f"{column}.path"], "the table")
     return Texts(_text((cell or {}).get("path"), None, column) for cell in _values(table[column]))
 
 
@@ -273,7 +234,9 @@ def _text(value: object, class_names: list[str] | None, where: str) -> str:
     if isinstance(value, list):
         if len(value) > 1:
             raise DataError(
-                "{where}: {n} values in one cell; an image has one.", where=where, n=len(value)
+                "{where}: {n} values in one cell; an image has one. Give each a row of its own.",
+                where=where,
+                n=len(value),
             )
         value = value[0] if value else None
     if value is None:

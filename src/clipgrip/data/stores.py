@@ -12,6 +12,7 @@ from typing import Any
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.files import AnyPath, open_file, openable
 from clipgrip.sentences import Sentence
+from clipgrip_line.causes import cause
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/{1,3})(.*)", re.DOTALL)
 """A scheme of two letters at least: one letter is a drive. ``Path`` makes one slash of two."""
@@ -195,7 +196,7 @@ def _bytes_of(url: str, start: int, end: int) -> bytes:
     except OSError:
         raise
     except Exception as error:  # every store has errors of its own
-        raise OSError(f"{url}: {_message(error)}") from error
+        raise OSError(f"{url}: {cause(error)}") from error
     return found
 
 
@@ -211,9 +212,5 @@ def _reached(url: str) -> Iterator[None]:
             "found as those of every program for this store (for s3: AWS_ACCESS_KEY_ID, AWS_PROFILE or a role; "
             "AWS_ENDPOINT_URL for another store than Amazon's).",
             url=url,
-            error=_message(error),
+            error=cause(error),
         ) from error
-
-
-def _message(error: Exception) -> str:
-    return str(error) or type(error).__name__

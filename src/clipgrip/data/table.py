@@ -15,6 +15,8 @@ SHOWN, WIDEST = 20, 60
 """Columns, and characters of a name, that an error shows."""
 MAX_COLUMNS = 1000
 """The most columns of a table."""
+LINE = mark("line")
+"""What a table counts its rows by, unless it says otherwise."""
 TWICE = mark('{name}: the column "{column}" stands twice, with other cells. Keep one of them.')
 
 
@@ -44,6 +46,11 @@ class Cells(Columns[tuple[str, ...]]):
         return tuple(self._texts[place * self._width : (place + 1) * self._width])
 
 
+def place_of(name: str, number: int, unit: str = LINE) -> Sentence:
+    """``labels.csv line 4``: the place of a row, for messages."""
+    return Sentence("{name} {unit} {number}", name=name, unit=Sentence(unit), number=number)
+
+
 @dataclass(frozen=True)
 class Table:
     """Text cells with the place each row came from."""
@@ -52,16 +59,13 @@ class Table:
     columns: tuple[str, ...]
     rows: Cells
     numbers: Sequence[int]
-    unit: str = mark("line")
+    unit: str = LINE
     unread: tuple[tuple[str, str], ...] = ()
     """Columns of types that are no text, with their types."""
 
     def where(self, row: int) -> str:
         """``labels.csv line 4``: the place of a row, for messages."""
-        unit = Sentence(self.unit)
-        return Sentence(
-            "{name} {unit} {number}", name=self.name, unit=unit, number=self.numbers[row]
-        )
+        return place_of(self.name, self.numbers[row], self.unit)
 
     def find(self, names: Sequence[str]) -> int | None:
         """Position of the first column called by one of ``names``, in any case.

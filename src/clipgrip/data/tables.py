@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 from clipgrip.data.parquet import read_parquet_table
-from clipgrip.data.table import MAX_COLUMNS, Cells, Table
+from clipgrip.data.table import MAX_COLUMNS, Cells, Table, place_of
 from clipgrip.data.text import MAX_BYTES, read_text
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, write_bytes_atomic
@@ -62,14 +62,14 @@ def parse_csv(text: str, name: str) -> Table:
     columns: tuple[str, ...] = ()
     rows, numbers = Cells(0), array("q")
     for number, cells in _split(text, name, delimiter, start):
-        _check_width(cells, f"{name} line {number}", is_first=not columns)
+        _check_width(cells, name, number, is_first=not columns)
         if not columns:
             columns = tuple(cell.strip() for cell in cells)
             if len(columns) == 1 and columns[0].startswith("#"):
                 raise DataError(COMMENT, name=name, number=number)
             rows = Cells(len(columns))
             continue
-        rows.append(_fitted(cells, len(columns), f"{name} line {number}"))
+        rows.append(_fitted(cells, len(columns), name, number))
         numbers.append(number)
     return Table(name, columns, rows, numbers)
 
@@ -101,23 +101,23 @@ def dialect(text: str) -> tuple[str, str, int]:
     return text, max(DELIMITERS, key=bare.count), 1
 
 
-def _check_width(cells: tuple[str, ...], where: str, *, is_first: bool) -> None:
+def _check_width(cells: tuple[str, ...], name: str, number: int, *, is_first: bool) -> None:
     if len(cells) > MAX_COLUMNS and (is_first or any(cells[MAX_COLUMNS:])):
         raise DataError(
             "{where}: {count} columns; at most {max_columns} are read. Keep the columns that are "
             "needed, such as path and label.",
-            where=where,
+            where=place_of(name, number),
             count=len(cells),
             max_columns=MAX_COLUMNS,
         )
 
 
-def _fitted(cells: tuple[str, ...], width: int, where: str) -> tuple[str, ...]:
+def _fitted(cells: tuple[str, ...], width: int, name: str, number: int) -> tuple[str, ...]:
     if any(cell.strip() for cell in cells[width:]):
         raise DataError(
             "{where}: {n_cells} cells, but the first line names {width} columns. Put quotes around a "
             "cell that holds the delimiter.",
-            where=where,
+            where=place_of(name, number),
             n_cells=len(cells),
             width=width,
         )

@@ -111,7 +111,9 @@ def _opened(path: str) -> Iterator[tarfile.TarFile]:
             yield tar
     except (tarfile.TarError, OSError, EOFError) as error:
         raise DataError(
-            "{path} cannot be read as a tar file: {error}.", path=path, error=error
+            "{path} cannot be read as a tar file: {error}. Pack it anew as a plain .tar.",
+            path=path,
+            error=error,
         ) from error
 
 

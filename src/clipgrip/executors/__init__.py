@@ -20,14 +20,14 @@ def executor_named(name: str) -> Executor:
         ConfigError: it is none of these, or no cluster answers.
         MissingPackage: Ray is not installed.
     """
-    kind, _, rest = name.strip().partition(":")
-    if kind == "here" and not rest:
+    kind, colon, rest = name.strip().partition(":")
+    if kind == "here" and not colon:
         return Executor()
-    if kind == "auto" and not rest:
+    if kind == "auto" and not colon:
         return AutoExecutor(cores())
-    if kind == "processes" and (not rest or (rest.isdecimal() and 1 <= int(rest) <= 1024)):
+    if kind == "processes" and (not colon or (rest.isdecimal() and 1 <= int(rest) <= 1024)):
         return Processes(int(rest or cores()))
-    if kind == "ray":
+    if kind == "ray" and (rest or not colon):
         from clipgrip.executors.on_ray import OnRay
 
         return OnRay(rest or None)

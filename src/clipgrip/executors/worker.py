@@ -13,6 +13,7 @@ from typing import Any
 from clipgrip import __version__
 from clipgrip.errors import RunError
 from clipgrip.executors.base import Work
+from clipgrip_line.causes import cause
 
 
 def compute(work: Work, part: Any, version: str) -> Any:
@@ -35,9 +36,9 @@ def compute(work: Work, part: Any, version: str) -> Any:
         if _travels(error):
             raise
         raise RunError(
-            "a worker cannot go on: {name}: {error}. What was stored is kept.",
+            "a worker cannot go on: {name}: {error}. What was stored is kept; run the same command again to go on.",
             name=type(error).__name__,
-            error=str(error),
+            error=cause(error),
         ) from None
 
 

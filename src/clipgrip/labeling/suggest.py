@@ -98,7 +98,7 @@ def from_images(
     issues = Issues(found.issues, seen.issues).in_order()
     if issues:
         first = issues[0]
-        counted = ENGLISH.count(len(issues), "{n} remark on files", "{n} remarks on files")
+        counted = Sentence("{n} remarks on files", n=len(issues))
         listener.note(
             Sentence(
                 "{counted}. The first: {path}: {detail}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from clipgrip.allowed import check_classes
 from clipgrip.errors import ConfigError
 from clipgrip.pilot.criteria import Criterion
 from clipgrip.sentences import mark
@@ -17,13 +18,7 @@ def check_criteria(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise ConfigError("the criterion {twice} is given twice. Give it once.", twice=twice)
-    unknown = [name for name in ok_classes if name not in classes]
-    if unknown:
-        raise ConfigError(
-            'the OK class "{unknown}" is none of the classes: {classes}.',
-            unknown=unknown[0],
-            classes=", ".join(classes),
-        )
+    check_classes("--ok-class", ok_classes, classes)
     if set(ok_classes) == set(classes):
         raise ConfigError(
             mark("every class is an OK class, so nothing could be missed. Leave one out.")
@@ -39,12 +34,11 @@ def check_criteria(
 
 def check_shares(shares: Mapping[str, float], classes: Sequence[str]) -> None:
     """ConfigError where they do not."""
+    check_classes("--share", shares, classes)
     for name, share in shares.items():
-        if name not in classes:
-            raise ConfigError('--share "{name}" is none of the classes.', name=name)
         if not 0 < share < 1:
             raise ConfigError(
-                'the share of "{name}" is {share}; it lies between 0 and 1.',
+                'the share of "{name}" is {share}; give one between 0 and 1.',
                 name=name,
                 share=f"{share:g}",
             )
@@ -52,6 +46,6 @@ def check_shares(shares: Mapping[str, float], classes: Sequence[str]) -> None:
     if total > 1 + 1e-9 or (total < 1 - 1e-9 if all_given else total > 1 - 1e-9):
         raise ConfigError(
             "the given shares sum to {total}. All classes together have 1; those not named share "
-            "what is left, so something has to be left for them.",
+            "what is left, so something has to be left for them: give less.",
             total=f"{total:g}",
         )

@@ -64,15 +64,17 @@ class Pilot:
             )
         if self.images < 1:
             raise ConfigError(
-                "{images} images expected; a pilot needs one at least.", images=self.images
+                "{images} images expected; a pilot needs one at least. Give --count N.",
+                images=self.images,
             )
         if not 0 < self.seconds < 3600:
             raise ConfigError(
-                "{seconds} seconds for an answer; give 0 to 3600.", seconds=f"{self.seconds:g}"
+                "{seconds} seconds for an answer; give more than 0 and less than 3600.",
+                seconds=f"{self.seconds:g}",
             )
         if self.expected is not None and not 0 < self.expected < 1:
             raise ConfigError(
-                "the expected accuracy is {expected}; it is a share between 0 and 1.",
+                "the expected accuracy is {expected}; give a share between 0 and 1, such as 0.9.",
                 expected=f"{self.expected:g}",
             )
         check_criteria(self.criteria, self.classes, self.ok_classes)

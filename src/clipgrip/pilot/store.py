@@ -128,7 +128,9 @@ def _read(place: Path, number: int, replaces: str | None) -> Version:
         data = read_file(place, MAX_BYTES)
     except OSError as error:
         raise DataError(
-            "{place}: cannot be read ({reason}).", place=place, reason=system_words(error)
+            "{place}: cannot be read ({reason}). Give the pilot.json that clipgrip audit plan wrote.",
+            place=place,
+            reason=system_words(error),
         ) from error
     return _parsed(data, place, number, replaces)
 

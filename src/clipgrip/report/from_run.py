@@ -11,7 +11,7 @@ from PIL import Image
 from clipgrip.data.reading import open_row
 from clipgrip.data.rows import Places, Row
 from clipgrip.data.sources import is_gone
-from clipgrip.data.table import TWICE
+from clipgrip.data.table import TWICE, Table
 from clipgrip.data.tables import read_table
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath
@@ -102,6 +102,16 @@ def _opener(rows: Sequence[Row]) -> Callable[[int], Image.Image]:
     return lambda row: open_row(rows[row])
 
 
+def group_table(file: AnyPath, encoding: str | None = None) -> tuple[Table, int, list[int]]:
+    """A table of groups, its column of paths, and its others. DataError: it lacks one of the two."""
+    table = read_table(file, encoding)
+    place = table.need(("path", "file", "image", "filename"))
+    columns = [i for i in range(len(table.columns)) if i != place]
+    if not columns:
+        raise DataError(ONE_COLUMN, name=table.name, column=table.columns[place])
+    return table, place, columns
+
+
 def read_groups(
     file: AnyPath, paths: Sequence[str], encoding: str | None = None
 ) -> dict[str, list[str]]:
@@ -109,11 +119,7 @@ def read_groups(
 
     DataError: no column "path", no other column, no path known, or a column with over 50 values.
     """
-    table = read_table(file, encoding)
-    place = table.need(("path", "file", "image", "filename"))
-    columns = [i for i in range(len(table.columns)) if i != place]
-    if not columns:
-        raise DataError(ONE_COLUMN, name=table.name, column=table.columns[place])
+    table, place, columns = group_table(file, encoding)
     rows = {row[place].strip().replace("\\", "/"): row for row in table.rows}
     if not any(path in rows for path in paths):
         shown = next(iter(rows), "nothing")

@@ -82,26 +82,8 @@ def _few_rounds(rows: Sequence[dict[str, Any]], say: Words) -> str:
     )
 
 
-def text_table(rows: Sequence[dict[str, Any]]) -> str:
-    """The same for a terminal."""
-    columns = ("strategy", 11), ("prompt", 12), ("preset", 8)
-    left = " ".join(f"{name:<{width}}" for name, width in columns)
-    head = f"{'':<6} {left} {'test':>14} {'gain':>7} {'poor':>7} {'rich':>7} {'time':>9}"
-    return "\n".join(["", head, *(_line(row) for row in rows), ""])
-
-
-def _line(row: dict[str, Any]) -> str:
-    spread = f" ± {100 * row['test_sd']:3.1f}" if row["test_sd"] is not None else ""
-    test = "–" if row["test"] is None else f"{100 * row['test']:.1f}"
-    changes = (_gain(row), row["poor_change"], row["rich_change"])
-    signed = " ".join("      –" if c is None else f"{100 * c:+7.1f}" for c in changes)
-    return (
-        f"{row['paradigm']:<6} {row['strategy']:<11} {row['prompt'] or '-':<12} {row['preset'] or '-':<8} "
-        f"{test:>6}{spread:<8} {signed} {row['seconds']:7.1f} s"
-    )
-
-
-def _gain(row: dict[str, Any]) -> float | None:
+def gain(row: dict[str, Any]) -> float | None:
+    """Share that a row's test accuracy lies above zero-shot's; None where one of the two is not known."""
     known = row["test"] is not None and row["test_zero_shot"] is not None
     return row["test"] - row["test_zero_shot"] if known else None
 
@@ -124,7 +106,7 @@ def _shown(row: dict[str, Any], say: Words) -> dict[str, str]:
         "preset": row["preset"] or "–",
         "seeds": say.number(row["seeds"]),
         "test": share("test"),
-        "gain": say.signed(_gain(row)),
+        "gain": say.signed(gain(row)),
         "published": say.percent(row["published"]).removesuffix("%"),
         "seen": share("seen"),
         "unseen": share("unseen"),

@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from clipgrip.data.classes import ClassNames
+from clipgrip.allowed import check_classes
+from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.rows import Rows
 from clipgrip.data.table import Table
 from clipgrip.data.tables import csv_bytes, read_table
@@ -121,6 +122,7 @@ def apart_of(classes: ClassNames, per_class: bool, ok: Iterable[str]) -> str:
         )
     if per_class:
         return BY_CLASS
+    check_classes("--ok-class", map(canonical, names), classes.display)
     good = sorted({classes.index(name) for name in names})
     if good and len(good) == len(classes):
         raise ConfigError(ALL_OK)

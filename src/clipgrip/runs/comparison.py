@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from clipgrip import metrics
+from clipgrip.data.classes import ClassNames
 from clipgrip.data.tables import Cell, csv_bytes
 from clipgrip.errors import RunError
 from clipgrip.runs.outcome import Outcome
@@ -130,7 +131,7 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     RunError: fewer than two runs, other classes, or no image in common.
     """
     need_two([outcome.folder for outcome in outcomes])
-    _check_classes(outcomes)
+    check_classes([(one.folder, one.manifest.classes) for one in outcomes])
     by_run = [_answers(outcome) for outcome in outcomes]
     common = sorted(set.intersection(*(set(answers) for answers in by_run)))
     if not common:
@@ -206,17 +207,16 @@ def interval(answerer: Answerer) -> tuple[float, float]:
     return metrics.exact_interval(answerer.right, answerer.tested)
 
 
-def _check_classes(outcomes: Sequence[Outcome]) -> None:
-    first = outcomes[0]
-    wanted = set(first.manifest.classes.display)
-    for outcome in outcomes[1:]:
-        differing = sorted(wanted ^ set(outcome.manifest.classes.display))
+def check_classes(runs: Sequence[tuple[Path, ClassNames]]) -> None:
+    """RunError where folders of runs have other classes than the first one."""
+    for folder, classes in runs[1:]:
+        differing = sorted({*runs[0][1].display} ^ {*classes.display})
         if differing:
             raise RunError(
                 "{folder} and {folder_2} have different classes: {differing} stand in one of them only. "
                 "Compare runs with the same class names.",
-                folder=outcome.folder,
-                folder_2=first.folder,
+                folder=folder,
+                folder_2=runs[0][0],
                 differing=shortlist(differing),
             )
 

@@ -16,6 +16,7 @@ from clipgrip.errors import RunError
 from clipgrip.files import CLOSED, FAILING, FULL
 from clipgrip.runs.seal import Seals
 from clipgrip.sentences import Sentence, mark
+from clipgrip_line.causes import cause
 
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 ROOM = 1 << 20
@@ -123,7 +124,7 @@ def plain_errors(path: Path) -> Iterator[None]:
 def _reason(error: Exception) -> Sentence:
     """What was found here, else SQLite's own words."""
     own = next((one for one in error.args if isinstance(one, Sentence)), None)
-    return own or Sentence(str(error))
+    return own or cause(error)
 
 
 def _is_full(path: Path) -> bool:

@@ -73,6 +73,8 @@ SEEN_ALONE = Sentence(
 SEEN_AND_ALL = Sentence(
     "--seen is not used: with --candidates all an image without a label may be of any class."
 )
+MANY_CLASSES = 5000
+MANY = mark("{n} classes make each step slow, so minutes may pass without a word.")
 SAY = Words("en")
 """The language of notes."""
 
@@ -139,6 +141,8 @@ def _seen_classes(
 
 def _remarks(ingested: Ingested, listener: Listener) -> dict[str, Any] | None:
     """Say what the images' folders were taken for, and how texts were read; the facts of the folders."""
+    if (classes := len(ingested.manifest.classes)) >= MANY_CLASSES:
+        listener.note(Sentence(MANY, n=f"{classes:,}"))
     folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
     for sentence in folder_sentences(folders, SAY):
         listener.note(sentence)

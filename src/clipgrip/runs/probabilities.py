@@ -40,7 +40,7 @@ def check_probabilities_place(path: Path) -> None:
         )
     if ending == ".parquet":
         arrow(TO_WRITE)
-    check_output(path, WRITTEN_BY)
+    check_output(path, WRITTEN_BY, option="--all-probabilities")
 
 
 def write_probabilities(

@@ -46,8 +46,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List the alarms, the oldest first; code 1 where one rings without an answer."""
     from clipgrip_line.folder.asking import opened
+    from clipgrip_line.places import check_usable
 
     say = words_of(args)
+    if args.images is not None:
+        check_usable(args.images)
     with closing(opened(args.out)) as journal:
         if args.answer is not None:
             return _answered(args, journal, say)

@@ -89,11 +89,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _carried(args: argparse.Namespace, say: Words, *, watched: bool) -> int:
-    from clipgrip_line.files import check_new, write_text_atomic
+    from clipgrip_line.files import write_text_atomic
     from clipgrip_line.folder import asking
+    from clipgrip_line.places import check_new_table, check_usable
     from clipgrip_line.service import people, versions
 
-    check_new(args.out)
+    check_new_table(args.out)
+    if args.images is not None:
+        check_usable(args.images)
     called: dict[str, str] | None = None
     if watched:
         with closing(asking.opened(args.state)) as journal:

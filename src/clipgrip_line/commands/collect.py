@@ -94,4 +94,12 @@ def _collected(store: Samples, args: argparse.Namespace) -> Collected:
                 "nothing new was kept in {folder} since the last collect. --again takes all.",
                 folder=args.dir,
             )
-        return collect(store, chosen(images, args.budget, args.share), args.out)
+        taken = chosen(images, args.budget, args.share)
+        if not taken:
+            raise LineError(
+                "--budget is too small for any of the {n} pictures, of which the smallest has {size} KB. Give a larger "
+                "one.",
+                n=len(images),
+                size=-(-min(one.size for one in images) // 1000),
+            )
+        return collect(store, taken, args.out)

@@ -1,4 +1,4 @@
-"""Answer images, or folders of images, once."""
+"""Answer images, or folders of images, once; exit code 1 where a file is no image that can be read."""
 
 from __future__ import annotations
 
@@ -44,12 +44,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answer them; code 1 where some file is no image that can be read."""
-    from clipgrip_line.files import check_new, write_bytes_atomic
+    from clipgrip_line.files import write_bytes_atomic
     from clipgrip_line.model import Model
+    from clipgrip_line.places import check_new_table
 
     say = words_of(args)
     if args.out is not None:
-        check_new(args.out)
+        check_new_table(args.out)
     paths = list(image_files(args.images))
     model = Model.open(args.bundle)
     answers, refused = answered(model, paths, to_people=args.to_people)
@@ -106,7 +107,7 @@ def answered(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Answers, and files that are no images with the reason."""
     from clipgrip_line.errors import ClipgripError
-    from clipgrip_line.files import read_file
+    from clipgrip_line.files import read_file, system_words
 
     answers: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
@@ -117,6 +118,10 @@ def answered(
                 batch.append((path, model.pixels(read_file(path, MOST_BYTES))))
             except ClipgripError as error:
                 refused.append({"path": str(path), "reason": error.sentence})
+            except (
+                OSError
+            ) as error:  # may not be read, a pipe, or gone meanwhile: the others are answered
+                refused.append({"path": str(path), "reason": system_words(error)})
         found = model.answer([pixels for _, pixels in batch], to_people=to_people)
         answers += [
             {"path": str(path), **one.as_json()}

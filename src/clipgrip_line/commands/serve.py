@@ -31,6 +31,8 @@ LIMITS: dict[str, tuple[float, str | None, str]] = {
     "--keep-pictures": (2048, "MB", mark("kept for people [default: %(default)s]")),
 }
 """More than 0 each: what is taken where nobody asks for another, its unit, and what it is."""
+MOST = 1_000_000
+"""Of any of them: more is a slip of the finger, and no machine has it."""
 READY = mark("version {version} answers at {address} (page, REST; Ctrl-C stops)")
 FELL_BACK = mark(
     "version {version} should answer and cannot be opened, so the one before it does: {problem}"
@@ -128,7 +130,8 @@ def run(args: argparse.Namespace) -> int:
 
     say = words_of(args)
     tokens = tokens_of(args.token_file)
-    server.check_tokens(args.host, tokens, bool(args.allow_name))
+    where = TOKEN if args.token_file is None else f"--token-file {args.token_file}"
+    server.check_tokens(args.host, tokens, bool(args.allow_name), where)
     with alone(args.state) as begun, server.bound(args.host, args.port) as listening:
         port = listening.getsockname()[1]
         settings = settings_of(args, port, tokens)
@@ -152,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
 def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) -> ServiceSettings:
     """From the options. LineError: one is out of its range."""
     from clipgrip_line.errors import LineError
-    from clipgrip_line.folder.mqtt import Broker
+    from clipgrip_line.folder.mqtt import broker_of
     from clipgrip_line.folder.webhook import checked_url
     from clipgrip_line.service.service import ServiceSettings
     from clipgrip_line.service.shifts import Shifts
@@ -167,7 +170,7 @@ def settings_of(args: argparse.Namespace, port: int, tokens: tuple[str, ...]) ->
         shifts=Shifts.of(args.shifts),
         audit_every=args.audit_every,
         name=args.name,
-        broker=Broker.of(args.mqtt) if args.mqtt else None,
+        broker=broker_of(args.mqtt, args.mqtt_ca),
         authority=args.mqtt_ca,
         webhook=checked_url(args.webhook) if args.webhook else "",
         resend=args.resend,
@@ -203,8 +206,13 @@ def _limits(args: argparse.Namespace) -> Limits:
     from clipgrip_line.service.limits import Limits
 
     for option in LIMITS:
-        if not getattr(args, option[2:].replace("-", "_")) > 0:  # also what is no number
-            raise LineError("{option} must be more than 0.", option=option)
+        value = getattr(args, option[2:].replace("-", "_"))
+        if not value > 0:  # also what is no number
+            raise LineError("{option} must be more than 0. Give a larger number.", option=option)
+        if value > MOST:
+            raise LineError(
+                "{option} must be at most {most}. Give a smaller number.", option=option, most=MOST
+            )
     if args.audit_every < 0:
         raise LineError(
             "--audit-every {n} is not allowed: a whole number from 1, or 0 for none.",

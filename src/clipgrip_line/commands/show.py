@@ -19,10 +19,11 @@ VERSION = mark("version {version}")
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("bundle", type=Path, help="the file that clipgrip bundle wrote")
-    parser.add_argument(
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument(
         "--card", action="store_true", help="print the model card, in the language of --lang"
     )
-    parser.add_argument(
+    kinds.add_argument(
         "--sbom", action="store_true", help="print the list of components (CycloneDX)"
     )
 

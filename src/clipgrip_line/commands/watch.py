@@ -9,10 +9,11 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clipgrip_line.causes import cause
 from clipgrip_line.commands.keeping import add_keeping
 from clipgrip_line.errors import LineError
 from clipgrip_line.parsing import document, number_within, positive, words_of
-from clipgrip_line.sentences import Sentence, mark
+from clipgrip_line.sentences import mark
 
 if TYPE_CHECKING:
     from clipgrip_line.folder.assembly import Wishes
@@ -141,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
         raise LineError(
             "the journal in {out} cannot be used: {reason}. See to the disk, or give another --out.",
             out=args.out,
-            reason=Sentence(str(error)),
+            reason=cause(error),
         ) from None
     return int(args.once and left > 0)
 
@@ -165,7 +166,7 @@ def settings_of(args: argparse.Namespace) -> FolderSettings:
 def wishes_of(args: argparse.Namespace) -> Wishes:
     """Where answers go; LineError where wishes exclude each other."""
     from clipgrip_line.folder.assembly import Wishes
-    from clipgrip_line.folder.mqtt import Broker
+    from clipgrip_line.folder.mqtt import broker_of
     from clipgrip_line.folder.webhook import checked_url
 
     if args.move and args.sort:
@@ -175,7 +176,7 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
         sort="move" if args.move else args.sort,
         webhook=checked_url(args.webhook) if args.webhook else "",
         secret=os.environ.get(SECRET, ""),
-        broker=Broker.of(args.mqtt) if args.mqtt else None,
+        broker=broker_of(args.mqtt, args.mqtt_ca),
         user=os.environ.get(USER, ""),
         password=os.environ.get(PASSWORD, ""),
         authority=args.mqtt_ca,

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip_line.errors import LineError, among
-from clipgrip_line.files import check_new, read_file, write_bytes_atomic
+from clipgrip_line.files import read_file, write_bytes_atomic
 from clipgrip_line.folder import compaction
 from clipgrip_line.folder.journal import NAME, Journal
 from clipgrip_line.folder.lines import BOM, line_of
 from clipgrip_line.folder.samples import FOLDER as SAMPLES
 from clipgrip_line.folder.samples import NAME as STORE
 from clipgrip_line.folder.samples import Samples
+from clipgrip_line.places import check_new
 from clipgrip_line.sentences import mark
 
 OF_SERVICE = mark(
@@ -180,7 +181,8 @@ def _labels(table: Path) -> Iterator[tuple[int, str, str]]:
         if not (len(image) == 64 and set(image) <= set("0123456789abcdef")):
             raise LineError(
                 mark(
-                    "{path} line {number}: {text} is no SHA-256 of a picture (64 digits of 0-9a-f)."
+                    "{path} line {number}: {text} is no SHA-256 of a picture (64 digits of 0-9a-f). Leave "
+                    "the column as the sheet had it."
                 ),
                 path=table,
                 number=reader.line_num,

@@ -39,6 +39,7 @@ from clipgrip_line.folder.tables import (
 )
 from clipgrip_line.folder.watch import Watch
 from clipgrip_line.folder.webhook import Webhook
+from clipgrip_line.places import check_usable
 from clipgrip_line.sentences import mark
 
 OF_SERVICE = mark("{folder} is the folder of clipgrip-line serve. Give --out a folder of its own.")
@@ -107,6 +108,7 @@ def watching(
     LineError: the folders cannot be used so, or another process has --out. OSError, sqlite3.Error: the system refused.
     """
     check_places(settings.folder, settings.out)
+    check_usable(settings.out)
     settings.out.mkdir(parents=True, exist_ok=True)
     from clipgrip_line.folder.monitor import Monitor
     from clipgrip_line.service.alone import check_owner

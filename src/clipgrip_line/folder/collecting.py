@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipgrip_line.files import check_new, naming, openable, part_name
+from clipgrip_line.files import naming, openable, part_name
 from clipgrip_line.folder.lines import BOM, Cell, line_of
 from clipgrip_line.folder.samples import WHYS, Sample, Samples
+from clipgrip_line.places import check_new
 
 TABLE = "collected.csv"
 COLUMNS = (

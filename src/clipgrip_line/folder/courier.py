@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from clipgrip_line.files import system_words
+from clipgrip_line.causes import cause
 from clipgrip_line.folder.item import Item
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.outlet import Outlet, Refused, Trouble
-from clipgrip_line.sentences import Sentence
 
 FIRST, MOST = 1.0, 300.0
 Say = Callable[[str, str], None]
@@ -214,4 +213,4 @@ class Courier:
 
 def reason_of(error: Exception) -> str:
     """What the system or the database said."""
-    return system_words(error) if isinstance(error, OSError) else Sentence(str(error))
+    return cause(error)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder import compaction, recording
 from clipgrip_line.folder.item import Item, renewed
@@ -22,7 +23,6 @@ from clipgrip_line.folder.recording import Found
 from clipgrip_line.folder.schema import MIGRATIONS
 from clipgrip_line.monitoring.store import NotKept
 from clipgrip_line.monitoring.tables import Newer, migrate
-from clipgrip_line.sentences import Sentence
 
 NAME = "journal.db"
 COMPACTED = 1_000
@@ -250,7 +250,7 @@ class Journal:
                 "{path} is damaged or no journal ({reason}). The answers so far are in the CSV files; move this "
                 "file away to begin anew: what lies in the folder is then answered once more.",
                 path=self.path,
-                reason=Sentence(str(error)),
+                reason=cause(error),
             ) from None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import open_file, openable, system_words
 from clipgrip_line.folder.scan import Entry
@@ -95,5 +96,5 @@ def seen(model: Answering, images: Sequence[Loaded]) -> list[Seen | str]:
         return list(see(model, [one.pixels for one in images]))
     except Exception as error:  # an engine raises what it likes; the line goes on
         if len(images) == 1:
-            return [Sentence("the model failed at it: {reason}", reason=str(error)[:500])]
+            return [Sentence("the model failed at it: {reason}", reason=cause(str(error)[:500]))]
     return [result for one in images for result in seen(model, [one])]

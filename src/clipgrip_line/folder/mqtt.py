@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder.item import Item
 from clipgrip_line.folder.outlet import Trouble
@@ -51,6 +52,16 @@ class Broker:
         return cls(parts.hostname or "", port, topic, parts.scheme == "mqtts")
 
 
+def broker_of(url: str | None, authority: str | None) -> Broker | None:
+    """Where --mqtt says to publish; None without it. LineError: it is no address, or --mqtt-ca would count nothing."""
+    broker = Broker.of(url) if url else None
+    if authority and (broker is None or not broker.tls):
+        raise LineError(
+            mark("--mqtt-ca needs a broker that is asked by TLS. Give --mqtt mqtts://... too.")
+        )
+    return broker
+
+
 def client_of(
     broker: Broker, state: str, *, name: str = "", user: str, password: str, authority: str | None
 ) -> Any:
@@ -73,7 +84,9 @@ def client_of(
             made.tls_set(ca_certs=authority)
         except (OSError, ssl.SSLError) as error:
             raise LineError(
-                "--mqtt-ca {path} cannot be used: {reason}.", path=authority, reason=str(error)
+                "--mqtt-ca {path} cannot be used: {reason}. Give a file of certificates (PEM).",
+                path=authority,
+                reason=cause(error),
             ) from error
     made.reconnect_delay_set(1, 60)
     made.will_set(state, "offline", qos=1, retain=True)

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import openable, sweep
 from clipgrip_line.folder.item import Item, portable, renewed
 from clipgrip_line.folder.originals import Originals
 from clipgrip_line.folder.outlet import Refused, Trouble
-from clipgrip_line.sentences import Sentence
 
 Why = Literal["doubtful", "random"]
 WHYS: tuple[Why, ...] = ("doubtful", "random")
@@ -72,7 +72,7 @@ def unusable(folder: Path, error: sqlite3.Error) -> LineError:
         "the list of kept pictures in {folder} cannot be used: {reason}. If it is damaged, move that folder away to "
         "begin a new one.",
         folder=folder,
-        reason=Sentence(str(error)),
+        reason=cause(error),
     )
 
 

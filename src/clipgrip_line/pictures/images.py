@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL import Image
 
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.files import open_file
 from clipgrip_line.pictures.containers import (
@@ -25,7 +26,6 @@ from clipgrip_line.pictures.containers import (
     tiff_kind,
     with_jpeg_end,
 )
-from clipgrip_line.pictures.damage import decoder_words
 from clipgrip_line.pictures.deep import deepened, depth_of
 from clipgrip_line.pictures.formats import HEAD_BYTES, reader_of
 from clipgrip_line.pictures.pages import has_pages, past_preview
@@ -257,5 +257,5 @@ def _translated(error: Exception, data: bytes) -> UndecodableImage:
             "unsupported", Sentence("a JPEG of more than 8 bits; convert it to PNG")
         )
     return UndecodableImage(
-        "corrupt", Sentence("damaged or cut off ({detail})", detail=decoder_words(detail))
+        "corrupt", Sentence("damaged or cut off ({detail})", detail=cause(detail))
     )

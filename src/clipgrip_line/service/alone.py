@@ -12,6 +12,7 @@ from pathlib import Path
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder.journal import NAME as JOURNAL
 from clipgrip_line.lock import FolderTaken, alone_with, is_held
+from clipgrip_line.places import check_usable
 from clipgrip_line.sentences import mark
 from clipgrip_line.service.ledger import NAME as SERVED
 
@@ -43,6 +44,7 @@ def alone(state: Path) -> Iterator[threading.Event]:
     Whoever serves sets the event once it answers. A folder that was made for a service that never did is taken away.
     LineError: another process serves it.
     """
+    check_usable(state)
     made, begun = not state.exists(), threading.Event()
     state.mkdir(parents=True, exist_ok=True)
     try:

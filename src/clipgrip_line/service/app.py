@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import ClipgripError
 from clipgrip_line.sentences import Sentence, mark
 from clipgrip_line.service import predicted, reading, station, writing
@@ -106,7 +107,7 @@ async def _full(request: Request, error: Exception) -> Response:
 
 async def _not_kept(request: Request, error: Exception) -> Response:
     is_full = "full" in str(error)
-    why = Sentence(NOT_KEPT if is_full else NOT_KEPT_NOW, why=Sentence(str(error)))
+    why = Sentence(NOT_KEPT if is_full else NOT_KEPT_NOW, why=cause(error))
     text = words_of(request).translated(why)
     return refusal(503, text, "not_kept", 5)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from clipgrip_line.causes import cause
 from clipgrip_line.errors import LineError
 from clipgrip_line.sentences import mark
 from clipgrip_line.service.forms import files_and_texts
@@ -90,14 +91,18 @@ def from_json(data: bytes) -> tuple[list[Picture], dict[str, Any]]:
     try:
         body: Any = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise LineError("the body is no JSON: {error}", error=str(error)[:200]) from error
+        raise LineError(
+            "the body is no JSON: {error}. Send one JSON object.", error=cause(error)
+        ) from error
     if not isinstance(body, Mapping) or not isinstance(body.get("images"), list):
         return [], {}
     pictures = []
     for place, one in enumerate(body["images"], 1):
         one = {"data": one} if isinstance(one, str) else one
         if not isinstance(one, Mapping) or not isinstance(one.get("data"), str):
-            raise LineError("image {place} of the request has no data (Base64 text).", place=place)
+            raise LineError(
+                "image {place} of the request has no data. Send its bytes as Base64.", place=place
+            )
         text = one["data"]
         text = text.partition(",")[2] if text.startswith("data:") else text
         if " " in text or "\n" in text:  # the tool base64 writes lines
@@ -106,9 +111,9 @@ def from_json(data: bytes) -> tuple[list[Picture], dict[str, Any]]:
             content = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
             raise LineError(
-                "image {place} of the request is no Base64 text ({error}).",
+                "image {place} of the request is no Base64 text ({error}). Send its bytes as Base64.",
                 place=place,
-                error=str(error),
+                error=cause(error),
             ) from error
         pictures.append(
             Picture(

@@ -33,6 +33,10 @@ OPEN = ("/healthz", "/readyz")
 COOKIE = "clipgrip_line_"
 SLACK = 64 << 10
 """Bytes around the images of a form or of JSON."""
+FAILED = mark(
+    "This could not be done; the reason is in the log. Try again; if it comes again, stop the program and start it "
+    "anew."
+)
 TOO_LARGE = mark("More than {n} MB at once is not taken (--max-body).")
 PACKED = mark(
     "A packed body ({encoding}) is not taken. Send it as it is, without the header Content-Encoding."
@@ -84,7 +88,7 @@ class Guard:
             log.exception("%s %s failed", scope["method"], scope["path"])
             if sending.begun:
                 raise
-            text = Words(language)(mark("This could not be done; the reason is in the log."))
+            text = Words(language)(FAILED)
             await refusal(500, text, "failed")(scope, receive, sending)
 
     def _refusal(self, scope: Scope, headers: Headers, say: Words) -> Response | None:

@@ -14,7 +14,7 @@ from clipgrip_line.service.bell import letters
 ENDED = mark("no process serves it: it was stopped, killed or cut from power")
 RINGS = mark("an alarm rings; it is answered on the page")
 WITHDRAWN = mark("a promise of version {version} was withdrawn, so its images go to people")
-DEAD = mark("{n} messages of alarms were refused by the webhook for good; see serve --resend")
+DEAD = mark("the webhook refused {n} messages of alarms for good; see serve --resend")
 
 
 def facts_of(state: Path) -> dict[str, Any]:

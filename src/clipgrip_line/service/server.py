@@ -21,7 +21,7 @@ from clipgrip_line.web.connections import listening_at, server_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NO_ASCII = mark(
-    "a token holds other characters than ASCII's, which no request's header carries. Take letters and digits."
+    "{where}: a token holds other characters than ASCII's, which no request's header carries. Take letters and digits."
 )
 SHORTEST = 12
 """Characters of a token."""
@@ -29,8 +29,10 @@ DRAIN = 15
 """Seconds that requests under way have when the service is stopped."""
 
 
-def check_tokens(host: str, tokens: tuple[str, ...], public: bool = False) -> None:
-    """A service that others can reach needs a token that they cannot guess.
+def check_tokens(
+    host: str, tokens: tuple[str, ...], public: bool = False, where: str = "--token-file"
+) -> None:
+    """A service that others can reach needs a token that they cannot guess; ``where`` they were written.
 
     LineError: none, or one that is too short.
     """
@@ -48,10 +50,14 @@ def check_tokens(host: str, tokens: tuple[str, ...], public: bool = False) -> No
             shortest=SHORTEST,
         )
     if not all(map(str.isascii, tokens)):
-        raise LineError(NO_ASCII)
-    if any(len(one) < SHORTEST for one in tokens):
+        raise LineError(NO_ASCII, where=where)
+    if short := next((one for one in tokens if len(one) < SHORTEST), None):
         raise LineError(
-            "a token needs at least {shortest} characters that nobody can guess.", shortest=SHORTEST
+            "{where}: a token of {n} characters is too short. Give each at least {shortest} characters that nobody can "
+            "guess.",
+            where=where,
+            n=len(short),
+            shortest=SHORTEST,
         )
 
 

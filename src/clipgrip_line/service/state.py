@@ -26,9 +26,7 @@ BLIND = mark("The watch cannot look at what is answered: {reason}.")
 UNSAMPLED = mark(
     "Pictures for the next round are not kept now: {reason}. Answers do not wait for it; see to the disk."
 )
-DEAD = mark(
-    "{n} messages of alarms were refused by the webhook for good; serve --resend sends them again."
-)
+DEAD = mark("the webhook refused {n} messages of alarms for good; serve --resend sends again.")
 
 
 def not_ready(service: Service) -> str:

@@ -50,7 +50,11 @@ def opened(state: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]
         renew(path)
         db = connect(path)
     except sqlite3.DatabaseError as error:
-        raise LineError("{path} cannot be opened ({error}).", path=path, error=error) from error
+        raise LineError(
+            "{path} cannot be opened ({error}). Bring it back from a backup, or give another --state.",
+            path=path,
+            error=error,
+        ) from error
     try:
         yield db
     finally:

@@ -76,5 +76,7 @@ def read(path: Path, classes: int) -> Reference | None:
             codes.astype(np.int64), labels, held_out.astype(bool), far.astype(bool), classes
         )
     except (IndexError, ValueError) as error:
-        raise LineError("{path}: its reference for the watch is damaged.", path=path) from error
+        raise LineError(
+            "{path}: its reference for the watch is damaged. Copy the bundle again.", path=path
+        ) from error
     return Reference(monitors, Anchors(anchors.astype(np.float32), weight), len(codes))

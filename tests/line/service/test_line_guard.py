@@ -148,10 +148,10 @@ def test_other_machines_need_a_token() -> None:
         check_tokens("0.0.0.0", ())
     with pytest.raises(LineError, match=r"--allow-name lets .* --token-file"):
         check_tokens("127.0.0.1", (), public=True)
-    with pytest.raises(LineError, match="at least 12"):
-        check_tokens("127.0.0.1", ("short",))
-    with pytest.raises(LineError, match="ASCII"):
-        check_tokens("127.0.0.1", (TOKEN, "abcdefghijklmnop日本"))
+    with pytest.raises(LineError, match=r"tokens\.txt: a token of 5 .* at least 12"):
+        check_tokens("127.0.0.1", ("short",), where="--token-file tokens.txt")
+    with pytest.raises(LineError, match=r"tokens\.txt: .*ASCII"):
+        check_tokens("127.0.0.1", (TOKEN, "abcdefghijklmnop日本"), where="--token-file tokens.txt")
     check_tokens("0.0.0.0", (TOKEN,))
 
 

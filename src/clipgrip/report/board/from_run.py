@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipgrip.allowed import check_classes
 from clipgrip.data.reading import open_row
 from clipgrip.data.rows import Row, Rows
-from clipgrip.errors import ConfigError, DataError, nearest
+from clipgrip.errors import ConfigError, DataError
 from clipgrip.pilot.store import Version, in_force
 from clipgrip.report.board.facts import (
     Automation,
@@ -48,14 +49,7 @@ class BoardRequest:
 
     def check(self, names: Sequence[str]) -> None:
         """ConfigError where an OK class is none of ``names``, or all of them are."""
-        for name in self.ok_classes:
-            if name not in names:
-                raise ConfigError(
-                    '--ok-class "{name}" is none of the classes: {names}.{nearest}',
-                    name=name,
-                    names=", ".join(names),
-                    nearest=nearest(name, names),
-                )
+        check_classes("--ok-class", self.ok_classes, names)
         if set(self.ok_classes) == set(names):
             raise ConfigError(ALL_OK)
 

@@ -237,6 +237,12 @@ def given(texts: list[str]) -> dict[str, CaseValues]:
             else CaseValues(numbers[1], numbers[0], numbers[2])
         )
         _check(key, ends)
+        if len(numbers) == 3 and numbers[1] != sorted(numbers)[1]:
+            raise ConfigError(
+                '--assume "{text}": the middle value lies outside of the two others. Write '
+                "KEY=CAUTIOUS:MIDDLE:FAVOURABLE, as in seconds_today=3:4:6.",
+                text=text,
+            )
         found[key] = ends
     return found
 

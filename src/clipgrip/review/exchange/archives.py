@@ -19,6 +19,7 @@ from clipgrip.data.walk import LITTER
 from clipgrip.errors import DataError
 from clipgrip.review.exchange.claims import Claimed, Known, Left, Read
 from clipgrip.sentences import Sentence
+from clipgrip_line.causes import cause
 
 MAX_FILE = 256 << 20
 """Bytes of one image in a ZIP."""
@@ -126,7 +127,7 @@ def _entry(
     try:
         head, sha256 = _content(archive, entry)
     except _BROKEN as error:
-        return Left("unreadable", path, path, str(error) or type(error).__name__)
+        return Left("unreadable", path, path, cause(error))
     if not _is_picture(head):
         return Left("no-picture", path, path)
     folders = [part for part in path.split("/")[-NEAREST:-1] if part not in ("", ".", "..")]

@@ -6,6 +6,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from clipgrip.clock import precisely
@@ -14,7 +15,7 @@ from clipgrip.data.classfolders import folders_like
 from clipgrip.data.nameindex import NameIndex
 from clipgrip.errors import DataError, among
 from clipgrip.review.exchange.archives import read_folders
-from clipgrip.review.exchange.claims import REASONS, Claimed, Left, Read, Reader, short
+from clipgrip.review.exchange.claims import REASONS, THE_FILE, Claimed, Left, Read, Reader, short
 from clipgrip.review.exchange.coco import read_coco
 from clipgrip.review.exchange.fiftyone import read_fiftyone
 from clipgrip.review.exchange.finding import Finder, How, Place
@@ -61,9 +62,14 @@ class _Sorted:
 
 
 def imported(
-    session: ReviewSession, form: str, data: bytes, person: str, say: Words | None = None
+    session: ReviewSession,
+    form: str,
+    data: bytes,
+    person: str,
+    say: Words | None = None,
+    called: str = THE_FILE,
 ) -> dict[str, Any]:
-    """Keep what a file says; a table of what was taken, what was left out, and why.
+    """Keep what a file says; a table of what was taken, what was left out, and why. ``called``: a table's name.
 
     An image that the person has answered with the same class already is left as it is; an image of which the file says
     two different things gets no answer. What the model decided (column ``decided_by`` of our own export) is nobody's
@@ -79,7 +85,8 @@ def imported(
     before = session.snapshot
     class_of, view = _ClassOf(before, form), before.view
     rows = (*view.outcome.manifest.rows, *before.round.missing, *view.rows)
-    read = list(_READERS[form](data, lambda name: class_of(name) is not None))
+    reader = partial(read_csv, called=called) if form == "csv" else _READERS[form]
+    read = list(reader(data, lambda name: class_of(name) is not None))
     _check(read)
     places = _places(Finder(rows), read)
     with session.lock:  # people went on meanwhile

@@ -23,12 +23,12 @@ IS_JSON = mark(
 _TICKS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
 
 
-def read_csv(data: bytes, known: Known) -> Iterator[Read]:
-    """One claim for each line. DataError: no CSV, or a column is missing."""
-    text = decoded(data, THE_FILE)
+def read_csv(data: bytes, known: Known, called: str = THE_FILE) -> Iterator[Read]:
+    """One claim for each line of the file that is ``called`` so. DataError: no CSV, or a column is missing."""
+    text = decoded(data, called)
     if text.lstrip()[:1] in ("[", "{"):
         raise DataError(IS_JSON)
-    table = parse_csv(text, THE_FILE)
+    table = parse_csv(text, called)
     if label_studio.is_label_studio(table):
         yield from label_studio.read_table(table, known)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -34,6 +35,12 @@ MISSING = mark("{name} is missing.")
 UNKNOWN = mark("{name} is not known here.")
 ADDRESS = mark("Correct the address, or go back to the first page.")
 PAGE = mark("Reload the page and try again.")
+REPLACED = mark(
+    "clipgrip was replaced or removed on this machine while this page was open. What was answered is kept. Stop "
+    "clipgrip review (Ctrl-C) and start it again."
+)
+OF_ANOTHER = (ImportError, LookupError, AttributeError, TypeError, ValueError)
+"""How code fails that goes on with the files of another version."""
 
 
 def create_app(server: ServerState) -> FastAPI:
@@ -66,9 +73,16 @@ def _errors(app: FastAPI) -> None:
         sentence = error.sentence if isinstance(error, ClipgripError) else str(error)
         return refusal(request, 404 if missing else status, sentence)
 
+    begun = _installed()
+
     async def system(request: Request, error: Exception) -> Response:
         assert isinstance(error, OSError)
-        return refusal(request, 503, system_sentence(error))
+        return refusal(request, 503, REPLACED if _installed() != begun else system_sentence(error))
+
+    async def of_another(request: Request, error: Exception) -> Response:
+        if _installed() == begun:
+            raise error
+        return refusal(request, 503, REPLACED)
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -81,8 +95,19 @@ def _errors(app: FastAPI) -> None:
 
     app.add_exception_handler(ClipgripError, ours)
     app.add_exception_handler(OSError, system)
+    for kind in OF_ANOTHER:
+        app.add_exception_handler(kind, of_another)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, missing)
+
+
+def _installed() -> tuple[int, ...]:
+    """What tells this file from that of another installation; nothing where it is gone."""
+    try:
+        found = os.stat(__file__)
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def refused(request: Request, error: RequestValidationError) -> str:

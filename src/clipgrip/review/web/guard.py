@@ -53,7 +53,10 @@ NO_TOKEN = mark(
 GET_AND_POST = mark("Only GET and POST are answered here.")
 ANOTHER_PAGE = mark("Another page may not write here.")
 TOO_OLD = mark("This page is too old to write. Reload it.")
-FAILED = mark("This could not be done; the reason is in the log.")
+FAILED = mark(
+    "This could not be done; the reason is in the log. Try again; if it comes again, stop the program and start it "
+    "anew."
+)
 
 
 class Guard:

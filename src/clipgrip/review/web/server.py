@@ -32,9 +32,12 @@ SHORTEST = 12
 log = logging.getLogger(__name__)
 
 
-def check_access(host: str, token: str) -> None:
-    """A page that others can reach needs a token that they cannot guess. ConfigError: none, or too short."""
-    if host not in LOOPBACK and len(token) < SHORTEST:
+def check_access(host: str, token: str, source: str = "--token") -> None:
+    """A page that others can reach needs a token that they cannot guess. ConfigError: none, or too short.
+
+    ``source``: where it was written.
+    """
+    if host not in LOOPBACK and not token:
         raise ConfigError(
             "--host {host} lets other machines reach the page, so it needs --token with at least "
             "{shortest} characters that nobody can guess (or --token-file, or CLIPGRIP_TOKEN, which "
@@ -44,8 +47,9 @@ def check_access(host: str, token: str) -> None:
         )
     if 0 < len(token) < SHORTEST:
         raise ConfigError(
-            "the token has {n} characters. Give one of at least {shortest} that nobody can guess, or none where only "
-            "this machine reaches the page.",
+            "{source}: the token has {n} characters. Give one of at least {shortest} that nobody can guess, or none "
+            "where only this machine reaches the page.",
+            source=source,
             n=len(token),
             shortest=SHORTEST,
         )

@@ -74,7 +74,8 @@ class Uploads:
                 gone = Sentence("another file took its place")
                 reason = system_words(error) if isinstance(error, OSError) else gone
                 raise RunError(
-                    "the file could not be kept for reading: {reason}.", reason=reason
+                    "the file could not be kept for reading: {reason}. Make room on the disk, then send it again.",
+                    reason=reason,
                 ) from None
             try:
                 one.done = use(whole)
@@ -105,7 +106,8 @@ class Uploads:
                 file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed when whole, dropped or ended
             except OSError as error:
                 raise RunError(
-                    "the file could not be kept for reading: {reason}.", reason=system_words(error)
+                    "the file could not be kept for reading: {reason}. Make room on the disk, then send it again.",
+                    reason=system_words(error),
                 ) from None
             self._coming[token] = _Upload(file, time.monotonic())
             return self._coming[token]

@@ -12,10 +12,11 @@ import numpy as np
 from torch import Tensor
 
 from clipgrip import __version__
+from clipgrip.allowed import check_classes
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.glossary import is_foreign, is_japanese
 from clipgrip.data.rows import NO_ROWS, Rows
-from clipgrip.errors import ConfigError, DataError, RunError, among
+from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.fewshot.head import Head
 from clipgrip.runs.knowledge import is_guessing
 from clipgrip.runs.store import NAME, StoredRun, open_store
@@ -110,13 +111,7 @@ def parts_of(
 
 def check_ok(ok_classes: Sequence[str], classes: Sequence[str]) -> None:
     """ConfigError where an OK class is none of the run's, or all of them are."""
-    for name in ok_classes:
-        if name not in classes:
-            raise ConfigError(
-                '"{name}" is no class of this run. Known: {known}.{nearest}',
-                name=name,
-                **among(name, classes),
-            )
+    check_classes("--ok", ok_classes, classes)
     if set(ok_classes) == set(classes):
         raise ConfigError(
             mark("every class is named as OK, so nothing could be NG. Name fewer with --ok.")
