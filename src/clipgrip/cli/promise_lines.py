@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.sentences import quoted
-from clipgrip.words import Sentence, mark
+from clipgrip.words import Sentence, Words, mark
 
 WHAT = {
     "delivered": mark(
@@ -48,6 +48,25 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     if steps is None:
         return [*lines, *(_scope_line(scope, stop=facts["stop"]) for scope in facts["scopes"])]
     return [*lines, *(_group_line(scope, steps.get(scope["group"])) for scope in facts["scopes"])]
+
+
+def kept_line(promise: dict[str, Any], say: Words) -> Sentence:
+    """A kept promise in one line: of what it is and by which rule it was proven, also where version 0.1 kept it."""
+    from clipgrip.runs.promised import proven_by
+
+    facts = promise["facts"]
+    error, sure = f"{100 * facts['max_error']:g}%", f"{100 * facts['confidence']:g}%"
+    return Sentence(
+        "  promise of {at}, {by}: {what}, {sure} sure; the model decides {model} of {total}; proven by {rule}{fallen}",
+        at=say.date(promise["said_at"]),
+        by=promise["said_by"] or "–",
+        what=Sentence(WHAT[facts["about"]], error=error),
+        sure=sure,
+        model=facts["decided_by_model"],
+        total=facts["pool"],
+        rule=proven_by(facts),
+        fallen=Sentence("; withdrawn at work, or a part of it") if promise["withdrawn"] else "",
+    )
 
 
 def _apart(facts: dict[str, Any]) -> tuple[str, str]:

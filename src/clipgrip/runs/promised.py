@@ -17,6 +17,8 @@ from clipgrip.words import ENGLISH, Words
 
 RULE = "betting"
 """By which a promise is proven; those of version 0.1, by looks that share alpha, do not have it in their facts."""
+AUTOMATION = "automation.csv"
+"""Who decides each image, beside the model."""
 INSIDE = mark("within the scope of {group}: confidence at least {threshold}")
 OUTSIDE = mark("outside the scope of {group}: confidence below {threshold}")
 
