@@ -73,13 +73,13 @@ def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
                 "at": "" if stored is None else stored.finished or stored.created,
                 "audited": None if figure is None else asdict(figure),
                 "promise": None if promise is None else promise.to_dict(),
-                "kept": _kept(folder),
+                "kept": _promises(folder),
             }
         )
     return found
 
 
-def _kept(folder: Path) -> list[dict[str, Any]]:
+def _promises(folder: Path) -> list[dict[str, Any]]:
     """The newest promise of each audit of a round, if it leaves anything to the model."""
     from dataclasses import asdict
 
