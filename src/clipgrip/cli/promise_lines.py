@@ -106,11 +106,11 @@ def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[s
     right, draws = following["right_answers"], following["draws"]
     line = Sentence(
         "{right} more right answers in a row within {group}, in about {draws} more images of "
-        "the draw, would prove the next wider scope ({images} images more)",
+        "the draw, would prove the next wider scope: the model would then decide about {gain} images more",
         right=right,
         group=next(_named(one) for one in facts["scopes"] if one["group"] == following["group"]),
         draws=draws,
-        images=following["images"],
+        gain=following["gain"],
     )
     if given + draws <= drawn:
         return [line]

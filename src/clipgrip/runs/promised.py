@@ -131,6 +131,7 @@ def _step(wider: Wider) -> dict[str, Any]:
         "right_answers": wider.right,
         "draws": wider.draws,
         "images": wider.images,
+        "gain": wider.gain,
         "pays": wider.pays,
     }
 

@@ -119,7 +119,7 @@ def next_of(scope: Scope, step: Wider | None, say: Words) -> str:
     more = say(
         "{right} more right answers in a row would let the model decide {images} images more",
         right=say.number(step.right),
-        images=say.number(step.images),
+        images=say.number(step.gain),
     )
     return more if step.pays else say("stop: {more}, too many for what they add", more=more)
 
