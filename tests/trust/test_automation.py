@@ -159,7 +159,7 @@ def test_a_promise_is_the_same_whatever_was_read_before(about: About, apart: boo
 def test_what_the_model_would_decide_more_leaves_out_what_people_answer_on_the_way(
     apart: bool,
 ) -> None:
-    """Where half of a pool has to be answered, a wider scope of all of it frees half of it, not all."""
+    """Where half of a pool has to be answered, a wider scope frees half of its images, not all."""
     pool, _ = good(np.random.default_rng(2), 300)
     order, group = np.random.default_rng(3).permutation(300), overall(4)
     right = pool.labels
@@ -172,7 +172,7 @@ def test_what_the_model_would_decide_more_leaves_out_what_people_answer_on_the_w
     (step,) = before.wider
     assert step.draws is not None
     proven = next(one for n in range(11, 300) if (one := told(n)).decided.any())
-    assert step.gain == pytest.approx(proven.decided.sum(), abs=10)
+    assert 0 < step.gain <= proven.decided.sum() + 3, "what is proven along comes besides"
     assert step.gain < step.images - step.draws / 3
 
 

@@ -253,7 +253,9 @@ def _answers_source(results: Results, say: Words) -> str:
     first, last = say.date(evidence.first), say.date(evidence.last)
     more = say(
         "First answer {first}, last {last}; file {where}.",
-        **{"first": first, "last": last, "where": evidence.where},
+        first=first,
+        last=last,
+        where=evidence.where,
     )
     return say(" ").join([text, more, say("Intervals: Wilson, 95%.")])
 
