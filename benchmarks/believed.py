@@ -110,7 +110,7 @@ def plans(
             told = promised(pool, rows, truth[rows], groups, terms, draw=Draw(order, plan))
             size = told.scopes[0].size
             found[name].append((size / len(pool), broken(told, pool, truth, groups, None)))
-        found["exact"].append((_exact_once(pool, truth, rows, max_error), False))
+        found["exact"].append(_exact_once(pool, truth, rows, max_error))
     row: dict[str, Any] = {"max_error": max_error, "answers": answers, "draws": draws}
     for name, draw in found.items():
         row[name] = float(np.mean([share for share, _ in draw]))
@@ -118,9 +118,15 @@ def plans(
     return row
 
 
-def _exact_once(pool: Answered, truth: np.ndarray, rows: np.ndarray, max_error: float) -> float:
-    """Share in scope by a fixed-sequence exact test read once; it begins where no error may still pass."""
-    wrong, level, share = (pool.labels != truth)[rows], pool.confidence[rows], 0.0
+def _exact_once(
+    pool: Answered, truth: np.ndarray, rows: np.ndarray, max_error: float
+) -> tuple[float, bool]:
+    """Share in scope by a fixed-sequence exact test read once, and whether more are wrong there than promised.
+
+    It begins where no error may still pass.
+    """
+    every, share, lowest = pool.labels != truth, 0.0, np.inf
+    wrong, level = every[rows], pool.confidence[rows]
     for threshold in pool_levels(pool.confidence):
         size, inside = int((pool.confidence >= threshold).sum()), level >= threshold
         allowed = np.floor(max_error * size + 1e-9)
@@ -129,8 +135,11 @@ def _exact_once(pool: Answered, truth: np.ndarray, rows: np.ndarray, max_error: 
             continue
         if pool_p_value(wrong[inside].sum(), inside.sum(), size, allowed) > 0.05:
             break
-        share = size / len(pool)
-    return share
+        share, lowest = size / len(pool), threshold
+    scope = pool.confidence >= lowest
+    left = every & scope
+    left[rows] = False  # what people answered is right
+    return share, bool(left.sum() > max_error * scope.sum() + 1e-9)
 
 
 def _these_answers(case: trust.Case, _: np.random.Generator) -> Made:

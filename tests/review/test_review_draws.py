@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +12,30 @@ from projects import rows
 from review_helpers import Browser, answer
 
 from clipgrip.errors import ConfigError, RunError
+from clipgrip.report.board.from_review import board_facts
+from clipgrip.report.board.from_run import Asked
 from clipgrip.review import classes as edits
 from clipgrip.review.choosing import choose_draw
 from clipgrip.review.draws import (
     ChosenDraw,
+    Kind,
     apart_proof,
+    asked_for,
     audit_of,
     chosen_draw,
     measured_so_far,
     to_ask,
 )
+from clipgrip.review.exchange import exported
 from clipgrip.review.measure import errors
-from clipgrip.review.overview import asked_for, overview
+from clipgrip.review.overview import overview
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.session import ReviewSession
 from clipgrip.runs.audits import promises
+from clipgrip.runs.promised import proven_by
 from clipgrip.runs.store import open_store
 from clipgrip.trust.terms import Terms
+from clipgrip_line.trust.scope import WatchedScope
 
 LOOSE = Terms(0.45, 0.5)
 
@@ -247,3 +256,78 @@ def test_a_counted_answer_that_is_taken_back_calibrates_anew(
     later = answer(session, second, 1)
     assert session.undo(later.token, "Sato") is not None
     assert told == [True, True, True]
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_plan_is_fixed_before_the_first_answer_and_read_with_all_of_the_doubt(
+    session: ReviewSession, folder: Path, language: str
+) -> None:
+    browser, drawn = Browser(session, language=language), session.snapshot.round.draw.rows
+    body = {"kind": "alike", "max_error": 45, "confidence": 50, "ok": [], "planned": 100}
+    assert browser.post("/api/draw", {**body, "plan": 24}).status_code == 200
+    assert (
+        'name="plan" type="number" min="20" max="100000" value="24"' in browser.get("/audit").text
+    )
+    for row in drawn[:24].tolist():
+        answer(session, row, int(session.snapshot.view.label[row]), purpose="audit")
+    assert ("Planned: 24 answers" if language == "en" else "24件") in browser.get("/").text
+    by_class(session)  # another way in between takes the plan away from nobody
+    told = browser.post("/api/draw", {**body, "plan": 30})
+    assert told.status_code == 400
+    assert ("answered already" if language == "en" else "すでに回答") in told.json()["error"]
+    assert browser.post("/api/draw", {**body, "plan": 24}).status_code == 200
+    facts = keep_promise(session, LOOSE, (), "Sato")
+    assert (facts["planned"], facts["answers_counted"]) == (24, 24)
+    with open_store(folder) as store:
+        run = store.run()
+        assert run is not None
+        assert proven_by(promises(store, run.id)[-1].facts).startswith("an exact test at the 24")
+
+
+def test_a_number_that_measuring_planned_before_is_no_plan_of_a_promise(
+    session: ReviewSession,
+) -> None:
+    choose_draw(session, "measure", (), Terms(), 30, "Sato")
+    choose_draw(session, "alike", (), Terms(), 30, "Sato")
+    assert keep_promise(session, LOOSE, (), "Sato")["planned"] is None
+
+
+def test_other_terms_on_the_same_answers_are_said_on_the_page_too(session: ReviewSession) -> None:
+    browser = Browser(session)
+    first = browser.post("/api/promise", {"max_error": 45, "confidence": 50})
+    assert first.json()["notes"] == []
+    again = browser.post("/api/promise", {"max_error": 40, "confidence": 50})
+    assert "read before under 1 other term" in again.json()["notes"][0]
+
+
+def by_model(session: ReviewSession) -> int:
+    """Images of which the exported table says that the model decided them."""
+    export = exported(session.snapshot, session.store, "csv")
+    table = list(csv.DictReader(io.StringIO(b"".join(export).decode("utf-8-sig"))))
+    return sum(row["decided_by"] == "model" for row in table)
+
+
+@pytest.mark.parametrize("kind", ["alike", "class"])
+def test_an_export_names_the_model_where_the_overview_does(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    chosen = choose_draw(session, kind, (), LOOSE, 100, "Sato")
+    rows = (
+        session.snapshot.round.draw.rows[:10]
+        if kind == "alike"
+        else to_ask(session.snapshot, chosen)
+    )
+    for row in rows.tolist():
+        answer(session, row, int(session.snapshot.view.label[row]), purpose="audit")
+    found = overview(session.snapshot, LOOSE, chosen)
+    assert found.model == by_model(session) > 0
+    browser, audit = Browser(session), audit_of(session.snapshot, chosen)
+    assert audit is not None
+    assert 'id="withdrawn"' not in browser.get("/").text
+    fallen = WatchedScope(audit.id, "all", frozenset(), 0.0, 0.45, "", "", 1.0)
+    monkeypatch.setattr("clipgrip.review.draws.fallen_scopes", lambda _: [fallen])
+    assert overview(session.snapshot, LOOSE, chosen).model == by_model(session) == 0
+    assert 'id="withdrawn"' in browser.get("/").text
+    if kind == "alike":
+        board = board_facts(session.folder, Asked("2026-11-29"))
+        assert board.automation is None

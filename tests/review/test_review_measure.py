@@ -12,8 +12,9 @@ from review_helpers import Browser, answer, truth
 from clipgrip.data.tables import write_csv
 from clipgrip.metrics import Share, wilson_interval
 from clipgrip.review import classes as edits
+from clipgrip.review.draws import asked_for
 from clipgrip.review.measure import audit_proof, errors, estimate, gap, measured_rows, prefix
-from clipgrip.review.overview import asked_for, mark, mark_of_class, overview, terms_of
+from clipgrip.review.overview import mark, mark_of_class, overview, terms_of
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.session import ReviewSession

@@ -92,6 +92,7 @@ def test_the_page_shows_the_pictures_of_an_alarm_and_answers_it(
     page = browser.get("/work").text
     images = re.findall(r'src="/alarm/thumb/([0-9a-f]{64})"', page)
     assert len(images) == 24
+    assert 'id="rings"' in browser.get("/").text, "who opens the first page learns of it"
     shown = browser.get(f"/alarm/thumb/{images[-1]}")
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
     answer = {"number": 1, "verdict": "normal", "note": "new lamp"}
@@ -106,6 +107,7 @@ def test_the_page_shows_the_pictures_of_an_alarm_and_answers_it(
         "note": "new lamp",
         "by": "Sato",
     }
+    assert 'id="rings"' not in browser.get("/").text
     page = browser.get("/work").text
     assert "Sato: this is normal from now on" in page
     assert "<form" not in page.split("<main>")[1].split("</main>")[0]

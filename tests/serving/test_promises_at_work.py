@@ -12,14 +12,21 @@ from typing import Any
 import pytest
 from projects import Told, command, picture, rows
 
-from clipgrip.report.board.from_run import kept_promise
+from clipgrip.report.board.figures import figures
+from clipgrip.report.board.from_review import board_facts
+from clipgrip.report.board.from_run import Asked, kept_promise
+from clipgrip.report.board.notes import sources
+from clipgrip.report.board.results import Results
+from clipgrip.report.board.verdict import withdrawn_text
 from clipgrip.runs.audits import StoredPromise, add_promise
+from clipgrip.runs.promised import AUTOMATION
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.store import open_watch
 from clipgrip.runs.watch.upholding import run_scopes, upheld
 from clipgrip.sentences import quoted
 from clipgrip.trust.terms import Terms
+from clipgrip.words import Language, Words
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -86,8 +93,10 @@ def test_a_promise_that_holds_stands_and_one_that_breaks_is_withdrawn_by_itself(
     good = day(capsys, run, line, range(1000, 1030), right=True)
     assert good.code == 0, good.err
     assert "stands; 0 of 20 daily answers wrong" in good.out
+    (run / AUTOMATION).write_text("path,decided_by\n")
     bad = day(capsys, run, line, range(2000, 2030), right=False)
     assert bad.code == 1
+    assert f"{run / AUTOMATION} was written before and still names the model" in bad.out
     assert "withdrawn on" in bad.out
     assert "a promise was withdrawn, so its images go to people" in bad.out
     assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"model"}
@@ -126,6 +135,27 @@ def test_right_answers_do_not_bring_a_withdrawn_promise_back_but_a_new_audit_doe
     assert first.withdrawn is not None
     assert (second.withdrawn, second.answers) == (None, 0)  # earlier answers are not its own
     assert first.alpha + second.alpha < 0.0075
+
+
+def test_versions_say_of_what_each_promise_is_by_which_rule_and_whether_it_stands(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decided = {"decided_by_model": 7, "pool": 9}
+    promise(run, "old", look=2, about="pool", **decided)  # as version 0.1 kept it
+    promise(run, "new", rule="betting", planned=40, **decided)
+    told = command(capsys, "versions", run)
+    assert told.code == 0, told.err
+    old, new = (one for one in told.out.splitlines() if "promise of 2026-01-01" in one)
+    assert "of the images that the model decides here, at most 5% are wrong, 95% sure" in old
+    assert "the model decides 7 of 9; proven by looks at sizes fixed before" in old
+    assert "also those put right in the audit, at most 5%" in new
+    assert "an exact test at the 40 answers planned" in new
+    assert "withdrawn" not in old + new
+    day(capsys, run, line, range(1000, 1030), right=False)
+    told = command(capsys, "versions", run, "--lang", "ja")
+    assert told.out.count("運用中に取り消し") == 2
+    kept = json.loads(command(capsys, "versions", run, "--json").out)["rounds"][0]["kept"]
+    assert [(one["audit"], one["withdrawn"]) for one in kept] == [("old", True), ("new", True)]
 
 
 def test_the_audit_of_a_withdrawn_promise_cannot_be_automated_again(
@@ -266,6 +296,16 @@ def test_a_board_signs_no_promise_that_was_withdrawn(
     assert kept_promise(reopen(run), Terms()) is not None
     day(capsys, run, line, range(1000, 1030), right=False)
     assert kept_promise(reopen(run), Terms()) is None
+    results = Results(board_facts(run, Asked("2026-11-29")))
+    told: dict[Language, str] = {"en": "was withdrawn at work on", "ja": "に取り消しました"}
+    for language, words in told.items():
+        say = Words(language)
+        assert words in withdrawn_text(results, say)
+        decided, left = (one for one in figures(results, say) if "B" in one.sources)
+        assert (decided.value, left.value) == ("0%", "100%")
+        assert words in decided.note
+        (source,) = (one.text for one in sources(results, say) if one.letter == "B")
+        assert words in source, "not that no promise was made"
 
 
 def test_a_board_reads_the_promise_that_speaks_of_every_wrong_label(run: Path) -> None:

@@ -35,6 +35,7 @@ from clipgrip.runs.watch.store import (
 )
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.watching import Watched, watch_files
+from clipgrip.words import Words
 from clipgrip_line.pictures.appearance import WIDTH
 from clipgrip_line.trust.drift import waiting
 from clipgrip_line.trust.scores import Anchors
@@ -328,6 +329,23 @@ def test_a_score_that_was_changed_is_said_and_a_line_of_before_is_sealed(
     said = 'table "image" does not hold what was written'
     with pytest.raises(RunError, match=said), open_watch(run) as store:
         store.images()
+
+
+def test_where_something_may_be_changing_the_nearest_score_is_named(
+    run: Path, line: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(line, range(1000, 1020))
+    look(run, line)
+    english = Words("en")
+    with open_watch(run) as store:
+        assert status_of(store).near((), english) == ""
+        monkeypatch.setattr("clipgrip.runs.watch.status.PERHAPS", 0.0)
+        status = status_of(store)
+    names = tuple("abcd")
+    assert status.light == "perhaps"
+    assert status.near(names, english).startswith("nearest to an alarm: ")
+    assert status.near(names, Words("ja")).startswith("警報に最も近い項目：")
+    assert status.facts()["nearest"] == status.nearest
 
 
 def test_the_state_is_small(run: Path, line: Path) -> None:

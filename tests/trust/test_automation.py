@@ -155,6 +155,27 @@ def test_a_promise_is_the_same_whatever_was_read_before(about: About, apart: boo
         np.testing.assert_array_equal(alone.decided, found.decided)
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_the_model_would_decide_more_leaves_out_what_people_answer_on_the_way(
+    apart: bool,
+) -> None:
+    """Where half of a pool has to be answered, a wider scope frees half of its images, not all."""
+    pool, _ = good(np.random.default_rng(2), 300)
+    order, group = np.random.default_rng(3).permutation(300), overall(4)
+    right = pool.labels
+
+    def told(n: int) -> Promise:
+        rows = order[:n]
+        return promise(pool, rows, right[rows], group, Terms(0.02), draw=Draw(order, apart=apart))
+
+    before = told(10)
+    (step,) = before.wider
+    assert step.draws is not None
+    proven = next(one for n in range(11, 300) if (one := told(n)).decided.any())
+    assert 0 < step.gain <= proven.decided.sum() + 3, "what is proven along comes besides"
+    assert step.gain < step.images - step.draws / 3
+
+
 def test_a_small_pool_is_told_to_stop_before_the_answers_eat_it_up() -> None:
     pool, truth = good(np.random.default_rng(1), 906)
     short = audited(pool, truth, 180, overall(4), Terms(0.05), plan=180)

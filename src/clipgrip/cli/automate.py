@@ -70,7 +70,7 @@ def automate(
     apart = auditing.apart_of(classes_at_work(run), per_class, ok_class or [])
     sheet = auditing.Sheet.read(answers, encoding)
     newest = at_work(run, screen)
-    place = _place(out or newest / "automation.csv", answers)
+    place = _place(out or newest / promised.AUTOMATION, answers)
     _check_place(place, newest, chosen=out is not None)
     with screen.live():
         outcome = reopen(newest, screen)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from clipgrip.runs.watch.daily import Drawn
     from clipgrip.runs.watch.store import SeenImage, WatchStore
+    from clipgrip.runs.watch.upholding import Upheld
     from clipgrip.serving.batch import FileAnswers
+    from clipgrip.words import Words
 
 
 DRAWN_ONE = mark("{n} new image drawn at random: {out}")
@@ -78,6 +80,17 @@ def _written(ui: Ui, run: Path, newest: Path, store: WatchStore, drawn: Drawn, o
     return Result(lines, facts)
 
 
+def _made_before(newest: Path, fallen: Sequence[Upheld], say: Words) -> list[str]:
+    """That decisions written before a promise fell still name the model."""
+    from clipgrip.runs.promised import AUTOMATION
+
+    made = newest / AUTOMATION
+    if not fallen or not made.exists():
+        return []
+    text = mark("  {made} was written before and still names the model: take it out of use")
+    return [say(text, made=made)]
+
+
 def _name_other(ui: Ui, other: Sequence[SeenImage]) -> None:
     """Name the images whose file is gone or holds another picture than the model saw."""
     for one in other:
@@ -123,6 +136,7 @@ def read_daily(
         ),
         audited_words(status.audited, say),
         *(f"  {one.words(say)}" for one in status.promises),
+        *_made_before(newest, fallen, say),
     ]
     facts = {
         "answers_new": found.new,

@@ -191,6 +191,14 @@ def summary(version: Version, worked: Plan) -> list[str]:
             images=worked.to_measure,
         )
     )
+    if any(one.max_error is not None for one in wanted.criteria):
+        lines.append(
+            Sentence(
+                "  draw them by clipgrip audit draw RUN --count {images}, or plan {images} answers on the page Random "
+                "audit before the first one: the promise is then read there with nothing kept back",
+                images=worked.images,
+            )
+        )
     for name, ones in worked.chances.items():
         lines += [
             Sentence(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clipgrip.sentences import quoted
-from clipgrip.words import Sentence, mark
+from clipgrip.words import Sentence, Words, mark
 
 WHAT = {
     "delivered": mark(
@@ -50,6 +50,25 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     return [*lines, *(_group_line(scope, steps.get(scope["group"])) for scope in facts["scopes"])]
 
 
+def kept_line(promise: dict[str, Any], say: Words) -> Sentence:
+    """A kept promise in one line: of what it is and by which rule it was proven, also where version 0.1 kept it."""
+    from clipgrip.runs.promised import proven_by
+
+    facts = promise["facts"]
+    error, sure = f"{100 * facts['max_error']:g}%", f"{100 * facts['confidence']:g}%"
+    return Sentence(
+        "  promise of {at}, {by}: {what}, {sure} sure; the model decides {model} of {total}; proven by {rule}{fallen}",
+        at=say.date(promise["said_at"]),
+        by=promise["said_by"] or "–",
+        what=Sentence(WHAT[facts["about"]], error=error),
+        sure=sure,
+        model=facts["decided_by_model"],
+        total=facts["pool"],
+        rule=proven_by(facts),
+        fallen=Sentence("; withdrawn at work, or a part of it") if promise["withdrawn"] else "",
+    )
+
+
 def _apart(facts: dict[str, Any]) -> tuple[str, str]:
     """For whom a promise is made, where there are several groups, and that it is as sure for all of them together."""
     names = [scope["group"] for scope in facts["scopes"]]
@@ -87,11 +106,11 @@ def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[s
     right, draws = following["right_answers"], following["draws"]
     line = Sentence(
         "{right} more right answers in a row within {group}, in about {draws} more images of "
-        "the draw, would prove the next wider scope ({images} images more)",
+        "the draw, would prove the next wider scope: the model would then decide about {gain} images more",
         right=right,
         group=next(_named(one) for one in facts["scopes"] if one["group"] == following["group"]),
         draws=draws,
-        images=following["images"],
+        gain=following["gain"],
     )
     if given + draws <= drawn:
         return [line]

@@ -45,7 +45,8 @@ def versions(
     rounds = _rounds(run, figures)
     made = [_bundle(path, rounds) for path in _files(bundles or [run])]
     say = Words(ui.language)
-    lines = [_round_line(one, say) for one in rounds] + [_bundle_line(one, say) for one in made]
+    lines = [line for one in rounds for line in _round_lines(one, say)]
+    lines += [_bundle_line(one, say) for one in made]
     return Result(lines, {"rounds": rounds, "bundles": made})
 
 
@@ -72,9 +73,24 @@ def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
                 "at": "" if stored is None else stored.finished or stored.created,
                 "audited": None if figure is None else asdict(figure),
                 "promise": None if promise is None else promise.to_dict(),
+                "kept": _promises(folder),
             }
         )
     return found
+
+
+def _promises(folder: Path) -> list[dict[str, Any]]:
+    """The newest promise of each audit of a round, if it leaves anything to the model."""
+    from dataclasses import asdict
+
+    from clipgrip.runs.audits import made_promises
+    from clipgrip.runs.watch.upholding import fallen_scopes
+
+    fallen = {one.audit for one in fallen_scopes(folder)}
+    newest = {one.audit: one for one in made_promises(folder)[0]}
+    return [
+        asdict(one) | {"withdrawn": one.audit in fallen} for one in newest.values() if one.proves
+    ]
 
 
 def _distinct(folders: list[Path]) -> list[Path]:
@@ -105,8 +121,10 @@ def _bundle(path: Path, rounds: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _round_line(one: dict[str, Any], say: Words) -> str:
-    return Sentence(
+def _round_lines(one: dict[str, Any], say: Words) -> list[str]:
+    from clipgrip.cli.promise_lines import kept_line
+
+    line = Sentence(
         ROUND,
         number=one["round"],
         at=say.date(one["at"]),
@@ -114,6 +132,7 @@ def _round_line(one: dict[str, Any], say: Words) -> str:
         promise=_promise(one["promise"], say),
         folder=one["folder"],
     )
+    return [line, *(kept_line(promise, say) for promise in one["kept"])]
 
 
 def _bundle_line(one: dict[str, Any], say: Words) -> str:

@@ -162,6 +162,7 @@ def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> li
     say, alarm = ui.say, status.open_alarm
     lines = [
         f"{status.symbol} {status.words(say)}",
+        *filter(None, [status.near(names, say)]),
         say(
             "{n} new images since {date}; alarms: {alarms}",
             n=say.number(status.images),

@@ -48,6 +48,8 @@ class AtWork:
 
     status: Status
     light: str
+    near: str
+    """What may be changing."""
     alarms: Sequence[AlarmWords]
     promises: Sequence[str]
     audited: str
@@ -74,7 +76,8 @@ def at_work(status: Status, names: Sequence[str], say: Words, run: Path | str) -
     alarms = [alarm_words(one, names, say, pictured=n < PICTURED) for n, one in enumerate(newest)]
     promises = [one.words(say) for one in status.promises]
     right = audited_words(status.audited, say)
-    return AtWork(status, status.words(say), alarms, promises, right, answer_command(run), now())
+    near, answer = status.near(names, say), answer_command(run)
+    return AtWork(status, status.words(say), near, alarms, promises, right, answer, now())
 
 
 def answer_command(run: Path | str) -> str:

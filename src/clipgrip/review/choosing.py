@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from clipgrip.clock import precisely
 from clipgrip.errors import ConfigError, RunError
-from clipgrip.review.draws import ACTION, ChosenDraw, Kind, answered, to_ask
+from clipgrip.review.draws import ACTION, ChosenDraw, Kind, answered, chosen_draw, to_ask
 from clipgrip.review.measure import NO_AUDIT
+from clipgrip.review.queues import audited
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Change
 from clipgrip.runs.auditing import apart_of
@@ -16,16 +17,24 @@ from clipgrip.trust.terms import Terms
 
 
 def choose_draw(
-    session: ReviewSession, kind: Kind, ok: Sequence[int], terms: Terms, planned: int, person: str
+    session: ReviewSession,
+    kind: Kind,
+    ok: Sequence[int],
+    terms: Terms,
+    planned: int,
+    person: str,
+    plan: int | None = None,
 ) -> ChosenDraw:
     """Draw in another way from now on; no answer is lost, and the way before can be chosen again.
 
     Args:
         ok: class ids that mean OK, where these are drawn apart from the others.
+        plan: answers at which a promise by a draw from all images alike is read; the other ways leave it as it is.
 
     Raises:
         RunError: the classes were changed since the round, or people labeled everything.
-        ConfigError: no class means OK, or all do; or no group has enough images to prove anything.
+        ConfigError: no class means OK, or all do; no group has enough images to prove anything; or another plan once
+            an image is answered.
     """
     with session.lock:
         snapshot = session.snapshot
@@ -36,7 +45,8 @@ def choose_draw(
         if kind == "ok" and not names:
             raise ConfigError(mark("mark at least one class that means OK."))
         apart = apart_of(audit.classes, kind == "class", names if kind == "ok" else [])
-        chosen = ChosenDraw(kind, apart, terms, planned)
+        plan = _plan(session, kind, plan)
+        chosen = ChosenDraw(kind, apart, terms, planned, plan)
         if apart and not len(to_ask(snapshot, chosen)) and not answered(snapshot, chosen):
             raise ConfigError(
                 "no group has enough images to prove at most {error}% of errors: half of it would have to be "
@@ -50,6 +60,23 @@ def choose_draw(
             "max_error": terms.max_error,
             "confidence": terms.confidence,
             "planned": planned,
+            "plan": plan,
         }
         session.store.record(Change(ACTION, person, precisely(), facts))
         return chosen
+
+
+def _plan(session: ReviewSession, kind: Kind, asked: int | None) -> int | None:
+    """The plan from now on: a number that is chosen when answers are known would be none."""
+    snapshot = session.snapshot
+    stands = chosen_draw(snapshot, session.store).plan
+    if kind != "alike" or asked == stands:
+        return stands
+    if audited(snapshot).any():
+        raise ConfigError(
+            mark(
+                "images of this draw are answered already, and answers are planned before the first one. Leave the "
+                "number as it is: every answer counts as it comes."
+            )
+        )
+    return asked

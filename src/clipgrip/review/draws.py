@@ -14,13 +14,13 @@ from typing import Literal
 import numpy as np
 
 from clipgrip.errors import RunError
-from clipgrip.review.measure import NO_AUDIT, AuditProof, proof_of
+from clipgrip.review.measure import NO_AUDIT, AuditProof, audit_proof, proof_of, whole_draw
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints
 from clipgrip.review.store import ReviewStore
 from clipgrip.runs.auditing import Audit
 from clipgrip.runs.measuring import USUAL, MeasuringAudit
-from clipgrip.trust.draw import Draw
+from clipgrip.runs.watch.upholding import fallen_scopes
 from clipgrip.trust.further import further
 from clipgrip.trust.measured import MeasuredAccuracy
 from clipgrip.trust.measuring import first_phase
@@ -41,6 +41,8 @@ class ChosenDraw:
     terms: Terms = field(default_factory=Terms)
     planned: int = USUAL
     """Answers that measuring plans."""
+    plan: int | None = None
+    """Answers at which a promise by a draw from all images alike is read, if that was fixed before the first."""
 
 
 def chosen_draw(snapshot: ReviewSnapshot, store: ReviewStore) -> ChosenDraw:
@@ -51,8 +53,31 @@ def chosen_draw(snapshot: ReviewSnapshot, store: ReviewStore) -> ChosenDraw:
         facts = change.facts
         if change.action == ACTION and facts["round"] == snapshot.round.number:
             terms = Terms(facts["max_error"], facts["confidence"])
-            return ChosenDraw(facts["kind"], facts["apart"], terms, facts["planned"])
+            kind, apart, planned = facts["kind"], facts["apart"], facts["planned"]
+            return ChosenDraw(kind, apart, terms, planned, facts.get("plan"))
     return ChosenDraw()
+
+
+def asked_for(store: ReviewStore) -> Terms:
+    """The terms that a promise or a draw was asked for with last; at most 2% at 95% before there is one."""
+    for change in reversed(store.changes()):
+        if change.action in ("promise", ACTION):
+            return Terms(change.facts["max_error"], change.facts["confidence"])
+    return Terms()
+
+
+def proof_now(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> AuditProof | None:
+    """What the answers prove by the way in which the audit draws, at its terms; None where it cannot be audited."""
+    if chosen.apart:
+        return apart_proof(snapshot, chosen)
+    return audit_proof(snapshot, chosen.terms, plan=chosen.plan)
+
+
+def is_withdrawn(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> bool:
+    """Whether daily answers at work have refuted the promise of this draw: its images are people's since."""
+    audit, place = audit_of(snapshot, chosen), snapshot.round
+    fallen = fallen_scopes(place.folder / place.stored.folder)
+    return audit is not None and any(one.audit == audit.id for one in fallen)
 
 
 def audit_of(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> Audit | None:
@@ -67,7 +92,7 @@ def apart_proof(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> AuditProof | No
     audit = audit_of(snapshot, chosen)
     if audit is None or not snapshot.view.as_run:
         return None
-    draw = _draw(snapshot, audit)
+    draw = whole_draw(snapshot, audit)
     orders = [draw.within(group.members(audit.pool.labels)) for group in audit.groups]
     return proof_of(snapshot, chosen.terms, audit.groups, _beginnings(snapshot, orders), draw)
 
@@ -92,7 +117,7 @@ def _pay(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> Ints:
     if audit is None or proof is None:
         return np.zeros(0, dtype=np.int64)
     answered = np.array(proof.rows, dtype=np.int64)
-    order = _draw(snapshot, audit).order
+    order = whole_draw(snapshot, audit).order
     return further(proof.promise, audit.pool, answered, audit.groups, order).rows
 
 
@@ -118,13 +143,6 @@ def answered(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> int:
     """Answers that count for the groups."""
     proof = apart_proof(snapshot, chosen)
     return 0 if proof is None else proof.answers
-
-
-def _draw(snapshot: ReviewSnapshot, audit: Audit) -> Draw:
-    """The whole draw; an image whose file is gone is asked last, which is never."""
-    order = np.array(audit.order, dtype=np.int64)
-    there = snapshot.round.draw.pool_rows[order] >= 0
-    return Draw(np.concatenate([order[there], order[~there]]), None, True)
 
 
 def _known(snapshot: ReviewSnapshot) -> np.ndarray:

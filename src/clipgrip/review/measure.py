@@ -15,6 +15,7 @@ from clipgrip.review.queues import audited
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints
 from clipgrip.review.view import Numbers, View
+from clipgrip.runs.auditing import Audit
 from clipgrip.runs.calibrated import AuditedCalibration
 from clipgrip.sentences import mark
 from clipgrip.trust.draw import Draw
@@ -159,12 +160,13 @@ class AuditProof:
 
 
 def audit_proof(
-    snapshot: ReviewSnapshot, terms: Terms, ok: Sequence[int] = ()
+    snapshot: ReviewSnapshot, terms: Terms, ok: Sequence[int] = (), plan: int | None = None
 ) -> AuditProof | None:
     """The promise for this round's answers; None where there is no draw, or the classes are no longer the run's.
 
     Args:
         ok: class ids that mean "OK part": misses and overkill are then promised apart.
+        plan: answers at which an exact test is read, if that was fixed before the first of them.
     """
     draw, view, column = snapshot.round.draw, snapshot.view, snapshot.classes.column
     if draw.audit is None or not view.as_run:
@@ -176,7 +178,15 @@ def audit_proof(
     ok_columns = [column[id_] for id_ in ok if id_ in column]
     apart = 0 < len(ok_columns) < n
     groups: tuple[Group, ...] = misses_and_overkill(n, ok_columns) if apart else overall(n)
-    return proof_of(snapshot, terms, groups, position[prefix(snapshot)])
+    whole = None if plan is None else whole_draw(snapshot, draw.audit, plan)
+    return proof_of(snapshot, terms, groups, position[prefix(snapshot)], whole)
+
+
+def whole_draw(snapshot: ReviewSnapshot, audit: Audit, plan: int | None = None) -> Draw:
+    """All of a draw; an image whose file is gone is asked last, which is never."""
+    order = np.array(audit.order, dtype=np.int64)
+    there = snapshot.round.draw.pool_rows[order] >= 0
+    return Draw(np.concatenate([order[there], order[~there]]), plan, bool(audit.apart))
 
 
 def proof_of(

@@ -12,12 +12,11 @@ from clipgrip.errors import ConfigError
 from clipgrip.metrics import Share, exact_interval
 from clipgrip.review.answers import Pace, pace
 from clipgrip.review.doubts import Baseline, baseline, doubts
-from clipgrip.review.draws import ACTION, ChosenDraw, apart_proof
+from clipgrip.review.draws import ChosenDraw, is_withdrawn, proof_now
 from clipgrip.review.measure import (
     AuditProof,
     ErrorEstimate,
     Errors,
-    audit_proof,
     errors,
     estimate,
     gap,
@@ -25,7 +24,6 @@ from clipgrip.review.measure import (
 from clipgrip.review.queues import asked, count_waiting, disagreements, most_doubtful
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
-from clipgrip.review.store import ReviewStore
 from clipgrip.sentences import Sentence
 from clipgrip.trust.knowledge import LABELS_PER_CLASS, Finding, knows_nothing
 from clipgrip.trust.terms import Terms
@@ -92,6 +90,8 @@ class Overview:
     """Audit answers that do not count yet."""
     estimated: ErrorEstimate
     proof: AuditProof | None
+    withdrawn: bool
+    """Whether the promise of this audit was withdrawn at work."""
     classes: tuple[ClassLine, ...]
     persons: tuple[PersonLine, ...]
     pace: Pace | None
@@ -107,12 +107,9 @@ def overview(snapshot: ReviewSnapshot, terms: Terms, chosen: ChosenDraw | None =
 
     states = snapshot.states
     found, expected = errors(snapshot), estimate(snapshot)
-    proof = (
-        apart_proof(snapshot, replace(chosen, terms=terms))
-        if chosen is not None and chosen.apart
-        else audit_proof(snapshot, terms)
-    )
-    model = _decided_by_model(snapshot, proof)
+    draws = replace(chosen or ChosenDraw(), terms=terms)
+    proof, withdrawn = proof_now(snapshot, draws), is_withdrawn(snapshot, draws)
+    model = 0 if withdrawn else _decided_by_model(snapshot, proof)
     decided = states.among(ImageState.DECIDED) & ~states.audit
     fresh = int((decided & ~snapshot.view.learned).sum())
     common = baseline(snapshot, found)
@@ -135,6 +132,7 @@ def overview(snapshot: ReviewSnapshot, terms: Terms, chosen: ChosenDraw | None =
         waiting=gap(snapshot),
         estimated=expected,
         proof=proof,
+        withdrawn=withdrawn,
         classes=_class_lines(snapshot, found, expected, terms),
         persons=_person_lines(snapshot),
         pace=pace(snapshot.answers),
@@ -143,14 +141,6 @@ def overview(snapshot: ReviewSnapshot, terms: Terms, chosen: ChosenDraw | None =
         step_count=count,
         step_class=name,
     )
-
-
-def asked_for(store: ReviewStore) -> Terms:
-    """The terms that a promise or a draw was asked for with last; at most 2% at 95% before there is one."""
-    for change in reversed(store.changes()):
-        if change.action in ("promise", ACTION):
-            return Terms(change.facts["max_error"], change.facts["confidence"])
-    return Terms()
 
 
 def _since_held_back(snapshot: ReviewSnapshot) -> int:

@@ -17,14 +17,12 @@ from clipgrip.review.states import ImageState
 from clipgrip.review.store import Change
 from clipgrip.runs import audits
 from clipgrip.runs.auditing import AUTOMATE
-from clipgrip.runs.promised import automation_csv, promise_facts, with_classes
+from clipgrip.runs.promised import AUTOMATION, automation_csv, promise_facts, with_classes
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.upholding import check_stands
 from clipgrip.trust.terms import Terms
 from clipgrip.words import ENGLISH, Words
 from clipgrip.written import write_dated
-
-AUTOMATION = "automation.csv"
 
 
 def keep_promise(
@@ -40,15 +38,16 @@ def keep_promise(
         chosen = replace(chosen_draw(snapshot, session.store), terms=terms)
         audit = audit_of(snapshot, chosen)
         proof = (apart_proof(snapshot, chosen) if chosen.apart else None) or audit_proof(
-            snapshot, terms, ok
+            snapshot, terms, ok, chosen.plan
         )
         if proof is None or audit is None:
             raise RunError(NO_AUDIT)
-        facts = promise_facts(proof.promise, audit, proof.more)
-        facts = with_classes(facts, proof.groups, audit.classes.display)
         folder = session.folder / snapshot.round.stored.folder
         check_stands(folder, audit.id)
         with open_store(folder) as store:  # its answers stand in review.db
+            earlier = audits.earlier_facts(store, audit.run, audit.id)
+            facts = promise_facts(proof.promise, audit, proof.more, earlier)
+            facts = with_classes(facts, proof.groups, audit.classes.display)
             stored = audits.StoredPromise(audit.id, person, precisely(), facts)
             audits.add_promise(store, audit.run, stored)
         table = automation_csv(

@@ -17,6 +17,8 @@ from clipgrip.words import ENGLISH, Words
 
 RULE = "betting"
 """By which a promise is proven; those of version 0.1, by looks that share alpha, do not have it in their facts."""
+AUTOMATION = "automation.csv"
+"""Who decides each image, beside the model."""
 INSIDE = mark("within the scope of {group}: confidence at least {threshold}")
 OUTSIDE = mark("outside the scope of {group}: confidence below {threshold}")
 
@@ -129,6 +131,7 @@ def _step(wider: Wider) -> dict[str, Any]:
         "right_answers": wider.right,
         "draws": wider.draws,
         "images": wider.images,
+        "gain": wider.gain,
         "pays": wider.pays,
     }
 

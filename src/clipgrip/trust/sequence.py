@@ -249,13 +249,14 @@ class ScopeSequence:
         draws = ceil(right * left / max(1, there))
         if self.terms.about == "source" and asked + draws > self.limit:
             return Wider(self.group.name, None, None, images, False)  # answers beyond never count
+        gain = round(there * (1 - draws / left)) - (scope.size - scope.audited)
         if not apart:
-            return Wider(self.group.name, right, draws, images, draws < images)
+            return Wider(self.group.name, right, draws, images, draws < images, gain)
         pays = 2 * draws <= images
         if pays and wrong.any():  # with errors to come it takes no fewer
             hoped = hoped_needed(wrong, null, alpha, HOPE * wrong.mean(), there)
             pays = hoped is not None and 2 * ceil(hoped * left / max(1, there)) <= images
-        return Wider(self.group.name, right, draws, images, pays)
+        return Wider(self.group.name, right, draws, images, pays, gain)
 
 
 @lru_cache(maxsize=256)

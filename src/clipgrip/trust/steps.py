@@ -37,6 +37,8 @@ class Wider:
     """Images that it holds more than the scope proven now; of a group drawn apart, those of them without an answer."""
     pays: bool
     """Whether it adds more images than people would have to answer."""
+    gain: int = 0
+    """Images of the pool that the model would then decide more than now; people answered the others."""
 
     @property
     def worth(self) -> float:

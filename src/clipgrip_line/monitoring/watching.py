@@ -227,7 +227,7 @@ class Watching:
             return
         every = alarms(self.store.reader, watched.model.version)
         still = every[-1] if every and every[-1].response is None else None
-        level = loudest(watched.line(self.alpha), watched.state.state)
+        level, _ = loudest(watched.line(self.alpha), watched.state.state)
         promises = tuple(promised_scopes(self.store.reader, watched.model, self.alpha))
         near = [level, *(one.level for one in promises if one.withdrawn is None)]
         light: Light = "perhaps" if max(near) >= PERHAPS else "quiet"

@@ -30,10 +30,10 @@ def image_budgets(line: WatchedLine, period: int, classes: int) -> Values:
     return budgets(len(SCORES), classes, period_budget(OF_IMAGES * line.alpha, period))
 
 
-def loudest(line: WatchedLine, state: State) -> float:
-    """How near the nearest monitor is to an alarm: 1 rings."""
+def loudest(line: WatchedLine, state: State) -> tuple[float, dict[str, Any]]:
+    """How near the nearest monitor is to an alarm (1 rings), and which it is."""
     levels = state.monitors.wealth * image_budgets(line, state.period, len(state.monitors.labels))
-    return float(np.max(levels))
+    return float(np.max(levels)), _named(int(np.argmax(levels)))
 
 
 def rung(

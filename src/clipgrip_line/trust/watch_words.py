@@ -12,7 +12,10 @@ from clipgrip_line.words import Words, mark
 Light = Literal["quiet", "perhaps", "alarm"]
 LIGHTS: dict[Light, tuple[str, str]] = {
     "quiet": ("○", mark("quiet: nothing speaks for a change")),
-    "perhaps": ("△", mark("perhaps: something may be changing, look at the pictures when you can")),
+    "perhaps": (
+        "△",
+        mark("perhaps: something may be changing, look at the newest pictures when you can"),
+    ),
     "alarm": ("×", mark("alarm: something has changed, act on it")),
 }
 WITHDRAWN = mark("alarm: a promise was withdrawn, so its images go to people")

@@ -129,5 +129,7 @@ class BoardFacts:
     """Images of the run that cannot be read any more: no figure is about them."""
     doubts: tuple[Finding, ...] = ()
     """What speaks against the model's answers, as long as nothing is measured."""
+    withdrawn: str = ""
+    """When a promise was withdrawn at work (ISO time)."""
     home: str = ""
     """The folder that commands are given, where ``folder`` is that of a round in it."""

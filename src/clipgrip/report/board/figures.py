@@ -8,7 +8,7 @@ from math import inf
 from clipgrip.metrics import Share
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import CASES, Assumption, Sums
-from clipgrip.report.board.verdict import value_text
+from clipgrip.report.board.verdict import value_text, withdrawn_text
 from clipgrip.words import Words, mark
 
 FEW = 10
@@ -180,8 +180,9 @@ def _decided(results: Results, say: Words) -> list[BoardFigure]:
     automation = results.facts.automation
     labels = say("Decided by the model"), say("Left to people")
     if automation is None or not automation.by_model:
-        note = say("no audit has proven a share yet")
-        values = ("0%", "100%") if automation else (say("unknown"),) * 2
+        fell = withdrawn_text(results, say)
+        note = fell or say("no audit has proven a share yet")
+        values = ("0%", "100%") if automation or fell else (say("unknown"),) * 2
         pairs = zip(labels, values, strict=True)
         return [BoardFigure(label, value, note, "B") for label, value in pairs]
     total = automation.by_model + automation.by_people

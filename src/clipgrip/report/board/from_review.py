@@ -21,6 +21,7 @@ from clipgrip.report.board.from_run import (
     without_review,
 )
 from clipgrip.review.answers import pace
+from clipgrip.review.draws import ChosenDraw, chosen_draw, is_withdrawn
 from clipgrip.review.measure import audit_proof, measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
 from clipgrip.review.store import NAME, Answer, ReviewStore, has_review, open_review
@@ -61,7 +62,7 @@ def review_facts(folder: Path, store: ReviewStore, asked: BoardRequest) -> Board
     found: dict[str, Any] = {
         "evidence": evidence,
         "errors": judged.worst(asked.good(names)),
-        "automation": _automation(snapshot, evidence, asked),
+        "automation": _automation(snapshot, evidence, asked, chosen_draw(snapshot, store)),
     }
     outcome = snapshot.view.outcome
     if evidence is None and outcome.manifest.classes.display == names:
@@ -107,11 +108,17 @@ def _evidence(
 
 
 def _automation(
-    snapshot: ReviewSnapshot, evidence: BoardEvidence | None, asked: BoardRequest
+    snapshot: ReviewSnapshot,
+    evidence: BoardEvidence | None,
+    asked: BoardRequest,
+    chosen: ChosenDraw,
 ) -> Automation | None:
-    """The promise that was kept, if it is as strict as the criteria ask for; else what the audit proves by now."""
+    """The promise that was kept, if it is as strict as the criteria ask for; else what the audit proves by now.
+
+    None where it was withdrawn at work.
+    """
     audit = snapshot.round.draw.audit
-    if evidence is None or audit is None:
+    if evidence is None or audit is None or is_withdrawn(snapshot, replace(chosen, apart="")):
         return None
     terms, every = asked.terms(evidence.first), asked.of_every_error(evidence.first)
     stored = kept_promise(snapshot.view.outcome, terms, audit.id)
@@ -124,7 +131,7 @@ def _automation(
         return stored
     # misses and overkill apart would leave a limit of all wrong labels unjudged
     good = [] if every else [names[name] for name in asked.good(tuple(names))]
-    proof = audit_proof(snapshot, terms, good)
+    proof = audit_proof(snapshot, terms, good, chosen.plan)
     if proof is None:
         return None
     promise = proof.promise

@@ -29,7 +29,7 @@ from clipgrip.runs.audits import StoredPromise, is_uniform, promises, stored_ans
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.store import NAME, open_store
-from clipgrip.runs.watch.upholding import fallen_scopes
+from clipgrip.runs.watch.upholding import fallen_scopes, fell_at
 from clipgrip.trust.terms import BEFORE, Terms
 
 WORST = 10
@@ -162,6 +162,7 @@ def common(outcome: Outcome, asked: BoardRequest) -> dict[str, Any]:
         "assumed": asked.assumed,
         "currency": asked.currency,
         "doubts": doubts(metrics),
+        "withdrawn": fell_at(outcome.folder),
     }
 
 

@@ -8,6 +8,7 @@ from clipgrip.report.board.doubts import doubts
 from clipgrip.report.board.figures import assumption_text, evidence_text, quantity
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import measured
+from clipgrip.report.board.verdict import withdrawn_text
 from clipgrip.words import Words, mark
 
 
@@ -249,19 +250,20 @@ def _answers_source(results: Results, say: Words) -> str:
     text = evidence_text(results, say)
     if evidence is None or results.accuracy is None:
         return text
+    first, last = say.date(evidence.first), say.date(evidence.last)
     more = say(
         "First answer {first}, last {last}; file {where}.",
-        first=say.date(evidence.first),
-        last=say.date(evidence.last),
+        first=first,
+        last=last,
         where=evidence.where,
     )
-    return text + say(" ") + more + say(" ") + say("Intervals: Wilson, 95%.")
+    return say(" ").join([text, more, say("Intervals: Wilson, 95%.")])
 
 
 def _promise_source(results: Results, say: Words) -> str:
     automation = results.facts.automation
     if automation is None:
-        return say(
+        return withdrawn_text(results, say) or say(
             "No promise was made for this run; clipgrip audit automate makes one from an audit."
         )
     return say(

@@ -84,7 +84,10 @@ def board_verdict(results: Results, say: Words) -> BoardVerdict:
         SYMBOLS[judgement],
         _lead(results, judgement, say),
         tuple(
-            _point(one, say) for kind in WORST for one in results.judged if one.judgement == kind
+            _point(one, results, say)
+            for kind in WORST
+            for one in results.judged
+            if one.judgement == kind
         ),
         tuple(_row(one, results.is_proven, say) for one in results.judged),
         versions,
@@ -132,7 +135,19 @@ def _lead(results: Results, judgement: Judgement, say: Words) -> str:
     return say(texts[judgement], names=say.names(names))
 
 
-def _point(one: JudgedCriterion, say: Words) -> str:
+def withdrawn_text(results: Results, say: Words) -> str:
+    """That what was promised does not stand any more; empty where it does, or nothing was."""
+    facts = results.facts
+    if facts.automation is not None or not facts.withdrawn:
+        return ""
+    return say(
+        "The promise was withdrawn at work on {at}: daily answers showed more errors than promised. People decide "
+        "until a new audit promises anew.",
+        at=say.date(facts.withdrawn),
+    )
+
+
+def _point(one: JudgedCriterion, results: Results, say: Words) -> str:
     criterion, found = one.criterion, one.found
     values = {
         "name": say(CRITERIA[criterion.name]),
@@ -141,7 +156,10 @@ def _point(one: JudgedCriterion, say: Words) -> str:
         "edge": value_text(criterion.name, criterion.edge, say),
     }
     if one.judgement == "unknown":
-        return say("{name} is unknown. {how}", name=values["name"], how=say(HOW[criterion.name]))
+        fell = withdrawn_text(results, say) if criterion.name == "automated" else ""
+        return say(
+            "{name} is unknown. {how}", name=values["name"], how=fell or say(HOW[criterion.name])
+        )
     if one.judgement == "no":
         return say(
             "{name}: {value} is beyond the edge of the band, {edge}.",

@@ -9,11 +9,10 @@ from typing import Any
 from clipgrip.data.rows import Row
 from clipgrip.data.sources import is_gone
 from clipgrip.review.answers import Opinion, opinions
-from clipgrip.review.measure import audit_proof
+from clipgrip.review.draws import asked_for, chosen_draw, is_withdrawn, proof_now
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import ReviewStore
-from clipgrip.trust.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,10 @@ class ExportContent:
 
 
 def export_content(
-    snapshot: ReviewSnapshot, history: Sequence[tuple[Any, ...]] = ()
+    snapshot: ReviewSnapshot, store: ReviewStore, history: Sequence[tuple[Any, ...]] = ()
 ) -> ExportContent:
     """All that an export of this moment may say; the files are looked for now."""
-    within = _decided_by_model(snapshot)
+    within = _decided_by_model(snapshot, store)
     lines = [_line(snapshot, n, within) for n in range(len(snapshot.view.rows))]
     missing = _missing(snapshot)
     known = {line.row.sha256 for line in (*lines, *missing)}
@@ -81,10 +80,14 @@ def _looked_for(line: ExportLine) -> ExportLine:
     return replace(line, gone=True) if is_gone(line.row.source) else line
 
 
-def _decided_by_model(snapshot: ReviewSnapshot) -> set[str]:
-    """Content hashes of the images within the promise."""
-    proof, audit = audit_proof(snapshot, Terms()), snapshot.round.draw.audit
-    if proof is None or audit is None:
+def _decided_by_model(snapshot: ReviewSnapshot, store: ReviewStore) -> set[str]:
+    """Content hashes of the images within the promise as the overview says it."""
+    chosen, audit = (
+        replace(chosen_draw(snapshot, store), terms=asked_for(store)),
+        snapshot.round.draw.audit,
+    )
+    proof = proof_now(snapshot, chosen)
+    if proof is None or audit is None or is_withdrawn(snapshot, chosen):
         return set()
     pairs = zip(audit.hashes, proof.promise.decided, strict=True)
     return {image for image, yes in pairs if yes}

@@ -55,7 +55,7 @@ def exported(
         )
     name, media, write = _WRITERS[form]
     history = list(answer_history(snapshot, store)) if form == "history" else []
-    content = export_content(snapshot, history)
+    content = export_content(snapshot, store, history)
     try:
         file = tempfile.TemporaryFile()  # noqa: SIM115  closed when it was sent
         try:

@@ -8,9 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from clipgrip.review.draws import ChosenDraw, Kind, apart_proof, chosen_draw, measured_so_far
+from clipgrip.review.draws import (
+    ChosenDraw,
+    Kind,
+    apart_proof,
+    asked_for,
+    chosen_draw,
+    measured_so_far,
+)
 from clipgrip.review.measure import AuditProof
-from clipgrip.review.overview import asked_for
+from clipgrip.review.queues import audited
 from clipgrip.review.web.context import PageContext
 from clipgrip.review.web.texts import KINDS
 from clipgrip.runs.auditing import BY_CLASS
@@ -67,6 +74,7 @@ def drawing(context: PageContext) -> dict[str, Any]:
         "ok": _ok(chosen, context),
         "groups": [] if proof is None else group_lines(context, chosen, proof),
         "measured": _measured(context) if chosen.kind == "measure" else "",
+        "may_plan": not audited(snapshot).any(),
         "may_draw": snapshot.view.as_run and snapshot.round.draw.audit is not None,
     }
 
@@ -111,7 +119,7 @@ def next_of(scope: Scope, step: Wider | None, say: Words) -> str:
     more = say(
         "{right} more right answers in a row would let the model decide {images} images more",
         right=say.number(step.right),
-        images=say.number(step.images),
+        images=say.number(step.gain),
     )
     return more if step.pays else say("stop: {more}, too many for what they add", more=more)
 

@@ -7,10 +7,10 @@ from typing import Any
 from clipgrip.data.sources import is_gone
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
-from clipgrip.review.draws import chosen_draw
+from clipgrip.review.draws import asked_for, chosen_draw
 from clipgrip.review.exchange import EXPORTS, IMPORTS
 from clipgrip.review.exchange.studio_tasks import labeling_config
-from clipgrip.review.overview import Overview, Step, asked_for, overview
+from clipgrip.review.overview import Overview, Step, overview
 from clipgrip.review.web import cards
 from clipgrip.review.web.cards import Queue
 from clipgrip.review.web.context import PageContext
@@ -27,6 +27,8 @@ from clipgrip.review.web.texts import (
     words_of_change,
     worth_of_confidence,
 )
+from clipgrip.review.web.work import folder_at_work
+from clipgrip.runs.watch.status import rings
 from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.doubted import in_short, reason
 from clipgrip.trust.knowledge import knows_nothing
@@ -54,6 +56,7 @@ def overview_page(context: PageContext) -> str:
         rounds=[one for one in context.snapshot.round.rounds if "labels" in one.facts],
         running=job.progress(context.server.folder).state == "running",
         bars=_bars(found),
+        rings=rings(folder_at_work(context.server)),
         gone=context.server.presence.look(context.snapshot.view.rows),
     )
 

@@ -26,14 +26,16 @@ PICTURED = 3
 def work_page(context: PageContext) -> str:
     """How new images fare with the model in use; how to begin where nothing is watched."""
     say = context.say
-    folder = _folder(context.server)
+    folder = folder_at_work(context.server)
     line = line_of(folder)
+    names = context.snapshot.view.outcome.manifest.classes.display
     return context.page(
         "work.html",
         tab="work",
         line=line,
         named=quoted(context.server.folder.resolve()),
         light="" if line is None else line.words(say),
+        near="" if line is None else line.near(names, say),
         promises=[] if line is None else [one.words(say) for one in line.promises],
         audited="" if line is None else audited_words(line.audited, say),
         alarms=_alarms(context, line),
@@ -46,7 +48,7 @@ def answer(server: ServerState, given: AlarmBody, person: str) -> int:
 
     RunError: another process is looking at new images, or that alarm does not ring.
     """
-    folder = _folder(server)
+    folder = folder_at_work(server)
     with locked(folder, LOCK), open_watch(folder) as store:
         found = answer_alarm(
             store,
@@ -61,7 +63,7 @@ def answer(server: ServerState, given: AlarmBody, person: str) -> int:
 
 def picture_row(server: ServerState, sha256: str) -> Row:
     """An image that an alarm shows, by its content hash. DataError: no alarm shows it."""
-    folder = _folder(server)
+    folder = folder_at_work(server)
     if is_watched(folder):
         with open_watch(folder) as store:
             alarms = store.alarms()
@@ -75,7 +77,7 @@ def picture_row(server: ServerState, sha256: str) -> Row:
     )
 
 
-def _folder(server: ServerState) -> Path:
+def folder_at_work(server: ServerState) -> Path:
     """Of the round that is in use."""
     return server.folder / server.session.snapshot.round.stored.folder
 

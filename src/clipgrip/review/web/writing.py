@@ -36,6 +36,7 @@ from clipgrip.review.web.context import PERSON, encoded
 from clipgrip.review.web.reading import context_of
 from clipgrip.review.web.state import ServerState
 from clipgrip.review.web.uploads import TOKEN
+from clipgrip.runs.promised import warning
 from clipgrip.sentences import mark
 from clipgrip_line.web.language import YEAR, cookie_name
 
@@ -146,7 +147,8 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
     def draw(request: Request, body: DrawBody) -> Json:
         person = context_of(request, server).person
         terms = terms_of(body.max_error / 100, body.confidence / 100)
-        chosen = choose_draw(session, body.kind, body.ok, terms, body.planned, person)
+        planned, plan = body.planned, body.plan
+        chosen = choose_draw(session, body.kind, body.ok, terms, planned, person, plan)
         return Json(
             {"kind": chosen.kind, "left": len(server.queue(session.snapshot, "audit", None))}
         )
@@ -156,7 +158,9 @@ def _rounds(app: FastAPI, server: ServerState) -> None:
         context = context_of(request, server)
         terms = terms_of(body.max_error / 100, body.confidence / 100)
         facts = keep_promise(session, terms, tuple(body.ok), context.person, context.say)
-        return Json({"decided_by_model": facts["decided_by_model"], "pool": facts["pool"]})
+        notes = [context.say.translated(one) for one in warning(facts)]
+        model, pool = facts["decided_by_model"], facts["pool"]
+        return Json({"decided_by_model": model, "pool": pool, "notes": notes})
 
 
 def _work(app: FastAPI, server: ServerState) -> None:

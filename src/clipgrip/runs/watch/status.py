@@ -40,6 +40,8 @@ class Status:
     promises: tuple[Upheld, ...] = ()
     audited: Share = field(default_factory=lambda: Share(0, 0))
     """Right answers among the images of the daily audit."""
+    nearest: Mapping[str, Any] = field(default_factory=dict)
+    """Which monitor is the nearest to an alarm."""
 
     @property
     def open_alarm(self) -> Alarm | None:
@@ -56,6 +58,13 @@ class Status:
         """What the light means, in the reader's language."""
         return light_text(self.light, say, rings=self.open_alarm is not None)
 
+    def near(self, names: Sequence[str], say: Words) -> str:
+        """What may be changing; empty while nothing may, and where an alarm says it."""
+        if self.light != "perhaps" or self.level < PERHAPS:
+            return ""
+        monitor = named(self.nearest["monitor"], class_of(self.nearest, names), say)
+        return say("nearest to an alarm: {monitor}", monitor=monitor)
+
     def facts(self) -> dict[str, Any]:
         """For programs."""
         ringing = self.open_alarm
@@ -66,6 +75,7 @@ class Status:
             "reference": self.line.facts["reference"],
             "alpha": self.line.alpha,
             "level": round(min(self.level, 1e9), 6),
+            "nearest": self.nearest,
             "alarms": len(self.alarms),
             "alarm": None if ringing is None else {"number": ringing.number, **ringing.facts},
             "answers": self.audited.total,
@@ -89,11 +99,11 @@ class Status:
 def status_of(store: WatchStore, scopes: Sequence[WatchedScope] = ()) -> Status:
     """The line as it stands, with the promises of its run."""
     line, state, alarms = store.begun(), store.state(), tuple(store.alarms())
-    level = loudest(line, state)
+    level, nearest = loudest(line, state)
     promises, answers = tuple(upheld(store, scopes)), daily_answers(store)
     right = Share(sum(one.label == one.predicted for one in answers), len(answers))
     light = _light(alarms, level, promises)
-    return Status(light, line, state.images, state.period, alarms, level, promises, right)
+    return Status(light, line, state.images, state.period, alarms, level, promises, right, nearest)
 
 
 def _light(alarms: Sequence[Alarm], level: float, promises: Sequence[Upheld]) -> Light:
@@ -103,6 +113,15 @@ def _light(alarms: Sequence[Alarm], level: float, promises: Sequence[Upheld]) ->
         return "alarm"
     near = [level, *(one.level for one in promises if one.withdrawn is None)]
     return "perhaps" if max(near) >= PERHAPS else "quiet"
+
+
+def rings(run: Path) -> bool:
+    """Whether an alarm of the images waits for its answer; read at once, whatever the line has seen."""
+    if not is_watched(run):
+        return False
+    with open_watch(run) as store:
+        alarms = store.alarms()
+    return bool(alarms) and alarms[-1].response is None
 
 
 def line_of(run: Path) -> Status | None:

@@ -155,6 +155,14 @@ def fallen_scopes(run: Path) -> list[WatchedScope]:
     return [one for one in run_scopes(run) if (one.audit, one.name) in fallen]
 
 
+def fell_at(run: Path) -> str:
+    """When a promise was withdrawn at work last (ISO time); empty where none was."""
+    if not (run / NAME).is_file():
+        return ""
+    with open_watch(run) as store:
+        return max((one["at"] for one in _withdrawn(store).values()), default="")
+
+
 def for_people(run: Path, labels: Sequence[int], confidence: Sequence[float]) -> list[bool]:
     """Which answers lie within no promise that stands: where anything was ever promised, people decide these."""
     fallen = fallen_scopes(run)

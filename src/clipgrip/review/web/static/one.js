@@ -168,7 +168,7 @@ draw?.addEventListener("submit", async (event) => {
   if (!named()) return;
   await outbox.flush();
   const ok = [...draw.querySelectorAll('[name="ok[]"]:checked')].map((box) => Number(box.value));
-  const body = { kind: draw.kind.value, ok, max_error: Number(draw.error.value), confidence: Number(draw.confidence.value), planned: Number(draw.planned.value) };
+  const body = { kind: draw.kind.value, ok, max_error: Number(draw.error.value), confidence: Number(draw.confidence.value), planned: Number(draw.planned.value), plan: Number(draw.plan?.value) || null };
   try {
     await post("/api/draw", body);
     location.reload();

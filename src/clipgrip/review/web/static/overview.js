@@ -9,7 +9,8 @@ at("promise")?.addEventListener("submit", async (event) => {
     const told = await post("/api/promise", { max_error: Number(form.error.value), confidence: Number(form.confidence.value) });
     const proven = "The model may decide {n} of {all} images; the promise is kept with name and time.";
     const nothing = "Nothing is proven yet: the model may decide none of the {all} images. The reading is stored with name and time.";
-    toast(say(told.decided_by_model ? proven : nothing, { n: told.decided_by_model, all: told.pool }), true);
+    const text = say(told.decided_by_model ? proven : nothing, { n: told.decided_by_model, all: told.pool });
+    toast([text, ...told.notes].join(" "), true);
   } catch (error) {
     toast(error.message, true);
   }
