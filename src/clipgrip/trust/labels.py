@@ -64,7 +64,7 @@ def _fit(facts: Mapping[str, Any], say: Words) -> list[str]:
         return [say(text, n=say.number(found["n"]))]
     return [
         say(
-            "Of the {n} labels that it learned, {right} are answered as they were given ({share}): class names and "
+            "Of the {n} labels that it learned, {right} are answered as they were given ({share}): class names or "
             "other images speak against the rest.",
             n=say.number(found["n"]),
             right=say.number(found["right"]),
