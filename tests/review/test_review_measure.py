@@ -330,6 +330,9 @@ def test_what_helps_a_model_that_knows_nothing_comes_before_an_audit(
     wanted = LABELS_PER_CLASS * len(session.snapshot.classes.active)
     ids, terms = truth(session, parts), terms_of(0.02, 0.95)
     assert overview(session.snapshot, terms).step == "rethink"
+    estimated = overview(session.snapshot, terms).estimated
+    assert {estimated.overall, *estimated.by_class.values()} == {None}
+    assert "its own word says nothing" in Browser(session).get("/").text
     drawn = set(audit(session.snapshot).tolist())
     rows = [row for row in range(len(ids)) if row not in drawn] or list(range(len(ids)))
     for row in rows[: wanted - 1]:
@@ -338,3 +341,5 @@ def test_what_helps_a_model_that_knows_nothing_comes_before_an_audit(
     assert (found.step, found.step_count) == ("rethink", wanted - found.fresh)
     facts["knowledge"] = []
     assert overview(session.snapshot, terms).step == "audit"
+    assert overview(session.snapshot, terms).estimated.overall is not None
+    assert "by the model&#39;s own word" in Browser(session).get("/").text
