@@ -63,7 +63,8 @@ def suggest(
     """Choose the images whose labels say most, as a CSV sheet to fill.
 
     For a folder: typical and diverse images, or with --classes those that the model doubts. For a finished run: those
-    whose labels help it most. They are no random sample: to prove a rate, use clipgrip audit draw.
+    whose labels help it most. Of a model that knows nothing of the classes: typical ones. They are no random sample: to
+    prove a rate, use clipgrip audit draw.
     """
     from clipgrip.data.classes import ClassNames
     from clipgrip.labeling.suggest import SUGGEST, from_images, write_suggestions
