@@ -134,9 +134,15 @@ def test_a_suggestion_does_not_ask_for_what_its_folder_says(
     assert asked
     assert all(path.startswith("unsorted/") for path in asked)
     assert SAID in told.err
+    assert "--ignore-folders" not in told.out
     told = run_command(*given, "--count", 32, "--ignore-folders", "--out", "all.csv")
     assert "known labels" not in told.out
     assert SAID not in told.err
+    assert (
+        "--ignore-folders --labels all.csv" in told.out
+    )  # the command that follows learns from no folder either
+    told = run_command(*given, "--encoding", "utf-8", "--out", "read.csv")
+    assert "--encoding utf-8 --labels read.csv" in told.out
 
 
 def test_fit_on_a_folder_learns_from_the_same_labels_and_warns_of_them(

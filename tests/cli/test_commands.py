@@ -296,6 +296,22 @@ def test_a_round_and_a_result_fit_on_a_line(finished: Path) -> None:
     )
 
 
+def test_a_run_that_goes_back_to_what_its_labels_give_says_so(finished: Path) -> None:
+    metrics = json.loads((finished / "metrics.json").read_text("utf-8"))
+    gone_back = {"round": 2, "reason": "one class swallows others", "kept": 0}
+    plain = {"per_class": [1, 1], "uses_unlabeled": True, "held_out": None, "text_weight": 1.0}
+    fit = {"right": 1, "n": 2}
+    metrics |= {"stopped": gone_back, "labels": {"given": 2, "fit": fit, **plain}}
+    text = summary(metrics, Path("run"), Path("r"))
+    assert "the answers are those of the labels alone" in text
+    assert "\nlabels alone " in text
+    assert "\nzero-shot " in text
+    assert "Of the 2 labels that it learned, 1 are answered as they were given (50%)" in text
+    untaught = summary(metrics | {"labels": None}, Path("run"), Path("r"))
+    assert "the answers are those of zero-shot" in untaught
+    assert "labels alone" not in untaught
+
+
 def test_rounds_that_were_skipped_are_counted_and_named(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -171,6 +171,17 @@ def test_no_name_is_judged_where_the_model_knows_nothing(
     assert "a scratch on the surface" in listed.out  # words may be what helps
 
 
+def test_where_labels_alone_decide_it_says_that_no_name_moves_an_answer(
+    made: Path, quick: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    before = command(capsys, "names", made, "--try", "scratch=a thin line")
+    assert "labels alone decide" not in before.out
+    assert "Your words, and what the untuned model would answer with them:" in before.out
+    quick.setattr("clipgrip.runs.naming.labels_alone_decide", lambda _: True)
+    assert "In this run the labels alone decide" in command(capsys, "names", made).out
+    assert json.loads(command(capsys, "names", made, "--json").out)["labels_decide"]
+
+
 def test_words_that_would_make_it_worse_are_not_proposed(
     made: Path, quick: pytest.MonkeyPatch, capsys: Any
 ) -> None:

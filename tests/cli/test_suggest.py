@@ -11,6 +11,7 @@ from projects import CLASSES, Place, Told, command, rows
 
 from clipgrip.data.tables import write_csv
 from clipgrip.review.store import Answer, open_review
+from clipgrip.trust.knowledge import Finding
 
 
 @pytest.fixture
@@ -68,6 +69,33 @@ def test_with_class_names_the_doubtful_images_come_and_neither_known_nor_test_on
     paths = [row["path"] for row in sheet]
     assert len(set(paths)) == len(paths)
     assert set(paths).isdisjoint(place.test_paths)
+
+
+def test_a_model_that_knows_nothing_is_asked_for_no_doubt(
+    place: Place,
+    tiny_clip: Path,
+    finished: Path,
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "clipgrip.labeling.suggest.knowledge_of", lambda *_: (Finding("alike", {}),)
+    )
+    start = ["suggest", place.images, "--classes", place.classes, "--backbone", tiny_clip]
+    told = command(capsys, *start, "--out", "guessed.csv")
+    assert "its doubts mean nothing: typical images are chosen" in told.err
+    guessed = rows(here / "guessed.csv")
+    command(capsys, "suggest", place.images, "--backbone", tiny_clip, "--out", "typical.csv")
+    assert guessed == rows(here / "typical.csv")
+    monkeypatch.setattr("clipgrip.labeling.suggest.labels_teach", lambda _: True)
+    told = command(capsys, *start, "--out", "taught.csv")
+    assert "typical" not in told.err
+    assert rows(here / "taught.csv")[0]["why"].startswith("the model is ")
+    monkeypatch.setattr("clipgrip.labeling.suggest.doubts", lambda _: (Finding("alike", {}),))
+    told = command(capsys, "suggest", finished, "--out", "after.csv")
+    assert "typical images are chosen" in told.err
+    assert rows(here / "after.csv")[0]["why"].startswith("typical: ")
 
 
 def rows_of(table: Path | None) -> list[dict[str, str]]:

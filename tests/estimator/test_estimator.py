@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import numpy as np
@@ -284,8 +285,31 @@ def test_an_image_that_cannot_be_decoded_is_named(
         fitted.predict([paths(place)[0], str(bad)])
     with pytest.raises(DataError, match=r"gone\.png cannot be read"):
         fitted.predict([str(tmp_path / "gone.png")])
-    untrained.fit([*paths(place), str(bad)])
+    with pytest.warns(UserWarning, match="cannot be used") as said:
+        untrained.fit([*paths(place), str(bad)])
     assert [issue.reason for issue in untrained.issues_] == ["corrupt"]
+    (lost,) = [str(one.message) for one in said if "cannot be used" in str(one.message)]
+    assert lost.startswith(f"1 of {len(paths(place)) + 1} images cannot be used and are left out: ")
+    assert "bad.png (" in lost
+    assert lost.endswith("issues_ has all of them: path, reason and detail.")
+
+
+def test_many_lost_pictures_of_a_folder_are_one_warning_and_what_was_never_a_picture_none(
+    place: Place, untrained: GripClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clipgrip.estimator.guesses.knowledge", lambda *_: ())
+    for path in paths(place):
+        copy(path, tmp_path / Path(path).name)
+    (tmp_path / "notes.txt").write_text("by hand", "utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        untrained.fit(tmp_path)
+    for number in range(7):
+        (tmp_path / f"empty{number}.png").touch()
+    with pytest.warns(UserWarning, match="7 of 39 images .* and 2 more") as said:
+        untrained.fit(tmp_path)
+    assert len(said) == 1
+    assert untrained.issues_.tally() == "7 empty-file, 1 not-an-image"
 
 
 def test_an_empty_list_has_no_answers(fitted: GripClassifier) -> None:

@@ -171,6 +171,32 @@ def test_a_run_that_went_back_says_so_first_in_both_languages(
     assert "ラウンド4で学習が崩れました" in build_report(facts, "ja")
 
 
+TAUGHT = {
+    "given": 8,
+    "per_class": [1] * 8,
+    "text_weight": 1.0,
+    "uses_unlabeled": True,
+    "held_out": None,
+}
+
+
+def test_a_run_that_went_back_to_its_labels_is_not_called_untuned(make_facts: MakeFacts) -> None:
+    facts = make_facts(rounds=4, labeled=8)
+    facts.metrics["stopped"] = {"round": 4, "reason": "one class swallows others", "kept": 0}
+    facts.metrics["labels"] = {**TAUGHT, "contradicted": []}
+    first = verdict(Reading(facts), Words("en")).points[0]
+    assert "the answers are those that the labels alone give" in first
+    assert "untuned CLIP's" not in first
+
+
+def test_what_labels_say_stands_beside_a_test_as_well(make_facts: MakeFacts) -> None:
+    facts = make_facts(labeled=8)
+    fit = {"right": 6, "n": 8}
+    facts.metrics["labels"] = {**TAUGHT, "fit": fit, "contradicted": []}
+    points = " ".join(verdict(Reading(facts), Words("en")).points)
+    assert "of the 8 labels that it learned, 6 are answered" in points.lower()
+
+
 def test_a_headline_of_the_test_says_what_the_audit_found_beside_it() -> None:
     found = Audited(Share(40, 50), "steel", Share(20, 50))
     (english,) = beside_the_test(found, Words("en"))

@@ -6,6 +6,7 @@ from itertools import takewhile
 
 import numpy as np
 import pytest
+import torch
 from projects import Place, rows
 from review_helpers import Browser, answer, truth
 
@@ -16,7 +17,7 @@ from clipgrip.review.draws import asked_for
 from clipgrip.review.measure import audit_proof, errors, estimate, gap, measured_rows, prefix
 from clipgrip.review.overview import mark, mark_of_class, overview, terms_of
 from clipgrip.review.promises import keep_promise
-from clipgrip.review.queues import audit, doubtful
+from clipgrip.review.queues import audit, doubtful, most_helpful
 from clipgrip.review.session import ReviewSession
 from clipgrip.runs import audits
 from clipgrip.runs.auditing import Sheet, write_sheet
@@ -331,6 +332,9 @@ def test_what_helps_a_model_that_knows_nothing_comes_before_an_audit(
     wanted = LABELS_PER_CLASS * len(session.snapshot.classes.active)
     ids, terms = truth(session, parts), terms_of(0.02, 0.95)
     assert overview(session.snapshot, terms).step == "rethink"
+    estimated = overview(session.snapshot, terms).estimated
+    assert {estimated.overall, *estimated.by_class.values()} == {None}
+    assert "its own word says nothing" in Browser(session).get("/").text
     drawn = set(audit(session.snapshot).tolist())
     rows = [row for row in range(len(ids)) if row not in drawn] or list(range(len(ids)))
     for row in rows[: wanted - 1]:
@@ -339,3 +343,17 @@ def test_what_helps_a_model_that_knows_nothing_comes_before_an_audit(
     assert (found.step, found.step_count) == ("rethink", wanted - found.fresh)
     facts["knowledge"] = []
     assert overview(session.snapshot, terms).step == "audit"
+    assert overview(session.snapshot, terms).estimated.overall is not None
+    assert "by the model&#39;s own word" in Browser(session).get("/").text
+
+
+def test_of_a_model_that_guesses_typical_images_help_most(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its doubts choose worse than chance does (docs/decisions/0079)."""
+    facts = session.snapshot.view.outcome.run.facts
+    facts["knowledge"] = [{"kind": "demo"}]
+    monkeypatch.setattr("clipgrip.review.queues.helpful", lambda *_, **__: torch.tensor([7]))
+    assert len(most_helpful(session.snapshot)) > 1
+    facts["knowledge"] = []
+    assert most_helpful(session.snapshot).tolist() == [7]

@@ -52,6 +52,9 @@ def test_where_no_label_can_be_held_out_all_images_teach_one_round(
     assert len(outcome.ready.ks) > 1
     assert [one["k"] for one in outcome.metrics["rounds"]] == outcome.ready.ks[-1:]
     assert outcome.metrics["labels"]["one_round"]
+    known = outcome.task.labeled
+    right = int((outcome.answers.pool[known].argmax(1) == outcome.task.labels[known]).sum())
+    assert outcome.metrics["labels"]["fit"] == {"right": right, "n": len(CLASSES)}
     assert run(chosen).metrics["rounds"] == outcome.metrics["rounds"]
 
 

@@ -38,6 +38,16 @@ def test_the_figure_stands_beside_the_commonest_class_and_the_names() -> None:
     assert "right in 25%, the class names alone in 20%" in text()
 
 
+def test_how_many_of_its_own_labels_it_answers_is_said_where_it_is_known() -> None:
+    assert "that it learned" not in text()  # of a run of before
+    assert "All 20 labels that it learned" in text(fit={"right": 20, "n": 20})
+    some = {"right": 7, "n": 20}
+    assert "Of the 20 labels that it learned, 7 are answered as they were given (35%)" in text(
+        fit=some
+    )
+    assert "7 are answered" in text(fit=some, held_out=None)
+
+
 def test_classes_without_a_label_are_named_as_such() -> None:
     assert "2 classes have no label: only their names" in text(per_class=[10, 10, 0, 0])
     assert "never answered" in text(per_class=[10, 10, 0, 0], text_weight=0)

@@ -71,6 +71,7 @@ def _reworded(
 ) -> Rewording:
     from clipgrip.report.rewording import Rewording
     from clipgrip.runs.knowledge import doubts
+    from clipgrip.runs.naming import labels_alone_decide
     from clipgrip.trust.advice import headline, reasons
     from clipgrip.trust.knowledge import knows_nothing
 
@@ -91,6 +92,7 @@ def _reworded(
         proposed=better,
         templates=good,
         tried=_tried(trial, words),
+        labels_decide=labels_alone_decide(outcome.run.facts),
         left_out=len(others) + len(templates) - len(better) - len(good),
     )
 

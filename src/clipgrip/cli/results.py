@@ -83,7 +83,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
             labels=_given(metrics),
             rounds=_rounds(metrics),
         ),
-        *_stopped(metrics["stopped"]),
+        *_stopped(metrics),
         *_doubts(metrics, folder, Words(language)),
         *_names(metrics, folder, Words(language)),
         *(
@@ -164,15 +164,15 @@ def _rounds(metrics: dict[str, Any]) -> str:
     return counted
 
 
-def _stopped(stopped: dict[str, Any] | None) -> list[str]:
-    if stopped is None:
+def _stopped(metrics: dict[str, Any]) -> list[str]:
+    if (stopped := metrics["stopped"]) is None:
         return []
     return [
         Sentence(
             "stopped      in round {round}: {reason}; the answers are those of {back}",
             round=stopped["round"],
             reason=stop_sentence(stopped["reason"]),
-            back=name_of_round(stopped["kept"]),
+            back=name_of_round(stopped["kept"], taught=bool(metrics.get("labels"))),
         )
     ]
 
@@ -184,11 +184,13 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
         return [why, *_estimate(estimate_of(metrics))]
     low, high = (f"{100 * edge:.1f}" for edge in after["interval"])
     back = (metrics["stopped"] or {}).get("kept") == 0
-    is_tuned = metrics["rounds"] and not back
+    is_tuned, taught = metrics["rounds"] and not back, metrics.get("labels")
     lines: list[str] = [
         Sentence(
             mark("tuned        {right}%   (95% interval {low} to {high}, {n} test images)")
             if is_tuned
+            else mark("labels alone {right}%   (95% interval {low} to {high}, {n} test images)")
+            if taught
             else mark("zero-shot    {right}%   (95% interval {low} to {high}, {n} test images)"),
             right=f"{100 * after['accuracy']:.1f}",
             low=low,
@@ -197,7 +199,7 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
         ),
         *_commonest(after, metrics["data"]["classes"]),
     ]
-    if is_tuned and before is not None:
+    if (is_tuned or taught) and before is not None:
         lines.insert(0, Sentence("zero-shot    {right}%", right=f"{100 * before['accuracy']:.1f}"))
     if "harmonic_mean" in after:
         lines.append(

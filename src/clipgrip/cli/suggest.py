@@ -63,7 +63,8 @@ def suggest(
     """Choose the images whose labels say most, as a CSV sheet to fill.
 
     For a folder: typical and diverse images, or with --classes those that the model doubts. For a finished run: those
-    whose labels help it most. They are no random sample: to prove a rate, use clipgrip audit draw.
+    whose labels help it most. Of a model that knows nothing of the classes: typical ones. They are no random sample: to
+    prove a rate, use clipgrip audit draw.
     """
     from clipgrip.data.classes import ClassNames
     from clipgrip.labeling.suggest import SUGGEST, from_images, write_suggestions
@@ -96,7 +97,9 @@ def suggest(
                 seed=seed, encoding=encoding, ignore_folders=ignore_folders, listener=screen,
             )  # fmt: skip
     write_suggestions(out, found, ui.say)
-    then = _command(where, is_run, more, out)
+    kept = ["--ignore-folders"] if ignore_folders else []
+    kept += [f"--encoding {encoding}"] if encoding else []
+    then = _command(where, is_run, more, kept, out)
     facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
     return Result(
         [*summary_lines(found, count, out), Sentence("Then:    {then}", then=then)], facts
@@ -117,8 +120,8 @@ def _model(
     return given_model(where, names), names, TEMPLATE
 
 
-def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
-    """What learns from the filled sheet, to copy."""
+def _command(where: Path, is_run: bool, more: dict[str, Any], kept: list[str], out: Path) -> str:
+    """What learns from the filled sheet, to copy: from nothing that this command was told to leave."""
     end = f"--labels {quoted(out)} --candidates all"
     if is_run:
         return Sentence("the same clipgrip run command with {end}", end=end)
@@ -128,7 +131,7 @@ def _command(where: Path, is_run: bool, more: dict[str, Any], out: Path) -> str:
         for value in (more[name] if name == "template" else [more[name]]) or ()
         if value
     ]
-    return " ".join(["clipgrip run", quoted(where), *options, end])
+    return " ".join(["clipgrip run", quoted(where), *options, *kept, end])
 
 
 def summary_lines(found: Suggestions, count: int, out: Path) -> list[str]:

@@ -73,6 +73,10 @@ NOTES = frozenset(
 """Reasons that are remarks: the image they name, if any, may still be used."""
 UNUSED = frozenset(REASONS) - NOTES
 """The others: a file was not used, or a row was left out."""
+LOST = frozenset(
+    {"corrupt", "too-large", "empty-file", "unreadable", "changed", "missing-file", "unsupported"}
+)
+"""Of these: a picture that somebody meant to be used."""
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -78,7 +78,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes_: the classes as answers name them, sorted; the order of predict_proba's columns.
         class_names_: their names in display order.
         rounds_: the Round of each; ``rounds_reason_``: why they are fewer than asked for, else empty.
-        paradigm_: UL, SSL or TRZSL; ``issues_``: what is unused.
+        paradigm_: UL, SSL or TRZSL; ``issues_``: what is unused and why, of lost pictures a warning tells too.
         n_features_in_: the width D of embeddings, ``feature_names_in_``: a DataFrame's columns; of images neither.
         banks_: how several banks of embeddings are joined, ``banks_.weights`` how much each counts; None for one.
         head_: the classifier of embeddings that decides.

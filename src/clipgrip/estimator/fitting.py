@@ -16,12 +16,13 @@ from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Images
 from clipgrip.data.ingest import Ingested, ingest
-from clipgrip.data.issues import Issues
+from clipgrip.data.issues import LOST, Issues
 from clipgrip.data.task import paradigm
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.embeds import class_vectors
 from clipgrip.estimator.guesses import warn_of_guesses
 from clipgrip.estimator.heads import AnswerHead, final_head, head_of_labels
+from clipgrip.estimator.inputs import SHOWN
 from clipgrip.estimator.labels import Target, Vocabulary, read, read_target, unlabeled
 from clipgrip.estimator.rounds import ONLY_LABELS, Say, run_rounds, silent
 from clipgrip.estimator.sampling import learned_from, sample_of
@@ -42,6 +43,9 @@ from clipgrip.strategy import Round
 from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.types import ClassEmbeds, Labels
 from clipgrip.words import Words
+
+LISTED = "issues_"
+"""The attribute that lists them."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ def fit_images(
     predictor = Predictor(facts, learned, ready.start.class_embeds(learned), joint, beside=beside)
     head = final_head(predictor.class_embeds, facts.logit_scale, joint)
     issues = Issues(ingested.issues, prepared.issues)
+    _say_lost(issues, len(ready.embeds.pool_rows))
     return Fitted(
         head,
         target.vocabulary,
@@ -114,9 +119,24 @@ def fit_images(
 def _say_folders(ingested: Ingested) -> None:
     """A warning of labels that nobody gave as y."""
     facts = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
-    sentences = folder_sentences(facts, Words("en"), "ignore_folders=True")
+    sentences = folder_sentences(facts, Words("en"), "ignore_folders=True", LISTED)
     if sentences:
         warnings.warn(" ".join(sentences), UserWarning, stacklevel=4)
+
+
+def _say_lost(issues: Issues, images: int) -> None:
+    """One warning of all images that were meant and are not learned from, ``images`` being those that are."""
+    lost = issues.among(LOST)
+    if not lost:
+        return
+    shown = ", ".join(f"{one.path} ({one.detail})" for one in lost[:SHOWN])
+    more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+    warnings.warn(
+        f"{len(lost)} of {len(lost) + images} images cannot be used and are left out: {shown}{more}. "
+        f"{LISTED} has all of them: path, reason and detail.",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _target_of_images(

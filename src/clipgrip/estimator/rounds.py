@@ -79,7 +79,8 @@ def _why_fewer(ready: Prepared, rounds: Sequence[Round]) -> str:
     """Why fewer rounds were run than asked for, or count; empty where it is all of them."""
     asked, planned, worthwhile = ready.settings.rounds, len(ready.ks), len(ready.worthwhile_ks)
     if rounds and (stop := rounds[-1].stop):
-        reason, back = stop_sentence(stop.reason), name_of_round(stop.best)
+        reason = stop_sentence(stop.reason)
+        back = name_of_round(stop.best, taught=ready.teacher is not None)
         return f"stopped in round {rounds[-1].number}: {reason}; the answers are those of {back}"
     if len(rounds) < worthwhile:
         below = f"{ready.method.stop_below:.0%}"

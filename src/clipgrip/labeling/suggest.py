@@ -30,15 +30,23 @@ from clipgrip.runs.auditing import Sheet
 from clipgrip.runs.audits import audited
 from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
+from clipgrip.runs.knowledge import doubts, knowledge_of
+from clipgrip.runs.labels import label_facts
 from clipgrip.runs.reopen import reopen
+from clipgrip.runs.start import Answers
 from clipgrip.runs.store import open_store
 from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.folders import folder_facts, folder_sentences
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
+from clipgrip.trust.knowledge import knows_nothing
+from clipgrip.trust.labels import labels_teach
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 from clipgrip.words import ENGLISH, Words
 from clipgrip.written import write_output
 
 HEADER = ("path", "label", "why")
+GUESSES = mark(
+    "The model seems to know nothing of these classes, so its doubts mean nothing: typical images are chosen."
+)
 SUGGEST = "suggest"
 """Which command wrote a file."""
 
@@ -76,7 +84,8 @@ def from_images(
 ) -> Suggestions:
     """What to label before anything is learned.
 
-    With class names the images that zero-shot, refined by the pool, doubts; without them the representative ones.
+    With class names the images that zero-shot, refined by the pool, doubts; without them, and where the model seems to
+    know nothing of the classes, the representative ones (docs/decisions/0079).
     Images in folders named like ``classes`` are labeled already, unless ``ignore_folders``. DataError: the images, the
     labels or a sheet cannot be used.
     """
@@ -110,7 +119,9 @@ def from_images(
     embeds, names = seen.embeds, found.manifest.classes
     probs = None
     if classes is not None and (texts := zero_shot(backbone, classes.prompts, template)).any():
-        probs = _answers(embeds.pool, texts, backbone.logit_scale, embeds.pool_labels, seed)
+        probs = _answers(backbone, classes, texts, embeds, seed)
+        if probs is None:
+            listener.note(Sentence(GUESSES))
     apart = _drawn(audits, embeds.pool_rows, listener)
     return _suggested(embeds, names, probs, n, apart, frozenset(), seed, classes)
 
@@ -145,7 +156,9 @@ def from_run(
     embeds, classes = outcome.embeds, outcome.manifest.classes
     with open_store(folder) as store:
         apart |= audited(store, outcome.run.id) | _drawn(audits, embeds.pool_rows, listener)
-    probs = outcome.answers.pool
+    probs = None if knows_nothing(doubts(outcome.metrics)) else outcome.answers.pool
+    if probs is None:
+        listener.note(Sentence(GUESSES))
     return _suggested(embeds, classes, probs, n, apart, answered - apart, seed, classes)
 
 
@@ -158,12 +171,17 @@ def write_suggestions(place: AnyPath, found: Suggestions, say: Words = ENGLISH) 
 
 
 def _answers(
-    images: ImageEmbeds, texts: ClassEmbeds, scale: float, labels: Labels, seed: int
-) -> Probs:
-    """(N, C) that a run's first round would learn from: refined, from the texts and the labels (N,) joined."""
+    backbone: Model, classes: ClassNames, texts: ClassEmbeds, embeds: Embeds, seed: int
+) -> Probs | None:
+    """(N, C) that a run's first round would learn from: refined, from texts and labels joined; None for guesses."""
+    images, labels, scale = embeds.pool, embeds.pool_labels, backbone.logit_scale
     method, task = PRESETS["default"]["textual"], ssl(labels, len(texts))
-    text_probs = predict_proba(images, texts, scale)
+    answers = Answers(*(predict_proba(part, texts, scale) for part in (images, embeds.test)))
+    text_probs = answers.pool
     teacher = teacher_of(method, task, images, text_probs, texts, seed=seed)
+    found = knowledge_of(backbone, classes, texts, embeds, answers, task)
+    if knows_nothing(found) and not labels_teach(label_facts(teacher, embeds, ())):
+        return None
     if teacher is None:
         return refine(images, texts, logit_scale=scale, labeled=labels)
     return refiner_of(method, images, teacher.start, teacher)(teacher.start, task).probs

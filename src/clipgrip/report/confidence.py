@@ -116,6 +116,14 @@ def went_back(run: Reading, say: Words) -> list[str]:
         return []
     reasons = say(", ").join(_why(reason, say) for reason in stop["reason"].split(BETWEEN))
     texts = {"round": stop["round"], "reasons": reasons}
+    if not stop["kept"] and run.metrics.get("labels"):
+        return [
+            say(
+                "The rounds went astray in round {round}: {reasons}. The run ended there, and the answers are those "
+                "that the labels alone give.",
+                **texts,
+            )
+        ]
     if not stop["kept"]:
         return [
             say(

@@ -13,7 +13,7 @@ from clipgrip.runs.rewording import Moved
 from clipgrip.sentences import quoted
 from clipgrip.trust.doubted import MARKS, ToldName, how_to_take, in_short, reason
 from clipgrip.trust.naming import NameFit, Naming
-from clipgrip.words import Words
+from clipgrip.words import Words, mark
 
 NEARLY_ALL = 0.9
 """Share of the answers from which one class has swallowed the others."""
@@ -61,6 +61,8 @@ class Rewording:
     tried: tuple[Tried, ...]
     left_out: int = 0
     """Other words and templates that were tried and are not proposed: they would bring no gain."""
+    labels_decide: bool = False
+    """The run's answers come from labels alone, so that its own names move none of them."""
 
     def about(self, one: NameFit) -> ToldName:
         """A name, to be said."""
@@ -72,6 +74,12 @@ class Rewording:
 def lines(found: Rewording, run: AnyPath, say: Words) -> list[str]:
     """To be read on a terminal; ``run`` is the folder to name."""
     shown = list(found.against) if found.against else _names(found, say)
+    if found.labels_decide:
+        text = mark(
+            "In this run the labels alone decide: its names add nothing. All below is what the untuned model would "
+            "answer; other words count once a new run finds that they help."
+        )
+        shown = [say(text), "", *shown]
     if found.proposed:
         shown += ["", say("Other words, and what the untuned model would answer with them:")]
         shown += [line for one in found.proposed for line in _trial(found, one, say)]
@@ -88,7 +96,7 @@ def lines(found: Rewording, run: AnyPath, say: Words) -> list[str]:
             ),
         ]
     if found.tried:
-        shown += ["", say("Your words:")]
+        shown += ["", say("Your words, and what the untuned model would answer with them:")]
         shown += [line for one in found.tried for line in _trial(found, one, say)]
     return [*shown, "", how_to_take(f"clipgrip review {quoted(run)}", say)]
 
@@ -99,6 +107,7 @@ def values(found: Rewording) -> dict[str, Any]:
     return {
         "judged": judged,
         "against": list(found.against),
+        "labels_decide": found.labels_decide,
         "classes": [_class(found, one, judged) for one in found.names.names],
         "proposed": [_values(found, one) for one in found.proposed],
         "templates": [_values(found, one) for one in found.templates],

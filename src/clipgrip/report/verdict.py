@@ -98,7 +98,9 @@ def verdict(run: Reading, say: Words) -> Verdict:
         + _doubts(run, say)
         + folder_sentences(run.data.get("folders"), say)
         + went_back(run, say)
-        + (_measured_points(run, after, say) if after else _unmeasured_points(run, say)),
+        + (_measured_points(run, after, say) if after else _by_audit(run, say))
+        + label_sentences(run.metrics.get("labels"), say)
+        + ([] if after else _unmeasured_points(run, say)),
         bars=_bars(run, say),
     )
 
@@ -251,8 +253,6 @@ def _by_audit(run: Reading, say: Words) -> list[str]:
 
 def _unmeasured_points(run: Reading, say: Words) -> list[str]:
     points = [
-        *_by_audit(run, say),
-        *label_sentences(run.metrics.get("labels"), say),
         say(
             "The confidence is CLIP's own and uncalibrated: a mean of 0.90 does not mean that 90% of the answers "
             "are right."

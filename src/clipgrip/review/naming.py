@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from clipgrip.prompts.wordings import wordings
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.runs.knowledge import doubts as doubts_of_run
+from clipgrip.runs.naming import labels_alone_decide
 from clipgrip.trust.doubted import ToldName
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.trust.naming import NameFit, naming
@@ -78,11 +80,10 @@ def _line(fit: NameFit, names: list[str], prompts: list[str]) -> NameLine:
     )
 
 
-def _untold(facts: Mapping[str, object]) -> bool:
+def _untold(facts: Mapping[str, Any]) -> bool:
     """Whether the model is in doubt as a whole. Labels answered by chance alone do not hinder: names may be swapped."""
     found = tuple(one for one in doubts_of_run(facts) if one.kind != "no-better")
-    labels = facts.get("labels")
-    return knows_nothing(found) or (isinstance(labels, dict) and labels["text_weight"] == 0)
+    return knows_nothing(found) or labels_alone_decide(facts)
 
 
 def _labels(now: ReviewSnapshot) -> Labels:

@@ -114,6 +114,8 @@ def overview(snapshot: ReviewSnapshot, terms: Terms, chosen: ChosenDraw | None =
     fresh = int((decided & ~snapshot.view.learned).sum())
     common = baseline(snapshot, found)
     against = doubts(snapshot, found, common)
+    if knows_nothing(against) and not expected.calibrated:  # its word would be a false estimate
+        expected = ErrorEstimate(dict.fromkeys(expected.by_class), None, calibrated=False)
     held_back = "held" in snapshot.round.stored.facts
     news = min(fresh, _since_held_back(snapshot)) if held_back else fresh
     step, count, name = _next_step(snapshot, found, proof, news, knows_nothing(against))

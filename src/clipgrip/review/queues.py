@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clipgrip.labeling.acquire import helpful
+from clipgrip.labeling.acquire import helpful, representative
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints, Mask
+from clipgrip.runs.knowledge import doubts
+from clipgrip.trust.knowledge import knows_nothing
 
 ANSWERED = (ImageState.DECIDED, ImageState.DISAGREE, ImageState.UNSURE)
 """People said something; the audit does not ask again."""
@@ -99,7 +101,7 @@ def answered(snapshot: ReviewSnapshot, klass: int | None = None, _person: str = 
 
 
 def most_helpful(snapshot: ReviewSnapshot, klass: int | None = None, _person: str = "") -> Ints:
-    """Images whose answer helps the model most: doubtful, typical, and unlike each other.
+    """Images whose answer helps the model most: doubtful, typical, and unlike each other; typical where it guesses.
 
     Takes seconds for 100,000 images.
     """
@@ -108,6 +110,8 @@ def most_helpful(snapshot: ReviewSnapshot, klass: int | None = None, _person: st
     labeled = np.flatnonzero(states.state != ImageState.OPEN).tolist()
     excluded = np.flatnonzero(barred).tolist()
     images = snapshot.round.classifier.embeds
+    if knows_nothing(doubts(view.outcome.run.facts)):
+        return representative(images, HELPFUL, labeled=labeled, excluded=excluded).numpy()
     return helpful(images, view.probs, HELPFUL, labeled=labeled, excluded=excluded).numpy()
 
 

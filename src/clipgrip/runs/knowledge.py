@@ -8,9 +8,13 @@ from typing import Any
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.given import GivenModel
 from clipgrip.backbone.names import EMBEDDINGS, NANO
+from clipgrip.data.classes import ClassNames
+from clipgrip.data.task import Task
 from clipgrip.mapped import picked
 from clipgrip.metrics import commonest
+from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.prepare import Prepared
+from clipgrip.runs.start import Answers
 from clipgrip.runs.store import StoredRun
 from clipgrip.trust.knowledge import (
     KINDS,
@@ -24,20 +28,32 @@ from clipgrip.trust.knowledge import (
 from clipgrip.trust.labels import labels_teach
 from clipgrip.trust.pointing import best_cosine, likeness, pointing
 from clipgrip.trust.wording import is_code, unread
-from clipgrip.types import Labels, Probs
+from clipgrip.types import ClassEmbeds, Labels, Probs
 
 
 def knowledge(ready: Prepared, backbone: Backbone) -> tuple[Finding, ...]:
     """What speaks against zero-shot's answers, from names, texts, images and labels."""
-    start, embeds, task = ready.start, ready.embeds, ready.task
+    start = ready.start
     if not start.has_texts:
         return ()
+    texts, answers = start.zero_shot, ready.zero_shot
+    return knowledge_of(backbone, start.classes, texts, ready.embeds, answers, ready.task)
+
+
+def knowledge_of(
+    backbone: Backbone,
+    classes: ClassNames,
+    texts: ClassEmbeds,
+    embeds: Embeds,
+    answers: Answers,
+    task: Task,
+) -> tuple[Finding, ...]:
+    """The same of class embeddings (C, D) and what they answer."""
     given = isinstance(
         backbone, GivenModel
     )  # whatever the names are, somebody embedded their meaning
-    texts, names = start.zero_shot, start.classes.display
-    prompts = dict.fromkeys(start.classes.prompts)
-    rows, answers = task.unlabeled, ready.zero_shot
+    names, prompts = classes.display, dict.fromkeys(classes.prompts)
+    rows = task.unlabeled
     free = len(rows) > 0 and bool(task.candidates.all())
     signs = Signs(
         names=names,

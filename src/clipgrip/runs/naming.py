@@ -39,12 +39,17 @@ def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | 
     }
 
 
+def labels_alone_decide(facts: Mapping[str, Any]) -> bool:
+    """Whether held-out labels found that the names say nothing, so that they move no answer."""
+    return (facts.get("labels") or {}).get("text_weight") == 0
+
+
 def doubted_names(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Facts of the names that do not fit, the worst first; none where labels alone decide, whatever names say.
 
     None of a run that was made before it was looked for.
     """
-    if (metrics.get("labels") or {}).get("text_weight") == 0:
+    if labels_alone_decide(metrics):
         return []
     classes = (metrics.get("names") or {}).get("classes", ())
     found = [one for one in classes if one["verdict"] in ("nothing", "other")]

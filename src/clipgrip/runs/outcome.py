@@ -99,6 +99,7 @@ class Outcome:
             "settings": self.run.settings,
             "method_id": METHOD_UNKNOWN,
             **self.run.facts,
+            "labels": self.labels,
             "zero_shot": self._summary(self._untuned) if self._untuned else None,
             "rounds": [done.facts for done in self.rounds],
             "stopped": self.stopped,
@@ -112,6 +113,16 @@ class Outcome:
             "pool": pool_summary(picked(answers.pool, self.task.unlabeled)),
             "test": test_scores(answers.test, self.embeds.test_labels, self.task.candidates),
         }
+
+    @cached_property
+    def labels(self) -> dict[str, Any] | None:
+        """What people's labels taught, and how many of them the classifier that learned them answers right."""
+        taught = self.run.facts.get("labels")
+        if not taught:
+            return None
+        rows = self.task.labeled
+        right = int((picked(self.answers.pool, rows).argmax(1) == self.task.labels[rows]).sum())
+        return {**taught, "fit": {"right": right, "n": len(rows)}}
 
     def _seconds(self) -> dict[str, float]:
         seconds = self.run.facts["seconds"] | {

@@ -66,7 +66,7 @@ def run_rounds(
                 Sentence(
                     "Stopped: {reason}. Back to {back}, the best before.",
                     reason=stop_sentence(done.stop.reason),
-                    back=name_of_round(done.stop.best),
+                    back=name_of_round(done.stop.best, taught=ready.teacher is not None),
                 )
             )
         began = time.monotonic()
@@ -116,9 +116,11 @@ def skipped_rounds(rounds: Sequence[Mapping[str, Any]]) -> tuple[int, int] | Non
     return numbers[-2] + 1, numbers[-1] - 1
 
 
-def name_of_round(number: int) -> str:
-    """What people call it."""
-    return Sentence("round {number}", number=number) if number else Sentence("zero-shot")
+def name_of_round(number: int, *, taught: bool = False) -> str:
+    """What people call it; round 0 is what the labels alone give where they ``taught``."""
+    if number:
+        return Sentence("round {number}", number=number)
+    return Sentence("the labels alone") if taught else Sentence("zero-shot")
 
 
 def _answers(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Probs:

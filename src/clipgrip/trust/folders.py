@@ -12,6 +12,8 @@ from clipgrip.words import Sentence, Words, mark
 
 UNDO = "--ignore-folders"
 """The option of the commands that learn."""
+ISSUES = "issues.csv"
+"""Where they list what was not used."""
 SHOWN = 3
 REMARKS = {
     "folder-disagrees": (
@@ -45,22 +47,22 @@ REMARKS = {
              "{examples}. To measure on them, give one as the test."),
     ),
     "labels-not-read": (
-        mark("{n} column may hold labels and is not read as such (issues.csv says why): {examples}."),
-        mark("{n} columns may hold labels and are not read as such (issues.csv says why): {examples}."),
+        mark("{n} column may hold labels and is not read as such ({issues} says why): {examples}."),
+        mark("{n} columns may hold labels and are not read as such ({issues} says why): {examples}."),
     ),
     "labels-unseen": (
         mark("A table holds a model's answers that were left to a person; they are taken as people's labels "
-             "(issues.csv): {examples}."),
+             "({issues}): {examples}."),
         mark("Tables hold a model's answers that were left to a person; they are taken as people's labels "
-             "(issues.csv): {examples}."),
+             "({issues}): {examples}."),
     ),
     "labels-left-out": (
-        mark("A table says of some of its labels that they are not to learn from (issues.csv): {examples}."),
-        mark("Tables say of some of their labels that they are not to learn from (issues.csv): {examples}."),
+        mark("A table says of some of its labels that they are not to learn from ({issues}): {examples}."),
+        mark("Tables say of some of their labels that they are not to learn from ({issues}): {examples}."),
     ),
     "labels-of-test": (
-        mark("What is given to learn from is called as what one measures on (issues.csv): {examples}."),
-        mark("What is given to learn from is called as what one measures on (issues.csv): {examples}."),
+        mark("What is given to learn from is called as what one measures on ({issues}): {examples}."),
+        mark("What is given to learn from is called as what one measures on ({issues}): {examples}."),
     ),
     "labels-empty": (
         mark("{n} table is given for labels and holds none; is it filled, and saved? {examples}"),
@@ -84,7 +86,9 @@ def folder_facts(labeled: int, images: int, issues: Issues) -> dict[str, Any] | 
     return {"labeled": labeled, "images": images, "remarks": remarks}
 
 
-def folder_sentences(facts: Mapping[str, Any] | None, say: Words, undo: str = UNDO) -> list[str]:
+def folder_sentences(
+    facts: Mapping[str, Any] | None, say: Words, undo: str = UNDO, issues: str = ISSUES
+) -> list[str]:
     """How many images are labeled by their folders and how that is undone, and what was not plain."""
     if not facts:
         return []
@@ -103,7 +107,8 @@ def folder_sentences(facts: Mapping[str, Any] | None, say: Words, undo: str = UN
         more = one["count"] - len(one["examples"])
         listed = say(", ").join(one["examples"])
         examples = say("{listed} and {rest} more", listed=listed, rest=more) if more else listed
-        sentences.append(say(text, n=say.number(one["count"]), examples=examples))
+        values = {"n": say.number(one["count"]), "examples": examples, "issues": issues}
+        sentences.append(say(text, **values))
     return sentences
 
 

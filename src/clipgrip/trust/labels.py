@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clipgrip.words import Words
+from clipgrip.words import Words, mark
 
 FEW_A_CLASS = 3
 """Labels a class under which holding one out leaves hardly any: a held-out figure is then a lower bound."""
@@ -23,7 +23,8 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
             "The run learned from {n} labels. No class has two, so none could be held out to see how good they are.",
             n=say.number(facts["given"]),
         )
-        return [*_of_all(facts, say), text, *_without_a_label(facts, say), *_one_round(facts, say)]
+        more = [*_without_a_label(facts, say), *_one_round(facts, say)]
+        return [*_of_all(facts, say), text, *_fit(facts, say), *more]
     sentences = [
         *_of_all(facts, say),
         say(
@@ -34,6 +35,7 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
             span=say.span(measured["interval"]),
         ),
         _beside(measured, say),
+        *_fit(facts, say),
         *_without_a_label(facts, say),
         *_of_few(facts, say),
     ]
@@ -50,6 +52,25 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
             )
         )
     return [*sentences, *_one_round(facts, say), *_contradicted(facts, measured, say)]
+
+
+def _fit(facts: Mapping[str, Any], say: Words) -> list[str]:
+    """How well it learned what it was told: no measure of new images; runs of before do not say."""
+    found = facts.get("fit")
+    if not found or not found["n"]:
+        return []
+    if found["right"] == found["n"]:
+        text = mark("All {n} labels that it learned are answered as they were given.")
+        return [say(text, n=say.number(found["n"]))]
+    return [
+        say(
+            "Of the {n} labels that it learned, {right} are answered as they were given ({share}): class names or "
+            "other images speak against the rest.",
+            n=say.number(found["n"]),
+            right=say.number(found["right"]),
+            share=say.percent(found["right"] / found["n"], 0),
+        )
+    ]
 
 
 def _one_round(facts: Mapping[str, Any], say: Words) -> list[str]:

@@ -148,9 +148,7 @@ def rounds_page(context: PageContext) -> str:
         hold_said=lambda facts: hold_said(context.snapshot.round.rounds, facts, context.say),
         chance_of=lambda facts: chance_of_change(facts, context.say),
         zero_shot=_strategy(context) == "zero-shot",
-        by_labels=label_sentences(
-            context.snapshot.view.outcome.run.facts.get("labels"), context.say
-        ),
+        by_labels=label_sentences(context.snapshot.view.outcome.labels, context.say),
         state=progress_of(context),
     )
 
