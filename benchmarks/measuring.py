@@ -2,13 +2,15 @@
 
     CLIPGRIP_DATA=FOLDER python -m benchmarks.measuring [--draws 1000] [--sets caltech58 ...] [--go-on]
 
-The answers are CLIP's own, as in `benchmarks.believed`, and a logistic regression's on scikit-learn's digits. Each
-draw audits the whole pool anew in two phases: 80 answers where the accuracy is above 90 %, else 130. *Cover*: share of
-draws whose 95 % interval holds the pool's accuracy; *half*: its mean half width; *uniform*: the same of Wilson's
-interval from 200 answers drawn from all images alike, and its half width from as many answers as the measuring draw
-had; *error*: root mean square of both estimates at equal answers, which shows whether it is ever worse; *classes*:
-coverage over all answered classes that have an answer, *small*: over those below the median size. Rows of sets that
-are not named stay; with ``--go-on`` also those of as many draws and the same code.
+The answers are CLIP's own, as in `benchmarks.believed`, with what their refinement makes of them as second opinion;
+those of runs that learned from the same embeddings, with zero-shot's; and a logistic regression's on scikit-learn's
+digits and made ones, with none. Each draw audits the whole pool anew in two phases: 80 answers where the accuracy is
+above 90 %, else 130. *Cover*: share of draws whose 95 % interval holds the pool's accuracy; *half*: its mean half
+width; *uniform*: the same of Wilson's interval from 200 answers drawn from all images alike, and its half width from as
+many answers as the measuring draw had; *error*: root mean square of both estimates at equal answers, which shows
+whether it is ever worse; *classes*: coverage over all answered classes that have an answer, and their half width;
+*small*: over those below the median size. Rows of sets that are not named stay; with ``--go-on`` also those of as many
+draws and the same code.
 """
 
 from __future__ import annotations
@@ -17,22 +19,26 @@ import argparse
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks import trust
 from benchmarks.promise_pools import MODELS
 from benchmarks.record import RESULTS, machine, record
+from clipgrip import GripClassifier
 from clipgrip.metrics import wilson_interval
+from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.trust import measured, measuring, risk
 from clipgrip.trust.measuring import first_phase, further, strata
-from clipgrip.trust.scope import Answered
+from clipgrip.trust.scope import Answered, Numbers
+from clipgrip.types import Probs
 
 SETS = (
     "caltech58",
@@ -45,6 +51,8 @@ SETS = (
     "digits",
     "surfaces",
 )
+LEARNED = ("caltech58", "imagenet 200 #0", "dtd 1-shot", "flowers 4-shot", "flowers 16-shot")
+"""Sets that a run learns, without labels."""
 MADE = ("good", "upside down", "in waves", "tied", "never wrong")
 """Pools made to deceive, of `benchmarks.promise_pools`."""
 SURE, ABOVE, BELOW, UNIFORM = 0.9, 80, 130, 200
@@ -55,11 +63,12 @@ EDGE = 1e-9
 
 @dataclass(frozen=True)
 class Pool:
-    """Answers of a model and which of them are wrong (N,)."""
+    """Answers of a model, which of them are wrong (N,), and what a second opinion gives to each (N,)."""
 
     name: str
     answers: Answered
     wrong: NDArray[np.bool_]
+    second: Numbers | None = None
 
 
 def main() -> None:
@@ -73,9 +82,7 @@ def main() -> None:
     stored = json.loads(path.read_text("utf-8"))["rows"] if path.is_file() else []
     rows: dict[str, dict[str, Any]] = {row["set"]: row for row in stored}
     print(machine())
-    for pool in _pools():
-        if chosen.sets and pool.name not in chosen.sets:
-            continue
+    for pool in _pools(chosen.sets):
         if chosen.go_on and _is_done(rows.get(pool.name, {}), chosen.draws):
             continue
         rows[pool.name] = row = _row(pool, chosen.draws)
@@ -94,17 +101,42 @@ def _code() -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 
-def _pools() -> Iterator[Pool]:
+def _pools(names: Sequence[str] | None) -> Iterator[Pool]:
+    """Those of the ``names``; all where there are none."""
     measured_sets = trust.all_cases(Path(os.environ["CLIPGRIP_DATA"]) / "clip-features")
     for case in (*measured_sets, *trust.demo_cases()):
-        if case.name in SETS:
-            confidence, labels = case.logits.softmax(1).max(1)
-            answers = Answered(labels.numpy(), confidence.double().numpy().round(6))
-            yield Pool(case.name, answers, (labels != case.truth).numpy())
-    yield _digits()
+        if case.name in SETS and (names is None or case.name in names):
+            own = case.logits.softmax(1)
+            yield _answered(case.name, own, case, _refined(case, own))
+        if case.name in LEARNED and (names is None or f"{case.name}, a run" in names):
+            yield _answered(f"{case.name}, a run", _learned(case), case, case.logits.softmax(1))
+    others = [_digits()]
     for name in MADE:
         made, truth = MODELS[name](np.random.default_rng(0))
-        yield Pool(f"made: {name}", made, made.labels != truth)
+        others.append(Pool(f"made: {name}", made, made.labels != truth))
+    yield from (pool for pool in others if names is None or pool.name in names)
+
+
+def _answered(name: str, probs: Probs, case: trust.Case, others: Probs) -> Pool:
+    confidence, labels = probs.max(1)
+    answers = Answered(labels.numpy(), confidence.double().numpy().round(6))
+    second = others.gather(1, labels[:, None])[:, 0].double().numpy()
+    return Pool(name, answers, (labels != case.truth).numpy(), second)
+
+
+def _refined(case: trust.Case, own: Probs) -> Probs:
+    """As `runs.second` asks where nothing was learned."""
+    fixed, everywhere = torch.zeros(len(own), dtype=torch.bool), torch.ones(own.shape[1]) > 0
+    return refined_answers(case.images, own, labeled=fixed, candidates=everywhere).probs
+
+
+def _learned(case: trust.Case) -> Probs:
+    """Of a run by these images and classes; those are found again in their logits."""
+    images = case.images.double()
+    classes = torch.linalg.lstsq(images, case.logits.double() / trust.SCALE).solution.T
+    names = [f"{c:04d}" for c in range(len(classes))]
+    run = GripClassifier(names, backbone="embeddings", class_embeds=classes.float().numpy())
+    return torch.from_numpy(run.fit(case.images.numpy()).predict_proba(case.images.numpy()))
 
 
 def _digits() -> Pool:
@@ -148,9 +180,11 @@ def _row(pool: Pool, draws: int) -> dict[str, Any]:
     for key in keys:
         squared = key.endswith("error")
         row[key] = float((values[key] ** 2).mean() ** 0.5 if squared else values[key].mean())
-    for key in ("classes", "small"):
-        inside = [hit for one in each for hit in one[key]]
-        row[f"{key}_covered"] = float(np.mean(inside)) if inside else None
+    for key in ("classes", "small", "half_classes", "half_small"):
+        inside = [value for one in each for value in one[key]]
+        row[f"{key}_covered" if "half" not in key else key] = (
+            float(np.mean(inside)) if inside else None
+        )
     return row
 
 
@@ -159,7 +193,7 @@ def _draw(pool: Pool, hashes: list[str], n: int, seed: int) -> dict[str, Any]:
     made = strata(pool.answers, hashes, seed)
     rows = first_phase(made, n)
     rows = np.concatenate([rows, further(made, rows, wrong[rows], n)])
-    found = measured.measured(made, labels, rows, wrong[rows])
+    found = measured.measured(made, labels, rows, wrong[rows], pool.second)
     assert found is not None
     accuracy, order = 1 - float(wrong.mean()), np.random.default_rng(seed).permutation(len(wrong))
     right, equal = int((~wrong[order[:UNIFORM]]).sum()), int((~wrong[order[:n]]).sum())
@@ -179,6 +213,8 @@ def _draw(pool: Pool, hashes: list[str], n: int, seed: int) -> dict[str, Any]:
         "equal_error": equal / n - accuracy,
         "classes": list(inside.values()),
         "small": [hit for c, hit in inside.items() if sizes[c] < median],
+        "half_classes": [f.half_width for f in found.classes.values()],
+        "half_small": [f.half_width for c, f in found.classes.items() if sizes[c] < median],
     }
 
 
@@ -189,8 +225,8 @@ def _line(row: dict[str, Any]) -> str:
         f"{100 * row['half']:.1f} (uniform {UNIFORM}: {100 * row['uniform_half']:.1f}, as many: "
         f"{100 * row['equal_half']:.1f}), cover {100 * row['covered']:.1f} % "
         f"(uniform {100 * row['uniform_covered']:.1f}), error {100 * row['error']:.2f} "
-        f"(uniform {100 * row['equal_error']:.2f}), classes {100 * row['classes_covered']:.1f}, "
-        f"small {'-' if small is None else f'{100 * small:.1f}'}"
+        f"(uniform {100 * row['equal_error']:.2f}), classes {100 * row['classes_covered']:.1f} "
+        f"(half {100 * row['half_classes']:.1f}), small {'-' if small is None else f'{100 * small:.1f}'}"
     )
 
 

@@ -254,3 +254,61 @@ def test_how_crowded_a_class_is_has_no_unit_and_no_extremes() -> None:
     line = fitted_risk(np.zeros(1000), labels > 0, crowding(labels))
     assert line.crowd < 0 < fitted_risk(np.zeros(1000), labels == 0, crowding(labels)).crowd
     assert fitted_risk(np.zeros(1000), labels > 0).crowd == 0
+
+
+def classes_held(
+    pool: Answered, wrong: np.ndarray, planned: int, draws: int
+) -> tuple[float, list[float]]:
+    """Share of intervals of classes that hold the class's accuracy, and how many wrong answers their ends say."""
+    held, ends = [], []
+    for seed in range(draws):
+        found = audit(pool, wrong, planned, seed)[2]
+        assert found is not None
+        for label, figure in found.classes.items():
+            truth, size = 1 - wrong[pool.labels == label].mean(), (pool.labels == label).sum()
+            held.append(figure.low - 1e-9 <= truth <= figure.high + 1e-9)
+            ends += [(1 - figure.low) * size, (1 - figure.high) * size]
+    return float(np.mean(held)), ends
+
+
+def test_classes_of_a_few_images_are_held_where_their_only_wrong_answer_was_drawn() -> None:
+    """The doubtful ones are drawn most, and a line that allows 1.2 wrong ones allows one."""
+    draw = np.random.default_rng(2)
+    labels = np.repeat(np.arange(100), draw.integers(3, 8, 100))
+    confidence = draw.beta(6, 0.5, len(labels)).round(6)
+    pool = Answered(labels, confidence)
+    wrong = draw.random(len(labels)) < np.clip(1.6 * (1 - confidence), 0, 1)
+    held, ends = classes_held(pool, wrong, 100, 30)
+    assert held >= 0.95
+    assert np.allclose(ends, np.round(ends), atol=1e-6)
+
+
+def test_a_wrong_answer_that_stands_for_many_of_its_class_may_be_one_of_three() -> None:
+    draw = np.random.default_rng(4)
+    labels = np.repeat(np.arange(4), 500)
+    pool = Answered(labels, np.where(draw.random(2000) < 0.04, 0.5, 1.0))
+    wrong = np.zeros(2000, bool)
+    for label in range(4):
+        sure = np.flatnonzero((labels == label) & (pool.confidence == 1))
+        wrong[draw.choice(sure, 3, replace=False)] = True
+    held, _ = classes_held(pool, wrong, 80, 60)
+    assert held >= 0.95
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_second_opinion_narrows_the_interval_where_it_knows_and_does_no_harm_where_not(
+    knows: bool,
+) -> None:
+    pool, wrong = pool_of(FLAT)
+    draw = np.random.default_rng(7)
+    second = np.where(wrong & knows, draw.beta(2, 2, 1000), draw.beta(6, 0.5, 1000))
+    accuracy, halves, held = 1 - wrong.mean(), [], []
+    for seed in range(60):
+        made, rows, alone = audit(pool, wrong, 100, seed)
+        both = measured(made, pool.labels, rows, wrong[rows], second)
+        assert alone is not None
+        assert both is not None
+        halves.append(both.overall.half_width / alone.overall.half_width)
+        held.append(both.overall.low <= accuracy <= both.overall.high)
+    assert np.mean(halves) < (0.85 if knows else 1.02)
+    assert np.mean(held) >= 0.87  # 95 % promised, 60 draws: three standard errors below are 0.866

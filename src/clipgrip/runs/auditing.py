@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -18,11 +18,20 @@ from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.files import AnyPath
 from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
+from clipgrip.runs.second import second_opinion
 from clipgrip.runs.sheet_answers import answers_in
 from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.audit import audit_id, audit_order
 from clipgrip.trust.draw import Draw
-from clipgrip.trust.scope import Answered, Group, Whole, misses_and_overkill, overall, per_class
+from clipgrip.trust.scope import (
+    Answered,
+    Group,
+    Numbers,
+    Whole,
+    misses_and_overkill,
+    overall,
+    per_class,
+)
 from clipgrip.written import write_output
 
 NO_SHEET = mark(
@@ -63,6 +72,8 @@ class Audit:
     pool: Answered = field(repr=False)
     apart: str = ""
     """Which groups are drawn apart (`apart_of`); empty where the draw is from all images alike."""
+    second: Callable[[], Numbers] | None = field(default=None, repr=False, compare=False)
+    """Gives what somebody else thinks of the answers, found when it is first asked for; None where nobody else is."""
 
     @classmethod
     def of(cls, outcome: Outcome, seed: int = 0, apart: str = "") -> Audit:
@@ -76,7 +87,8 @@ class Audit:
         images = outcome.embeds.pool_rows.take(rows.numpy())
         confidence, labels = outcome.answers.pool[rows].max(1)
         pool = Answered(labels.numpy().astype(np.int64), confidence.double().numpy().round(6))
-        return cls(outcome.run.id, seed, outcome.manifest.classes, images, pool, apart)
+        second = cache(partial(second_opinion, outcome, pool.labels))
+        return cls(outcome.run.id, seed, outcome.manifest.classes, images, pool, apart, second)
 
     @property
     def hashes(self) -> list[str]:

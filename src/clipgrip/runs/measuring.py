@@ -73,8 +73,9 @@ class MeasuringAudit:
 
     def read(self, rows: Whole, truth: Whole) -> MeasuredAccuracy | None:
         """Accuracy of the run's answers to its unlabeled images; None where too few are answered."""
-        labels = self.audit.pool.labels
-        return measured(self.made, labels, rows, labels[rows] != truth)
+        audit, labels = self.audit, self.audit.pool.labels
+        second = audit.second() if audit.second else None
+        return measured(self.made, labels, rows, labels[rows] != truth, second)
 
     def answers(self, sheet: Sheet) -> tuple[Whole, Whole]:
         """Rows (n,) in the order of the sheet, and the class (n,) that a person gave to each.

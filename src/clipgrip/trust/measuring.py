@@ -27,7 +27,7 @@ FORMER_EVEN = 0.1
 """The same of draws until decision 0056."""
 LEAST = 2
 """Answers of each stratum in the first phase, where it has so many images."""
-GAINS = ((0.97, 1.0), (0.9, 2.0), (0.0, 1.25))
+GAINS = ((0.97, 1.0), (0.9, 1.75), (0.0, 1.4))
 """(accuracy above, uniform answers that one answer drawn to measure is worth): below the least that a real model gave
 in benchmarks.measuring; where nearly nothing is wrong there is nothing to gain."""
 

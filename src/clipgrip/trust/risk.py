@@ -16,8 +16,10 @@ from clipgrip.trust.scope import Numbers, Whole
 
 BEFORE = (-1.0, 0.75)
 """Height and slope that are expected before an answer: flatter than most models, for many are too sure."""
-PRIOR_MEAN, PRIOR_SPREAD = np.array([-1.0, 1.5, 0.0]), np.array([2.0, 1.5, 0.7])
-"""Normal prior of height, slope and crowd: so wide that fifty answers decide, and either sign is possible."""
+PRIOR_MEAN = np.array([-1.0, 1.5, 0.0, 0.0])
+PRIOR_SPREAD = np.array([2.0, 1.5, 0.7, 1.0])
+"""Normal prior of height, slope, crowd and second opinion: so wide that fifty answers decide, and either sign is
+possible."""
 STEPS, FAR = 50, 2.0
 CROWDED = 3.0
 """Standard deviations of the sizes of classes beyond which one counts as no larger or smaller."""
@@ -25,20 +27,23 @@ CROWDED = 3.0
 
 @dataclass(frozen=True)
 class RiskCurve:
-    """Probability of a wrong answer by standardised doubt and crowding: expit of their weighted sum."""
+    """Probability of a wrong answer by standardised doubt, crowding and second doubt: expit of their weighted sum."""
 
     height: float
     slope: float
     crowd: float = 0.0
+    second: float = 0.0
 
     def __call__(self, doubt: Numbers) -> Numbers:
         """(N,) probabilities, in a class of middle size."""
         found: Numbers = expit(self.logit(doubt))
         return found
 
-    def logit(self, doubt: Numbers, crowding: Numbers | float = 0.0) -> Numbers:
+    def logit(
+        self, doubt: Numbers, crowding: Numbers | float = 0.0, second: Numbers | float = 0.0
+    ) -> Numbers:
         """(N,) their log odds."""
-        return self.height + self.slope * doubt + self.crowd * crowding
+        return self.height + self.slope * doubt + self.crowd * crowding + self.second * second
 
 
 def crowding(labels: Whole) -> Numbers:
@@ -57,14 +62,18 @@ def expected_risk(doubt: Numbers) -> Numbers:
 
 
 def fitted_risk(
-    doubt: Numbers, wrong: NDArray[np.bool_], crowded: Numbers | None = None
+    doubt: Numbers,
+    wrong: NDArray[np.bool_],
+    crowded: Numbers | float = 0.0,
+    second: Numbers | float = 0.0,
 ) -> RiskCurve:
     """The likeliest line with its prior, by damped Newton steps: the sum is concave, so there is one.
 
-    ``crowded``: the `crowding` (n,) of the answers; without it the line is one of doubt alone.
+    ``crowded``: the `crowding` (n,) of the answers; ``second``: the other's doubt (n,), standardised too. What is not
+    given has no weight in the line.
     """
-    third = np.zeros(len(doubt)) if crowded is None else crowded
-    columns, values = np.stack([np.ones(len(doubt)), doubt, third], 1), PRIOR_MEAN.copy()
+    columns = np.stack(np.broadcast_arrays(1.0, doubt, crowded, second), 1)
+    values = PRIOR_MEAN.copy()
     precision = PRIOR_SPREAD**-2.0
     for _ in range(STEPS):
         chance = expit(columns @ values)
