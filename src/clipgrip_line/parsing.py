@@ -185,5 +185,5 @@ class Parser(argparse.ArgumentParser):
         translated = vars(argparse)["_"]
         if not message.endswith(ENDS):
             message = translated(Sentence("{message}.", message=message))
-        told = Sentence("{message} See {command} --help.", message=message, command=self.prog)
-        self.exit(2, f"clipgrip-line: {translated(told)}\n")
+        refusal = Sentence("{message} See {command} --help.", message=message, command=self.prog)
+        self.exit(2, f"clipgrip-line: {translated(refusal)}\n")

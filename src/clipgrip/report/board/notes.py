@@ -250,13 +250,8 @@ def _answers_source(results: Results, say: Words) -> str:
     text = evidence_text(results, say)
     if evidence is None or results.accuracy is None:
         return text
-    first, last = say.date(evidence.first), say.date(evidence.last)
-    more = say(
-        "First answer {first}, last {last}; file {where}.",
-        first=first,
-        last=last,
-        where=evidence.where,
-    )
+    period = {"first": say.date(evidence.first), "last": say.date(evidence.last)}
+    more = say("First answer {first}, last {last}; file {where}.", where=evidence.where, **period)
     return say(" ").join([text, more, say("Intervals: Wilson, 95%.")])
 
 
