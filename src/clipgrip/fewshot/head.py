@@ -37,6 +37,12 @@ class HeadSettings:
     """Factors on the text's logits that the labels choose from; 0: the text says nothing about these images."""
     text_prior: tuple[float, ...] = (0.2, 0.08, 0.08, 0.1, 0.12, 0.14, 0.16, 0.12)
     """How likely each is before a label is seen: one text in five says nothing, the rest are near CLIP's own scale."""
+    misnamed: tuple[float, float] = (1.0, 9.0)
+    """Beta prior of the share of names that do not fit: as if one of ten had been seen not to. 1 of 5 or of 20 answers
+    the same."""
+    foretold: float = 1.4
+    """Factor on the text that a doubted class's images foretell: one of its other images is less like them than they
+    are themselves, a name is not. 1 and 2 gain one to three points less; 0: no name is doubted (decision 0081)."""
     head_weights: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0, 1.4)
     head_prior: tuple[float, ...] = (0.05, 0.05, 0.1, 0.2, 0.25, 0.25, 0.1)
     untuned: float = 0.5
@@ -65,7 +71,7 @@ class HeadSettings:
 
         Numbers that are missing are today's, but for those that stand for what was not done then.
         """
-        facts = {"alone": 0.0, "half_worth": 0.0, "doubt": 0.0, **facts}
+        facts = {"alone": 0.0, "half_worth": 0.0, "doubt": 0.0, "foretold": 0.0, **facts}
         known = {one.name for one in fields(cls)} & {*facts}
         plain: dict[str, Any] = {name: facts[name] for name in known}
         for name, value in plain.items():
