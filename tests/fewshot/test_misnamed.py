@@ -108,18 +108,18 @@ def test_a_run_of_before_doubts_no_name() -> None:
     assert HeadSettings.from_facts({"misnamed": [2.0, 8.0]}).misnamed == (2.0, 8.0)
 
 
-def joint_of_wrong_names() -> tuple[Joint, Tensor, Tensor]:
+def joint_of_wrong_names() -> tuple[Joint, Tensor]:
     images, truth, texts = pool()
     wrong = exchanged(texts)
     task = ssl(labels_of(truth, 1), CLASSES)
     zero_shot = (SCALE * images @ wrong.T).softmax(1)
     teacher = Teacher.of(images, zero_shot, task, SETTINGS, wrong)
     assert teacher.foretold == (1, 4, 7)
-    return teacher.joint(images), images, wrong
+    return teacher.joint(images), wrong
 
 
 def test_new_images_meet_the_foretold_texts_and_no_prompt_tunes_them() -> None:
-    joint, images, wrong = joint_of_wrong_names()
+    joint, wrong = joint_of_wrong_names()
     tuned = F.normalize(wrong + 0.1, dim=1)
     texts = joint.class_embeds(tuned)
     assert texts[[1, 4, 7]].equal(joint.class_embeds(wrong)[[1, 4, 7]])
@@ -130,7 +130,7 @@ def test_new_images_meet_the_foretold_texts_and_no_prompt_tunes_them() -> None:
 
 
 def test_a_foretold_text_goes_with_its_class_where_classes_change() -> None:
-    joint, images, wrong = joint_of_wrong_names()
+    joint, wrong = joint_of_wrong_names()
     turned = joint.renumbered([4, None, 0], wrong[[4, 2, 0]])
     assert turned.foretold == (0,)
     assert turned.class_embeds(wrong[[4, 2, 0]])[0].equal(joint.class_embeds(wrong)[4])

@@ -105,10 +105,13 @@ def _fitting(leads: Float[Tensor, "K K"], settings: HeadSettings) -> Bool[Tensor
     """Classes whose own lead is likelier a right name's than one of a pair that does not belong together.
 
     Two normal components of the same spread: the mean of the wrong and the spread are those of all such pairs; the
-    mean of the right, and the share of the wrong under its Beta prior, are found by expectation maximisation.
+    mean of the right, and the share of the wrong under its Beta prior, are found by expectation maximisation (Efron,
+    Large-Scale Inference, Cambridge 2010, chapter 5: local false discovery rates).
     """
-    own = leads.diagonal()
-    pairs = leads[~torch.eye(len(own), dtype=torch.bool)]
+    own, same = leads.diagonal(), torch.eye(len(leads), dtype=torch.bool)
+    # where two names changed places each class has one other name that does fit
+    best = leads.masked_fill(same, -torch.inf).argmax(1, keepdim=True)
+    pairs = leads[(~same).scatter(1, best, False)]
     wrong, spread = pairs.mean(), pairs.std().clamp_min(TINY)
     right, (misnamed, named) = torch.maximum(own.median(), wrong), settings.misnamed
     share, fits = misnamed / (misnamed + named), torch.ones_like(own)
