@@ -86,9 +86,9 @@ class Joint:
         changed = replace(self, heads=tuple(heads), n_classes=len(places))
         if self.texts is None:
             return changed
-        kept = [c for c in self.foretold if c in at]
-        foretold, texts = tuple(at[c] for c in kept), texts.clone()
-        texts[list(foretold)] = self.texts[kept].to(texts)
+        before = [c for c in self.foretold if c in at]
+        foretold, texts = tuple(at[c] for c in before), texts.clone()
+        texts[list(foretold)] = self.texts[before].to(texts)
         return replace(changed, texts=texts, foretold=foretold)
 
     def tensors(self) -> dict[str, Tensor]:
