@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import machine, record
+from clipgrip.bench.stress import StressInput, stress
 from clipgrip.cli.demo import TEMPLATES
 from clipgrip.data import samples
 from clipgrip.report.stress import standing
 from clipgrip.runs.events import Listener
-from clipgrip.runs.stress import StressInput, stress
 
 
 def main() -> None:

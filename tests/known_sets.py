@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pictures import random_image
 
-from clipgrip.data.known import KNOWN, KnownSet
+from clipgrip.bench.known import KNOWN, KnownSet
 
 
 def flowers102(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +14,11 @@ import numpy as np
 from benchmarks.faults.place import Place
 from benchmarks.faults.trials import Case, Outcome
 from benchmarks.faults.works import BENCH, MODEL, PILOT, STRESS, bets
-from clipgrip.backbone import pixels
+from clipgrip.backbone.cache import NAME as CACHE
 from clipgrip.backbone.cache import EmbeddingCache
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.results import CELLS, Finished
+from clipgrip.bench.stress import RESULTS, finished_rows
 from clipgrip.data.rows import Rows
 from clipgrip.errors import ClipgripError
 from clipgrip.pilot.store import read_versions
@@ -26,7 +26,6 @@ from clipgrip.review.store import open_review
 from clipgrip.review.web import thumbs
 from clipgrip.runs import checkpoint
 from clipgrip.runs.store import open_store
-from clipgrip.runs.stress import RESULTS, finished_rows
 from clipgrip.runs.watch.store import NAME
 
 ANEW = "found, made anew"
@@ -86,11 +85,7 @@ def flips(place: Place) -> dict[str, Flip]:
             lambda: run / checkpoint.CLASS_EMBEDS, lambda: _embeds(run)
         ),
         "head.safetensors": Flip(lambda: run / checkpoint.HEAD, lambda: _head(run)),
-        "the cache's embeddings": Flip(lambda: _shard(place), lambda: _cached(place)),
-        "the cache's index": Flip(
-            lambda: _shard(place).with_name("index.db"), lambda: _cached(place)
-        ),
-        "the cache's pixels": Flip(lambda: _pixels(place), lambda: _read_pixels(place)),
+        "the cache's embeddings": Flip(lambda: _filled(place), lambda: _cached(place)),
         "the cache's small pictures": Flip(lambda: _thumb(place), lambda: _read_thumb(place)),
         "pilot.json": Flip(lambda: _pilot(place), lambda: read_versions(_pilot(place))),
         "bench's finished cells": Flip(lambda: _cells(place), lambda: _read_cells(place)),
@@ -152,41 +147,16 @@ def _cache(place: Place) -> EmbeddingCache:
     return EmbeddingCache.for_backbone(load_backbone("nano"), place.folder / "flipped")
 
 
-def _shard(place: Place) -> Path:
-    cache = _cache(place)
-    if not list(cache.folder.glob("*.npy")):
-        hashes = [row.sha256 for row in _rows(place)]
-        values = np.random.default_rng(0).normal(size=(len(hashes), cache.width))
-        cache.put(hashes, values.astype(np.float32))
-    return next(cache.folder.glob("*.npy"))
+def _filled(place: Place) -> Path:
+    cache, hashes = _cache(place), [row.sha256 for row in _rows(place)]
+    values = np.random.default_rng(0).normal(size=(len(hashes), cache.width))
+    cache.put(hashes, values.astype(np.float32))
+    return cache.folder / CACHE
 
 
 def _cached(place: Place) -> Any:
-    """What is found; a shard that is damaged is taken away, so the next try begins anew."""
-    cache = _cache(place)
-    found = cache.get([row.sha256 for row in _rows(place)])
-    if found.missing.any():
-        shutil.rmtree(cache.folder)
-        _shard(place)
-        return None
-    return found.embeds.tolist()
-
-
-def _items(place: Place) -> list[Any]:
-    from clipgrip.data.reading import open_row
-
-    return [(row.sha256, lambda row=row: open_row(row)) for row in _rows(place)]
-
-
-def _pixels(place: Place) -> Path:
-    _read_pixels(place)
-    return next((place.folder / "flipped" / pixels.FOLDER).glob("*.npy"))
-
-
-def _read_pixels(place: Place) -> Any:
-    root = place.folder / "flipped"
-    read = pixels.read_pixels(load_backbone("nano"), _items(place), root=root, in_memory=0)
-    return read.numpy().tobytes()
+    found = _cache(place).get([row.sha256 for row in _rows(place)])
+    return None if found.missing.any() else found.embeds.tolist()
 
 
 def _thumb(place: Place) -> Path:

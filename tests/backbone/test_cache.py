@@ -7,7 +7,7 @@ import logging
 import multiprocessing
 import os
 import sqlite3
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,18 @@ def rows(start: int, stop: int) -> tuple[list[str], np.ndarray]:
     return [hashlib.sha256(str(n).encode()).hexdigest() for n in range(start, stop)], values
 
 
-def shards(cache: EmbeddingCache) -> list[Path]:
-    return sorted(cache.folder.glob("*.npy"))
+def change(cache: EmbeddingCache, statement: str) -> None:
+    """What a failing disk might do to the rows."""
+    with sqlite3.connect(cache.folder / module.NAME) as db:
+        db.execute(statement)
+    db.close()
+
+
+def count(cache: EmbeddingCache) -> int:
+    with sqlite3.connect(cache.folder / module.NAME) as db:
+        found = db.execute("SELECT count(*) FROM embedding").fetchone()[0]
+    db.close()
+    return int(found)
 
 
 def test_what_was_put_is_found_again_in_any_order(tmp_path: Path) -> None:
@@ -69,12 +79,14 @@ def test_a_hash_keeps_its_first_embedding(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cache.get(hashes).embeds, values)
 
 
-def test_shards_hold_at_most_so_many_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_are_put_and_found_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MAX_ROWS", 8)
     cache = open_cache(tmp_path)
     hashes, values = rows(0, 20)
     cache.put(hashes, values)
-    assert sorted(len(np.load(path)) for path in shards(cache)) == [4, 8, 8]
+    assert count(cache) == 20
     np.testing.assert_array_equal(cache.get(hashes).embeds, values)
 
 
@@ -86,41 +98,51 @@ def test_more_hashes_than_sqlite_takes_variables_are_found(tmp_path: Path) -> No
     np.testing.assert_array_equal(cache.get(hashes).embeds, values)
 
 
-@pytest.mark.parametrize("bit", [0, 1000, -1])
-def test_a_flipped_bit_costs_its_shard_and_is_reported(
+@pytest.mark.parametrize("bit", [0, 77, -1])
+def test_a_flipped_bit_costs_its_row_and_is_reported(
     bit: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = open_cache(tmp_path)
     (good, good_values), (bad, bad_values) = rows(0, 5), rows(5, 9)
     cache.put(good, good_values)
-    before = shards(cache)
     cache.put(bad, bad_values)
-    (damaged,) = set(shards(cache)) - set(before)
-    content = bytearray(damaged.read_bytes())
-    content[(bit // 8) % len(content)] ^= 1 << (bit % 8)
-    damaged.write_bytes(content)
+    for path in cache.folder.glob(f"{module.NAME}-*"):
+        assert not path.stat().st_size  # all is in the file itself
+    file = cache.folder / module.NAME
+    content = bytearray(file.read_bytes())
+    for values in bad_values:
+        vector = values.astype("<f2").tobytes()
+        at = content.index(vector) + (bit // 8) % len(vector)
+        content[at] ^= 1 << (bit % 8)
+    file.write_bytes(content)
     with caplog.at_level(logging.WARNING):
         found = cache.get(good + bad)
     assert found.missing.tolist() == [False] * 5 + [True] * 4
     np.testing.assert_array_equal(found.embeds[:5], good_values)
-    assert "is damaged" in caplog.text
-    assert "4 embeddings are computed again" in caplog.text
+    assert "it is damaged" in caplog.text
+    assert "4 embeddings do not fit" in caplog.text
     cache.put(bad, bad_values)
     np.testing.assert_array_equal(cache.get(bad).embeds, bad_values)
 
 
 @pytest.mark.parametrize(
-    "change", ["row = 9 - row", "row = row + 100", "row = -1", "digest = x'00'"]
+    "changed",
+    [
+        "vector = (SELECT vector FROM embedding AS other WHERE other.rowid = embedding.rowid % 10 + 1)",
+        "vector = x''",
+        "vector = vector || x'00'",
+        "digest = x'00'",
+        "vector = CAST(vector || 'x' AS TEXT)",
+        "vector = 1.5",
+    ],
 )
-def test_a_changed_index_never_gives_another_images_embedding(
-    tmp_path: Path, change: str, caplog: pytest.LogCaptureFixture
+def test_a_changed_row_never_gives_another_images_embedding(
+    tmp_path: Path, changed: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = open_cache(tmp_path)
     hashes, values = rows(0, 10)
     cache.put(hashes, values)
-    with sqlite3.connect(cache.folder / "index.db") as index:
-        index.execute(f"UPDATE embedding SET {change}")
-    index.close()
+    change(cache, f"UPDATE embedding SET {changed}")
     with caplog.at_level(logging.WARNING):
         assert cache.get(hashes).missing.all()
     assert "it is damaged" in caplog.text
@@ -128,14 +150,27 @@ def test_a_changed_index_never_gives_another_images_embedding(
     np.testing.assert_array_equal(cache.get(hashes).embeds, values)
 
 
-def test_a_shard_that_is_gone_or_cut_off_is_missing(tmp_path: Path) -> None:
+def test_a_row_that_calls_its_hash_bytes_is_known_by_the_index(tmp_path: Path) -> None:
+    """One flipped bit of the record's header, which SQLite does not find."""
     cache = open_cache(tmp_path)
-    for spoil in (os.unlink, lambda path: os.truncate(path, 40)):
-        hashes, values = rows(0, 5)
-        cache.put(hashes, values)
-        spoil(shards(cache)[0])
-        assert cache.get(hashes).missing.all()
-        assert not shards(cache)
+    hashes, values = rows(0, 10)
+    cache.put(hashes, values)
+    file = cache.folder / module.NAME
+    types, changed = b"\x81\x0d\x2c\x4c", b"\x81\x0c\x2c\x4c"  # of 64 letters, 16 and 32 bytes
+    content = file.read_bytes()
+    assert content.count(types) == 10
+    file.write_bytes(content.replace(types, changed))
+    np.testing.assert_array_equal(cache.get(hashes).embeds, values)
+
+
+def test_rows_that_are_gone_are_missing(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path)
+    hashes, values = rows(0, 5)
+    cache.put(hashes, values)
+    change(cache, f"DELETE FROM embedding WHERE content = '{hashes[2]}'")
+    assert cache.get(hashes).missing.tolist() == [False, False, True, False, False]
+    os.unlink(cache.folder / module.NAME)
+    assert open_cache(tmp_path).get(hashes).missing.all()
 
 
 def test_values_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
@@ -152,56 +187,49 @@ def test_a_full_disk_is_an_error_that_loses_nothing(
 ) -> None:
     cache = open_cache(tmp_path)
     cache.put(*rows(0, 3))
+    more = [f"{n:064x}" for n in range(20_000)]
 
-    def full(path: Path, data: bytes) -> None:
-        raise OSError(28, "No space left on device")
+    class Full(sqlite3.Connection):
+        def execute(self, *words: object) -> sqlite3.Cursor:  # type: ignore[override]
+            done = super().execute(*words)  # type: ignore[arg-type]
+            if "synchronous" in str(words[0]):
+                super().execute("PRAGMA max_page_count = 8")
+            return done
 
+    connect = partial(sqlite3.connect, factory=Full)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_bytes_atomic", full)
-        with pytest.raises(
-            CacheError, match=r"No space left.*CLIPGRIP_CACHE|CLIPGRIP_CACHE.*No space left"
-        ):
-            cache.put(*rows(3, 6))
+        patch.setattr(module.sqlite3, "connect", connect)
+        with pytest.raises(CacheError, match=r"is full.*Make room there.*CLIPGRIP_CACHE"):
+            cache.put(more, np.ones((len(more), WIDTH), np.float32))
+    assert count(cache) == 3
     assert not cache.get(rows(0, 3)[0]).missing.any()
-    assert cache.get(rows(3, 6)[0]).missing.all()
+    assert cache.get(more).missing.all()
 
 
-def test_a_crash_between_shard_and_index_leaves_the_old_state(
+def test_a_crash_within_a_transaction_leaves_the_old_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = open_cache(tmp_path)
     cache.put(*rows(0, 3))
+    hashes, values = rows(3, 6)
 
-    def crash(self: EmbeddingCache) -> None:
-        raise sqlite3.OperationalError("disk I/O error")
+    def crash(content: str, vector: bytes) -> bytes:
+        if content == hashes[2]:
+            raise sqlite3.OperationalError("disk I/O error")
+        return digest(content, vector)
 
+    digest = module._digest
     with monkeypatch.context() as patch:
-        patch.setattr(EmbeddingCache, "_transaction", crash)
+        patch.setattr(module, "_digest", crash)
         with pytest.raises(CacheError):
-            cache.put(*rows(3, 6))
-    assert len(shards(cache)) == 2
+            cache.put(hashes, values)
     again = open_cache(tmp_path)
     assert again.get(rows(0, 6)[0]).missing.tolist() == [False] * 3 + [True] * 3
 
 
-def test_only_old_files_that_nothing_names_are_removed(tmp_path: Path) -> None:
+def test_a_damaged_database_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     cache = open_cache(tmp_path)
-    cache.put(*rows(0, 3))
-    named = shards(cache)[0]
-    old, young = cache.folder / "old.npy", cache.folder / "young.npy"
-    part = cache.folder / "old.part"
-    for path in (old, young, part):
-        path.write_bytes(b"")
-    for path in (named, old, part):
-        os.utime(path, (time.time() - 1e6,) * 2)
-    open_cache(tmp_path)
-    assert shards(cache) == sorted([named, young])
-    assert not part.exists()
-
-
-def test_a_damaged_index_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    cache = open_cache(tmp_path)
-    (cache.folder / "index.db").write_bytes(b"not a database" * 1000)
+    (cache.folder / module.NAME).write_bytes(b"not a database" * 1000)
     with pytest.raises(CacheError, match="can be deleted"):
         open_cache(tmp_path)
 
@@ -253,7 +281,7 @@ def test_the_cache_lies_where_the_user_says(
 def test_what_an_older_reader_of_pictures_made_is_taken_away_and_nothing_else(
     tmp_path: Path,
 ) -> None:
-    for name in ("embeddings-v1", "embeddings-v2", "embeddings-v2-1", "thumbs-v1", "other"):
+    for name in ("embeddings-v1", "embeddings-v2", "embeddings-v2-9", "thumbs-v1", "other"):
         (tmp_path / name / "key").mkdir(parents=True)
     open_cache(tmp_path)
     found = {path.name for path in tmp_path.iterdir()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from waiting import LONG
 
 from clipgrip.backbone import embed as module
 from clipgrip.backbone import encode
-from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.cache import NAME, EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, embed_images
 from clipgrip.backbone.encode import Item
@@ -167,10 +168,11 @@ def test_after_an_interruption_the_bytes_are_those_of_an_uninterrupted_run(
     assert equal(resumed, embed_images(backbone, work, batch_size=4))
 
 
-def test_a_damaged_shard_is_computed_again(backbone: Spy, cache: EmbeddingCache) -> None:
+def test_a_damaged_row_is_computed_again(backbone: Spy, cache: EmbeddingCache) -> None:
     first = embed_images(backbone, items(10), cache=cache)
-    (shard,) = cache.folder.glob("*.npy")
-    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    with sqlite3.connect(cache.folder / NAME) as db:
+        db.execute("UPDATE embedding SET vector = zeroblob(length(vector))")
+    db.close()
     assert equal(embed_images(backbone, items(10), cache=cache), first)
     assert sum(backbone.batches) == 20
 
@@ -178,11 +180,18 @@ def test_a_damaged_shard_is_computed_again(backbone: Spy, cache: EmbeddingCache)
 def test_a_slow_run_stores_often_and_a_fast_one_once(
     backbone: Spy, cache: EmbeddingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stored, put = list[int](), EmbeddingCache.put
+
+    def noting(self: EmbeddingCache, hashes: list[str], embeds: np.ndarray) -> None:
+        stored.append(len(hashes))
+        put(self, hashes, embeds)
+
+    monkeypatch.setattr(EmbeddingCache, "put", noting)
     embed_images(backbone, items(12), cache=cache, batch_size=4)
-    assert len(list(cache.folder.glob("*.npy"))) == 1
+    assert stored == [12]
     monkeypatch.setattr(module, "STORE_SECONDS", 0.0)
     embed_images(backbone, items(24), cache=cache, batch_size=4)
-    assert len(list(cache.folder.glob("*.npy"))) == 4
+    assert stored == [12, 4, 4, 4]
 
 
 def test_a_cache_that_cannot_be_written_ends_the_run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +11,12 @@ import torch
 from pictures import random_image
 from PIL import Image
 
+from clipgrip.backbone import pixels as module
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.pixels import FOLDER, read_pixels
+from clipgrip.backbone.pixels import read_pixels
 from clipgrip.data.images import UndecodableImage
 from clipgrip.errors import CacheError, DataError
+from clipgrip.mapped import is_mapped
 
 
 @pytest.fixture(scope="module")
@@ -38,53 +39,49 @@ def test_rows_are_what_the_backbone_sees_in_the_order_of_the_items(backbone: Cli
     assert len(read_pixels(backbone, [])) == 0
 
 
-def test_many_lie_in_a_file_that_is_written_once(
-    backbone: ClipBackbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the cache, in which the pixels of more than a few pictures lie."""
+    monkeypatch.setattr(module, "IN_MEMORY", 1000)
+    monkeypatch.setenv("CLIPGRIP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_many_lie_in_a_file_that_goes_with_them(
+    backbone: ClipBackbone, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    in_file = read_pixels(backbone, items())
+    assert is_mapped(in_file)
+    monkeypatch.undo()
     in_memory = read_pixels(backbone, items())
-    mapped = read_pixels(backbone, items(), root=tmp_path, in_memory=1000)
-    assert torch.equal(mapped, in_memory)
-    (file,) = (tmp_path / FOLDER).iterdir()
-
-    def fail(_: Any) -> Any:
-        raise AssertionError("decoded again")
-
-    again = [
-        (content, items()[0][1] if row == 0 else fail) for row, (content, _) in enumerate(items())
-    ]
-    assert torch.equal(read_pixels(backbone, again, root=tmp_path, in_memory=1000), in_memory)  # type: ignore[arg-type]
-    before = file.read_bytes()
-    mapped[0] = 0  # a copy in memory: the file is never changed
-    assert file.read_bytes() == before
-    read_pixels(backbone, items()[::-1], root=tmp_path, in_memory=1000)
-    assert len(list((tmp_path / FOLDER).iterdir())) == 2
+    assert not is_mapped(in_memory)
+    assert torch.equal(in_file, in_memory)
+    in_file[0] = 0
+    del in_file
+    assert not list(large.rglob("*.*"))
 
 
-def test_a_flipped_bit_in_the_file_is_found_and_the_pixels_are_made_anew(
-    backbone: ClipBackbone, tmp_path: Path
+def test_what_an_older_version_kept_for_ever_is_taken_away(
+    backbone: ClipBackbone, large: Path
 ) -> None:
-    whole = read_pixels(backbone, items(), root=tmp_path, in_memory=1000).clone()
-    (file,) = (tmp_path / FOLDER).iterdir()
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(data)
-    assert torch.equal(read_pixels(backbone, items(), root=tmp_path, in_memory=1000), whole)
+    for name in ("pixels-v1-2", "pixels-of-mine"):
+        (large / name).mkdir(parents=True)
+    read_pixels(backbone, items())
+    assert [path.name for path in large.iterdir()] == ["pixels-of-mine"]
 
 
-def test_an_image_that_cannot_be_read_leaves_no_half_file(
-    backbone: ClipBackbone, tmp_path: Path
-) -> None:
+def test_an_image_that_cannot_be_read_leaves_no_file(backbone: ClipBackbone, large: Path) -> None:
     def gone() -> Image.Image:
         raise UndecodableImage("unreadable", "cannot be read (gone)")
 
     with pytest.raises(DataError, match="gone"):
-        read_pixels(backbone, [*items(), ("f" * 64, gone)], root=tmp_path, in_memory=1000)
-    assert list((tmp_path / FOLDER).iterdir()) == []
+        read_pixels(backbone, [*items(), ("f" * 64, gone)])
+    assert list(large.iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_written_says_how_much_room_is_needed(
-    backbone: ClipBackbone, tmp_path: Path
+    backbone: ClipBackbone, large: Path
 ) -> None:
-    (tmp_path / "file").write_text("")
+    large.write_text("")
     with pytest.raises(CacheError, match=r"GB of preprocessed images.*CLIPGRIP_CACHE"):
-        read_pixels(backbone, items(), root=tmp_path / "file", in_memory=1000)
+        read_pixels(backbone, items())

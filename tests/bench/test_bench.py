@@ -16,11 +16,11 @@ from projects import CLASSES, Place, command
 
 from clipgrip.bench import run as bench_run
 from clipgrip.bench.grid import Bench, Cell, cells
+from clipgrip.bench.known import KNOWN
 from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.results import CELLS, Finished, published, summary
 from clipgrip.bench.run import GridResult, GridSettings, run_grid
-from clipgrip.data.known import KNOWN
-from clipgrip.data.splits import PAPER_SEEDS, paper_seen
+from clipgrip.bench.splits import PAPER_SEEDS, paper_seen
 from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.method import Method
 from clipgrip.report.grid import SPLITS, build_grid, text_table

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from projects import Place, command
 
-from clipgrip.backbone import optional_cache
-from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone import cache as caches
 from clipgrip.errors import CacheError, RunError
 from clipgrip.review.store import newest_round, open_review
 from clipgrip.runs.store import open_store
@@ -155,19 +154,17 @@ def test_a_cache_on_a_full_disk_is_said_once_and_keeps_no_more(
     import numpy as np
 
     monkeypatch.setenv("CLIPGRIP_CACHE", str(tmp_path))
-    cache = optional_cache.cache_for("key", 4)
+    cache = caches.cache_for("key", 4)
     assert cache is not None
     with pytest.raises(CacheError, match="not numbers"):
         cache.put(["a"], np.full((1, 4), np.nan, np.float32))
 
-    def full(self: EmbeddingCache, *_: object) -> None:
-        try:
-            raise OSError(28, "No space left on device")
-        except OSError as error:
-            raise CacheError("cannot be written: No space left on device.") from error
+    def full(content: str, vector: bytes) -> bytes:
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(EmbeddingCache, "_write", full)
-    for _ in range(3):
-        cache.put(["a"], np.ones((1, 4), np.float32))
+    with monkeypatch.context() as patch:
+        patch.setattr(caches, "_digest", full)
+        for _ in range(3):
+            cache.put(["a"], np.ones((1, 4), np.float32))
     assert len(caplog.messages) == 1
     assert cache.get(["a"]).missing.all()

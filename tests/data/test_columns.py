@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from data_helpers import CLASSES, csv_file, plant, png
 
-from clipgrip.data import keyed, texts
+from clipgrip.data import texts
+from clipgrip.data.columns import Listed, chained, picked
 from clipgrip.data.discover import discover
 from clipgrip.data.ingest import ingest
-from clipgrip.data.keyed import Keyed, first_places, once
-from clipgrip.data.listed import Listed, chained, picked
 from clipgrip.data.tables import parse_csv
-from clipgrip.data.texts import Texts
+from clipgrip.data.texts import Keyed, Texts, first_places, once
 
 COLLIDING = [hash, len, lambda _: 7]
 """Hashes that tell all, few and no texts apart."""
@@ -24,7 +23,7 @@ COLLIDING = [hash, len, lambda _: 7]
 
 @pytest.mark.parametrize("hashed", COLLIDING)
 def test_a_text_is_found_whatever_its_hash(hashed: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyed, "hash", hashed, raising=False)
+    monkeypatch.setattr(texts, "hash", hashed, raising=False)
     keys = ["a", "bb", "B", "a", "cc", "", "部品"]
     exact, folded = Keyed(keys), Keyed(keys, lambda key: (key.casefold(), key[:1]))
     assert [exact.number(key) for key in keys] == [3, 1, 2, 3, 4, 5, 6]
@@ -39,7 +38,7 @@ def test_a_text_is_found_whatever_its_hash(hashed: object, monkeypatch: pytest.M
 def test_repeated_texts_are_those_that_a_dictionary_finds(
     hashed: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keyed, "hash", hashed, raising=False)
+    monkeypatch.setattr(texts, "hash", hashed, raising=False)
     draw = random.Random(0)
     keys = ["".join(draw.choices("abc", k=draw.randrange(4))) for _ in range(300)]
     first: dict[str, int] = {}

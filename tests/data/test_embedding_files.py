@@ -15,12 +15,12 @@ import pytest
 from embedded import NAMES, N, arrays, with_labels, with_texts
 from PIL import Image
 
-from clipgrip.data import embedlarge, embedstacked, embedtables
+from clipgrip.data import embedfiles, embedlarge, embedtables
 from clipgrip.data import parquet as parquet_files
 from clipgrip.data.discover import discover
 from clipgrip.data.embeddings import is_embeddings, read_embeddings, root_of
 from clipgrip.data.embedlarge import filled
-from clipgrip.data.embedvalues import rows_of_test
+from clipgrip.data.embedlayout import rows_of_test
 from clipgrip.data.ingest import ingest
 from clipgrip.data.listing import listing
 from clipgrip.data.reading import open_row
@@ -268,7 +268,7 @@ def test_many_large_shards_keep_no_file_open(
     save, bank = getattr(np, {"npz": "savez", "npy": "save"}[kind]), arrays()["clip"]
     for number, rows in enumerate(np.array_split(bank.astype(">f8"), 8)):
         save(tmp_path / f"s-{number}.{kind}", rows)
-    most, reads, read = 0, 0, embedstacked.read_arrays
+    most, reads, read = 0, 0, embedfiles.read_arrays
 
     def watched(path: str, among: int) -> Any:
         nonlocal most, reads
@@ -277,7 +277,7 @@ def test_many_large_shards_keep_no_file_open(
         most = max(most, sum(str(tmp_path) in os.path.realpath(one) for one in opened))
         return read(path, among)
 
-    monkeypatch.setattr(embedstacked, "read_arrays", watched)
+    monkeypatch.setattr(embedfiles, "read_arrays", watched)
     (found,) = read_embeddings(tmp_path).banks.values()
     assert (most, reads) == (0, 8)
     assert np.array_equal(found, bank)

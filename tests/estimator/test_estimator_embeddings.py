@@ -75,7 +75,7 @@ def test_a_residual_begins_as_zero_shot_and_takes_only_its_own_shape(given: Vect
     shifted = prompt.with_learned({"residual": torch.ones(3, 12)})
     assert_allclose(shifted.class_embeds().norm(dim=-1), torch.ones(3), atol=1e-6)
     for learned in ({"residual": torch.ones(2, 12)}, {"ctx": torch.ones(3, 12)}, {}):
-        with pytest.raises(PromptError, match="do not fit"):
+        with pytest.raises(PromptError, match="a residual prompt on this model needs"):
             prompt.with_learned(learned)
 
 

@@ -32,7 +32,7 @@ from clipgrip.data.images import UndecodableImage
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.errors import BackboneError, DataError
 from clipgrip.executors import using
-from clipgrip.executors.base import Here, PartAnswer
+from clipgrip.executors.base import Executor, PartAnswer
 from clipgrip.executors.processes import Processes
 
 COUNT = 300
@@ -101,7 +101,7 @@ def eye_called(name: str, tiny: ClipBackbone) -> Eye:
 @pytest.mark.parametrize("name", ["tiny", "prompted", "texture"])
 def test_processes_give_the_same_bytes(name: str, tiny: ClipBackbone, pool: Processes) -> None:
     eye = eye_called(name, tiny)
-    here = embedded(eye, Here())
+    here = embedded(eye, Executor())
     assert len(here.hashes) == COUNT - 2
     assert [sha256 for sha256, _ in here.failures] == [items()[7][0], items()[200][0]]
     assert equal(here, embedded(eye, pool))
@@ -133,7 +133,7 @@ def test_a_stopped_job_keeps_what_workers_answered(
         embed_images(tiny, items(), cache=cache, on_progress=stop)
     known = ~cache.get([sha256 for sha256, _ in items()]).missing
     assert known.sum() >= 100
-    assert equal(embedded(tiny, Here()), embedded(tiny, pool, cache))
+    assert equal(embedded(tiny, Executor()), embedded(tiny, pool, cache))
 
 
 def test_a_worker_killed_while_it_encodes_changes_no_byte(
@@ -151,7 +151,7 @@ def test_a_worker_killed_while_it_encodes_changes_no_byte(
     with using(pool):
         found = embed_images(tiny, items(), on_progress=kill)
     assert killed
-    assert equal(embedded(tiny, Here()), found)
+    assert equal(embedded(tiny, Executor()), found)
 
 
 def test_images_that_only_this_process_reads_are_not_called_damaged(
@@ -161,7 +161,7 @@ def test_images_that_only_this_process_reads_are_not_called_damaged(
         embed_images(tiny, [("0" * 64, partial(far, os.getpid()))])
 
 
-class Elsewhere(Here):
+class Elsewhere(Executor):
     """A machine where no picture lies."""
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:

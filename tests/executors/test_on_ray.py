@@ -18,7 +18,7 @@ from executors.test_embedding import embedded, equal, eye_called
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.errors import ConfigError, RunError
 from clipgrip.executors import executor_named, on_ray
-from clipgrip.executors.base import Here
+from clipgrip.executors.base import Executor
 from clipgrip.executors.on_ray import OnRay
 
 
@@ -53,7 +53,7 @@ def test_images_have_the_bytes_that_this_process_gives_them(
 ) -> None:
     tiny = ClipBackbone("tiny", tiny_clip, precision="float32")
     eye = eye_called(name, tiny)
-    assert equal(embedded(eye, Here()), embedded(eye, OnRay()))
+    assert equal(embedded(eye, Executor()), embedded(eye, OnRay()))
 
 
 def test_a_worker_that_is_killed_costs_no_part(cluster: Any) -> None:

@@ -19,10 +19,10 @@ from tiny import make_tiny_clip
 
 from clipgrip import GripClassifier
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.bench.known import KNOWN
 from clipgrip.bench.results import Finished, summary
 from clipgrip.bench.source import from_known
-from clipgrip.data.known import KNOWN
-from clipgrip.data.splits import few_shots, paper_seen
+from clipgrip.bench.splits import few_shots, paper_seen
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.method import PRESETS, Method, learn
 from clipgrip.prompts.multimodal import MultimodalPrompt

@@ -14,9 +14,8 @@ from review_helpers import Browser
 from clipgrip.report.at_work import at_work_page
 from clipgrip.review.session import ReviewSession
 from clipgrip.runs.lock import locked
-from clipgrip.runs.watch.responding import answer_alarm
 from clipgrip.runs.watch.status import line_of
-from clipgrip.runs.watch.store import LOCK, open_watch
+from clipgrip.runs.watch.store import LOCK, answer_alarm, open_watch
 from clipgrip.sentences import quoted
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.watching import watch_files

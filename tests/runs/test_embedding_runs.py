@@ -18,7 +18,7 @@ from projects import Dying, Log, command, outputs
 
 from clipgrip.backbone import registry
 from clipgrip.config import project
-from clipgrip.data import embedlarge, embedstacked
+from clipgrip.data import embedfiles, embedlarge
 from clipgrip.data.embeddings import read_embeddings
 from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.estimator import GripClassifier
@@ -181,9 +181,9 @@ def _left(folder: Path) -> Any:
 def test_a_run_reads_its_file_once_and_opening_it_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reads, read = [], embedstacked.read_arrays
+    reads, read = [], embedfiles.read_arrays
     monkeypatch.setattr(
-        embedstacked, "read_arrays", lambda path, n: reads.append(path) or read(path, n)
+        embedfiles, "read_arrays", lambda path, n: reads.append(path) or read(path, n)
     )
     outcome = made(with_texts(tmp_path / "e.npz"))
     assert len(reads) == 1

@@ -14,7 +14,7 @@ from embedded import arrays, with_texts
 from projects import command
 
 from clipgrip.config import project
-from clipgrip.data import embedstacked
+from clipgrip.data import embedfiles
 from clipgrip.data import listing as listing_module
 from clipgrip.data.listing import listing
 from clipgrip.errors import DataError, MissingPackage, RunError
@@ -219,10 +219,8 @@ def test_a_file_of_embeddings_is_answered_in_shards_and_read_once(
     np.savez(tmp_path / "new.npz", clip=new["clip"], dino=new["dino"])
     predictor = Predictor.open(folder)
     write_predictions(tmp_path / "p.csv", predictor, predict_files(predictor, tmp_path / "new.npz"))
-    reads, read = [], embedstacked.read_arrays
-    quick.setattr(
-        embedstacked, "read_arrays", lambda *given: reads.append(given[0]) or read(*given)
-    )
+    reads, read = [], embedfiles.read_arrays
+    quick.setattr(embedfiles, "read_arrays", lambda *given: reads.append(given[0]) or read(*given))
     found = predict_stream(folder, tmp_path / "new.npz", tmp_path / "p.parquet")
     assert found.images == len(new["clip"])
     assert len(reads) == 1

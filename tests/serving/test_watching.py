@@ -21,10 +21,18 @@ import clipgrip.runs.watch.store as store_module
 from clipgrip.data.places import source_at
 from clipgrip.errors import DataError, RunError
 from clipgrip.runs.watch.daily import is_shown
-from clipgrip.runs.watch.packed import anchors_bytes, monitors_bytes, read_anchors, read_monitors
 from clipgrip.runs.watch.schema import MIGRATIONS
 from clipgrip.runs.watch.status import status_of
-from clipgrip.runs.watch.store import NAME, WatchStore, is_watched, open_watch
+from clipgrip.runs.watch.store import (
+    NAME,
+    WatchStore,
+    anchors_bytes,
+    is_watched,
+    monitors_bytes,
+    open_watch,
+    read_anchors,
+    read_monitors,
+)
 from clipgrip.serving.predictor import Predictor
 from clipgrip.serving.watching import Watched, watch_files
 from clipgrip_line.pictures.appearance import WIDTH
@@ -213,7 +221,7 @@ def test_an_alarm_rings_until_it_is_answered_and_nothing_else_rings_meanwhile(
 
 
 def test_what_was_removed_rings_again_when_it_comes_back(run: Path, line: Path) -> None:
-    from clipgrip.runs.watch.responding import answer_alarm
+    from clipgrip.runs.watch.store import answer_alarm
 
     bring(line, range(1000, 1040))
     look(run, line)

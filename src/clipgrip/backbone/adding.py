@@ -33,7 +33,7 @@ from clipgrip.backbone.checkpoint import (
 )
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.sound import one_sentence
-from clipgrip.backbone.vision import VisionEye, try_eye
+from clipgrip.backbone.vision import VisionEye
 from clipgrip.errors import BackboneError
 from clipgrip.files import part_name, sweep, system_words, write_text_atomic
 
@@ -80,10 +80,7 @@ def add_model(folder: Path, name: str | None = None) -> Addition:
             fingerprint=there.fingerprint[:12],
             new=fingerprint[:12],
         )
-    if words:
-        _try_out(folder, name)
-    else:
-        try_eye(VisionEye(name, folder, precision="float32"))
+    _try_out((ClipBackbone if words else VisionEye)(name, folder, precision="float32"))
     _copy(checkpoint, added)
     return Addition(added, left, words)
 
@@ -96,23 +93,23 @@ def _runs_code(folder: Path) -> Iterator[str]:
     )
 
 
-def _try_out(folder: Path, name: str) -> None:
-    """One image and one text through both towers: what is damaged is found now, not in a run."""
-    backbone = ClipBackbone(name, folder, precision="float32")
-    size = backbone.image_size
-    noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
-    image = backbone.encode_image(np.concatenate([np.full_like(noise, 128), noise]))
-    with one_sentence(folder):
-        text = backbone.text.encode_texts(["a photo", "seven black cats"])
-    for side, vector in (("image", image), ("text", text)):
-        if vector.shape != (2, backbone.embed_dim) or not bool(torch.isfinite(vector).all()):
+def _try_out(model: ClipBackbone | VisionEye) -> None:
+    """One image and one text through its towers: what is damaged is found now, not in a run."""
+    folder, shape = model.folder, (1, *model.steps.output_size, 3)
+    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    answers = [("image", model.encode_image(np.concatenate([np.full_like(noise, 128), noise])))]
+    if isinstance(model, ClipBackbone):
+        with one_sentence(folder):
+            answers.append(("text", model.text.encode_texts(["a photo", "seven black cats"])))
+    for side, vector in answers:
+        if vector.shape != (2, model.embed_dim) or not bool(torch.isfinite(vector).all()):
             raise BackboneError(
                 "{folder}: the {side} tower answers {shape} values, some of which may be no numbers; "
                 "expected are (2, {embed_dim}). The weights are damaged: copy the model again.",
                 folder=folder,
                 side=side,
                 shape=tuple(vector.shape),
-                embed_dim=backbone.embed_dim,
+                embed_dim=model.embed_dim,
             )
         if torch.equal(vector[0], vector[1]):
             raise BackboneError(

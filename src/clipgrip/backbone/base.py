@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.errors import PromptError
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 
@@ -61,23 +61,6 @@ class TextTower(Protocol):
         """Unit vectors of whole texts, without gradient."""
 
 
-class ImagePrompts(Protocol):
-    """The image side from pixels and prompt tokens to unit vectors."""
-
-    width: int
-    """E, the width of an image token."""
-    depth: int
-    """How many blocks the tower has, each of which may get prompt tokens of its own."""
-    device: torch.device
-    class_token: Float[Tensor, " E"]
-    """The token that the answer is read from, with its position."""
-
-    def encode(
-        self, pixels: UInt8[Tensor, "B H W 3"], prompts: Float[Tensor, "K P E"]
-    ) -> ImageEmbeds:
-        """Unit vectors, differentiable in ``prompts``; K = 1: at the input only, K > 1: at the first K blocks."""
-
-
 @runtime_checkable
 class Eye(Protocol):
     """What sees images, with words or without: from a picture to a unit vector."""
@@ -118,7 +101,7 @@ class Backbone(Eye, Protocol):
         """The text side; a model may read it only when it is first asked for."""
 
     @property
-    def image_prompts(self) -> ImagePrompts | None:
+    def image_prompts(self) -> ImageTower | None:
         """The image side for prompt tokens; None where the model's tower takes none."""
 
 

@@ -1,9 +1,7 @@
 """Image embeddings on disk, addressed by everything that determines them.
 
-A folder per backbone, preprocessing, precision and format; in it shards (float16 ``.npy``, each named by the SHA-256
-of its bytes) and ``index.db``, which says for the content hash of an image in which shard and row it stands, with a
-digest over hash and row: a changed bit in a shard or in the index is found, and the row is computed again.
-A shard is on the disk before the index names it, so a crash leaves at most a file that nothing names.
+A folder per backbone, preprocessing, precision and format; in it one database with a row for each image: its content
+hash, its embedding in float16, and a digest over both, so that a changed bit is found and the row computed again.
 SQLite's write-ahead log needs a local disk: the folder must not lie on a network share.
 """
 
@@ -11,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import logging
 import os
@@ -19,8 +16,6 @@ import re
 import shutil
 import sqlite3
 import sys
-import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,38 +26,31 @@ from jaxtyping import Float
 from clipgrip.backbone.base import Eye
 from clipgrip.data.images import READING
 from clipgrip.errors import CacheError, ConfigError
-from clipgrip.files import from_home, is_full, write_bytes_atomic
+from clipgrip.files import from_home, is_full
 from clipgrip.sentences import Sentence, mark
 
-FORMAT = 2
-"""1 had no digests, and rows of files that changed between hashing and reading."""
+FORMAT = 3
+"""1 had no digests, and rows of files that changed between hashing and reading; 2 kept rows in files of their own."""
 FOLDER = f"embeddings-v{FORMAT}-{READING}"
+NAME = "embeddings.db"
 ROOT_VARIABLE = "CLIPGRIP_CACHE"
 HOMELESS = mark("this user has no home folder. Set HOME, or CLIPGRIP_CACHE and CLIPGRIP_MODELS.")
-UNCHANGED = mark("The index in {folder} cannot be changed")
-UNREAD = mark("The index in {folder} cannot be read")
 MAX_ROWS = 8192
-"""The most rows of one shard."""
+"""The most rows of one transaction."""
 BUSY_SECONDS = 60.0
 """How long one process waits for another one's transaction."""
-STALE_SECONDS = 24 * 3600.0
-"""A file that nothing names is removed at this age; a younger one may be another process's next shard."""
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS shard (name TEXT PRIMARY KEY, rows INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS embedding (
-    content TEXT PRIMARY KEY,
-    shard TEXT NOT NULL REFERENCES shard (name),
-    row INTEGER NOT NULL,
-    digest BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS embedding_shard ON embedding (shard);
+CREATE TABLE IF NOT EXISTS embedding (content TEXT NOT NULL UNIQUE, vector BLOB NOT NULL, digest BLOB NOT NULL)
 """
 FIND = """
-SELECT shard, content, row, digest FROM embedding WHERE content IN (SELECT value FROM json_each(?)) ORDER BY shard
+SELECT value, coalesce(CAST(vector AS BLOB), x''), CAST(digest AS BLOB)
+FROM json_each(?) JOIN embedding ON content = value
 """
+"""A flipped bit may change a value's type, too; and what was asked for is known better than what the row says it is."""
 
 log = logging.getLogger(__name__)
+_warned: set[str] = set()
 
 
 class CachedEmbeds(NamedTuple):
@@ -81,14 +69,8 @@ class EmbeddingCache:
         """Open or create; ``key`` names what determines an embedding, ``width`` is D."""
         self.folder = Path(root) / FOLDER / key
         self.width = width
-        with _as_cache_error(
-            Sentence("The cache folder {folder} cannot be used", folder=self.folder)
-        ):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with self._transaction() as index:
-                for statement in SCHEMA.split(";"):
-                    index.execute(statement)
-        self._remove_stale()
+        with self._transaction(mark("The cache folder {folder} cannot be used")) as db:
+            db.execute(SCHEMA)
         remove_older(Path(root), "embeddings", FOLDER)
 
     @classmethod
@@ -101,8 +83,8 @@ class EmbeddingCache:
     ) -> CachedEmbeds:
         """Stored embeddings of ``hashes``, put ``into`` an array of zeros where one is given for different ones.
 
-        Each shard is compared with its SHA-256, each row with its digest. What is damaged is forgotten with a warning
-        in the log and reported missing: it is computed again.
+        Each row is compared with its digest. What is damaged is forgotten with a warning in the log and reported
+        missing: it is computed again.
         """
         row_of = {sha256: row for row, sha256 in enumerate(dict.fromkeys(hashes))}
         if len(row_of) < len(hashes):
@@ -110,19 +92,16 @@ class EmbeddingCache:
             return CachedEmbeds(once.embeds[rows], once.missing[rows])
         embeds = np.zeros((len(hashes), self.width), np.float32) if into is None else into
         found = CachedEmbeds(embeds, np.ones(len(hashes), np.bool_))
-        for name, stored in self._find(hashes).items():
-            shard = self._read(name)
-            if shard is None:
-                continue
-            whole: list[tuple[str, int]] = []
-            wrong: list[tuple[str, int]] = []
-            for sha256, place, digest in stored:
-                is_whole = 0 <= place < len(shard) and _digest(sha256, shard[place]) == digest
-                (whole if is_whole else wrong).append((sha256, place))
-            self._forget_rows([sha256 for sha256, _ in wrong])
-            rows, places = [row_of[sha256] for sha256, _ in whole], [place for _, place in whole]
-            found.embeds[rows] = shard[places]
-            found.missing[rows] = False
+        for start in range(0, len(hashes), MAX_ROWS):
+            part, wrong = json.dumps(list(hashes[start : start + MAX_ROWS])), list[str]()
+            with self._transaction(mark("The cache in {folder} cannot be read")) as db:
+                for content, vector, digest in db.execute(FIND, (part,)):
+                    if _digest(content, vector) == digest and len(vector) == 2 * self.width:
+                        found.embeds[row_of[content]] = np.frombuffer(vector, "<f2")
+                        found.missing[row_of[content]] = False
+                    else:
+                        wrong.append(content)
+                self._forget(db, wrong)
         return found
 
     def put(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:
@@ -136,103 +115,89 @@ class EmbeddingCache:
                 width=self.width,
             )
         for start in range(0, len(hashes), MAX_ROWS):
-            part = slice(start, start + MAX_ROWS)
-            self._write(hashes[part], embeds[part].astype(np.float16))
-
-    def _write(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:
-        buffer = io.BytesIO()
-        np.save(buffer, np.ascontiguousarray(embeds), allow_pickle=False)
-        name = hashlib.sha256(buffer.getvalue()).hexdigest()
-        with _as_cache_error(
-            Sentence(
-                "Embeddings cannot be written to {folder}; what was stored before is kept",
-                folder=self.folder,
-            )
-        ):
-            write_bytes_atomic(self._path(name), buffer.getvalue())
-            with self._transaction() as index:
-                index.execute("INSERT OR IGNORE INTO shard VALUES (?, ?)", (name, len(hashes)))
-                index.executemany(
-                    "INSERT OR IGNORE INTO embedding VALUES (?, ?, ?, ?)",
-                    [(c, name, row, _digest(c, embeds[row])) for row, c in enumerate(hashes)],
+            vectors = map(bytes, embeds[start : start + MAX_ROWS].astype("<f2"))
+            pairs = zip(hashes[start : start + MAX_ROWS], vectors, strict=True)
+            with self._transaction(
+                mark("Embeddings cannot be written to {folder}; what was stored before is kept")
+            ) as db:
+                db.executemany(
+                    "INSERT OR IGNORE INTO embedding VALUES (?, ?, ?)",
+                    ((content, vector, _digest(content, vector)) for content, vector in pairs),
                 )
 
-    def _read(self, name: str) -> Float[np.ndarray, "N D"] | None:
-        try:
-            content = self._path(name).read_bytes()
-        except OSError as error:
-            self._forget(name, f"cannot be read ({error.strerror})")
-            return None
-        if hashlib.sha256(content).hexdigest() != name:
-            self._forget(name, "is damaged: its content is not what was written")
-            return None
-        array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
-        return array
-
-    def _forget(self, name: str, reason: str) -> None:
-        with _as_cache_error(Sentence(UNCHANGED, folder=self.folder)):
-            with self._transaction() as index:
-                rows = index.execute("DELETE FROM embedding WHERE shard = ?", (name,)).rowcount
-                index.execute("DELETE FROM shard WHERE name = ?", (name,))
-            self._path(name).unlink(missing_ok=True)
-        log.warning(
-            "%s %s. Its %d embeddings are computed again when needed.",
-            self._path(name),
-            reason,
-            rows,
-        )
-
-    def _forget_rows(self, contents: Sequence[str]) -> None:
+    def _forget(self, db: sqlite3.Connection, contents: Sequence[str]) -> None:
         if not contents:
             return
-        with (
-            _as_cache_error(Sentence(UNCHANGED, folder=self.folder)),
-            self._transaction() as index,
-        ):
-            index.executemany("DELETE FROM embedding WHERE content = ?", [(c,) for c in contents])
+        db.executemany("DELETE FROM embedding WHERE content = ?", [(one,) for one in contents])
         log.warning(
-            "%s: %d entries of the index do not fit their embeddings, so it is damaged. "
-            "They are computed again.",
-            self.folder / "index.db",
+            "%s: %d embeddings do not fit their digests, so it is damaged. They are computed again.",
+            self.folder / NAME,
             len(contents),
         )
 
-    def _find(self, hashes: Sequence[str]) -> dict[str, list[tuple[str, int, bytes]]]:
-        places: dict[str, list[tuple[str, int, bytes]]] = defaultdict(list)
-        with (
-            _as_cache_error(Sentence(UNREAD, folder=self.folder)),
-            self._transaction() as index,
-        ):
-            for shard, *place in index.execute(FIND, (json.dumps(list(hashes)),)):
-                places[shard].append((place[0], place[1], place[2]))
-        return places
-
-    def _remove_stale(self) -> None:
-        with (
-            _as_cache_error(Sentence(UNREAD, folder=self.folder)),
-            self._transaction() as index,
-        ):
-            named = {f"{name}.npy" for (name,) in index.execute("SELECT name FROM shard")}
-        before = time.time() - STALE_SECONDS
-        for path in (*self.folder.glob("*.npy"), *self.folder.glob("*.part")):
-            with contextlib.suppress(OSError):
-                if path.name not in named and path.stat().st_mtime < before:
-                    path.unlink()
-
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.npy"
-
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing, and durable; a connection each, so that any thread may ask."""
-        path = self.folder / "index.db"
-        index = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        with contextlib.closing(index):
-            index.execute("PRAGMA journal_mode = WAL")
-            index.execute("PRAGMA synchronous = FULL")
-            index.execute("BEGIN IMMEDIATE")
-            with index:
-                yield index
+    def _transaction(self, failed: str) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing, and durable; a connection each, so that any thread may ask.
+
+        CacheError: it ``failed``, as the system says.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / NAME
+            with contextlib.closing(
+                sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            ) as db:
+                db.execute("PRAGMA page_size = 16384")  # of smaller ones a part stays empty
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = FULL")
+                db.execute("BEGIN IMMEDIATE")
+                with db:
+                    yield db
+        except (OSError, sqlite3.Error) as error:
+            raise CacheError(
+                "{what}: {error}. {todo}, or set {root_variable} to another folder. The cache can be "
+                "deleted at any time; it is rebuilt.",
+                what=Sentence(failed, folder=self.folder),
+                error=error,
+                todo=what_to_do(error),
+                root_variable=ROOT_VARIABLE,
+            ) from error
+
+
+class OptionalCache(EmbeddingCache):
+    """A cache that keeps no more once the system refuses, which is said once."""
+
+    def put(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:
+        """Store rows where that is possible."""
+        if str(self.folder) in _warned:
+            return
+        try:
+            super().put(hashes, embeds)
+        except CacheError as error:
+            if not isinstance(error.__cause__, OSError | sqlite3.Error):
+                raise
+            _say(self.folder, error)
+
+
+def cache_for(key: str, width: int) -> EmbeddingCache | None:
+    """The cache in the user's folder, by what determines an embedding and its width; None where it cannot be used."""
+    root = default_root()
+    try:
+        return OptionalCache(root, key, width)
+    except CacheError as error:
+        _say(root, error)
+        return None
+
+
+def _say(folder: Path, error: CacheError) -> None:
+    if str(folder) not in _warned:
+        _warned.add(str(folder))
+        log.warning(
+            "%s Until then the work goes on without it, and each image is encoded anew. Set %s to a folder that can "
+            "be written.",
+            error,
+            ROOT_VARIABLE,
+        )
 
 
 def remove_older(root: Path, kind: str, current: str) -> None:
@@ -274,27 +239,12 @@ def user_folder(of_mac: str, variable: str, otherwise: str) -> Path:
     return base / "clipgrip"
 
 
-def _digest(sha256: str, embed: Float[np.ndarray, " D"]) -> bytes:
-    """Of one row: whose it is, and its float16 values as they are stored."""
-    return hashlib.sha256(sha256.encode() + embed.astype("<f2").tobytes()).digest()
+def _digest(sha256: str, vector: bytes) -> bytes:
+    """Of one row: whose it is, and its values as they are stored."""
+    return hashlib.sha256(sha256.encode() + vector).digest()
 
 
 def what_to_do(error: Exception) -> Sentence:
     """About a folder that cannot be written."""
     full = is_full(error) or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
     return Sentence("Make room there" if full else "Look after the disk and its permissions")
-
-
-@contextlib.contextmanager
-def _as_cache_error(what: Sentence) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        raise CacheError(
-            "{what}: {error}. {todo}, or set {root_variable} to another folder. The cache can be "
-            "deleted at any time; it is rebuilt.",
-            what=what,
-            error=error,
-            todo=what_to_do(error),
-            root_variable=ROOT_VARIABLE,
-        ) from error

@@ -14,7 +14,6 @@ from clipgrip.backbone.engine import Engine, check_engine, has_choice, on_engine
 from clipgrip.backbone.families import FAMILIES, TowerSource
 from clipgrip.backbone.folder_eye import FolderEye
 from clipgrip.backbone.image_tower import ImageTower
-from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError
 from clipgrip_line import preprocess
@@ -36,13 +35,6 @@ class ClipBackbone(FolderEye):
         with one_sentence(folder):
             self._read(name, device, precision, engine)
 
-    def recipe(self) -> EyeRecipe:
-        """How a worker reads the same folder."""
-        asked = self._device.type, self.precision if self.engine == "torch" else "auto", self.engine
-        return EyeRecipe(
-            self.image_key, _reopened, (self.name, self.folder, *asked, self.fingerprint)
-        )
-
     def _read(self, name: str, device: str, precision: Precision, engine: Engine) -> None:
         self._checkpoint = Checkpoint.open(self.folder)
         self._device = device_named(device)
@@ -52,6 +44,8 @@ class ClipBackbone(FolderEye):
         self.engine = check_engine(engine, self._device, precision, kind)
         asked = precision if self.engine == "torch" else "float32"
         self.precision = choose_precision(asked, self._device)
+        own = self.precision if self.engine == "torch" else "auto"
+        self.asked = {"device": self._device.type, "precision": own, "engine": self.engine}
         self.fingerprint = self._checkpoint.fingerprint()
         self._family = FAMILIES[self._checkpoint.config["model_type"]]
         settings = processors.complete(self._checkpoint.preprocessor, self._family.processor)
@@ -104,11 +98,3 @@ class ClipBackbone(FolderEye):
                 width=made[1],
             )
         return size
-
-
-def _reopened(
-    name: str, folder: Path, device: str, precision: Precision, engine: Engine, fingerprint: str
-) -> ClipBackbone:
-    found = ClipBackbone(name, folder, device=device, precision=precision, engine=engine)
-    check_same(found, fingerprint)
-    return found

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 
 from clipgrip.backbone.base import Eye
-from clipgrip.backbone.cache import MAX_ROWS, EmbeddingCache
+from clipgrip.backbone.cache import MAX_ROWS, EmbeddingCache, cache_for
 from clipgrip.backbone.encode import Item, Loader, encoded
 from clipgrip.errors import CacheError, DataError
 from clipgrip.mapped import Space, gathered, let_go
@@ -78,6 +78,22 @@ def embed_images(
             report(done, len(loaders))
     failures.sort(key=lambda failure: table.rows[failure[0]])  # workers end in any order
     return table.embedded(hashes, failures)
+
+
+def embed_cached(
+    key: str,
+    width: int,
+    items: Sequence[Item],
+    load: Callable[[], Eye],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Embedded:
+    """Embed images by what determines an embedding; an eye is loaded only where the cache does not hold them all."""
+    cache = cache_for(key, width)
+    hashes = [content for content, _ in items]
+    known = None if cache is None else cache.get(hashes)
+    if known is not None and not known.missing.any():
+        return Embedded(F.normalize(torch.from_numpy(known.embeds), dim=-1), hashes, [])
+    return embed_images(load(), items, cache=cache, on_progress=on_progress)
 
 
 class _Loaders(Mapping[str, Loader]):

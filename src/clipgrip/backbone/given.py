@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -17,8 +17,9 @@ from PIL import Image
 from safetensors.torch import load, save
 from torch import Tensor
 
-from clipgrip.backbone.base import ImagePrompts, Tails
+from clipgrip.backbone.base import Tails
 from clipgrip.backbone.device import Precision
+from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.data.classes import canonical
 from clipgrip.errors import BackboneError, PromptError, nearest
@@ -37,19 +38,10 @@ NO_TEXT = mark(
 )
 
 
-@dataclass(frozen=True)
-class GivenBank:
-    """One encoder's embeddings, which stand in a file: an eye that only the rows of such files are seen by."""
+class Unseeing:
+    """What has the place of an eye and sees nothing: its embeddings stand in a file."""
 
-    name: str
-    embed_dim: int
-    precision: Precision = "float32"
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of its name and width, which is all that is known of it."""
-        text = json.dumps([EMBEDDINGS, self.name, self.embed_dim])
-        return hashlib.sha256(text.encode()).hexdigest()
+    fingerprint: Any
 
     @property
     def image_key(self) -> str:
@@ -63,6 +55,21 @@ class GivenBank:
     def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
         """Refused: no picture can be seen."""
         _refused(pixels)
+
+
+@dataclass(frozen=True)
+class GivenBank(Unseeing):
+    """One encoder's embeddings, which stand in a file: an eye that only the rows of such files are seen by."""
+
+    name: str
+    embed_dim: int
+    precision: Precision = "float32"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of its name and width, which is all that is known of it."""
+        text = json.dumps([EMBEDDINGS, self.name, self.embed_dim])
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass
@@ -101,7 +108,7 @@ class GivenTexts:
 
 
 @dataclass(frozen=True)
-class GivenModel:
+class GivenModel(Unseeing):
     """What a run on embeddings has in the place of a model. The text's bank is the first."""
 
     banks: tuple[GivenBank, ...]
@@ -113,7 +120,7 @@ class GivenModel:
     name: str = EMBEDDINGS
     precision: Precision = "float32"
     revision: str | None = None
-    image_prompts: ImagePrompts | None = None
+    image_prompts: ImageTower | None = None
 
     @property
     def embed_dim(self) -> int:
@@ -130,25 +137,12 @@ class GivenModel:
         """SHA-256 of all that it is."""
         return hashlib.sha256(self.pack()).hexdigest()
 
-    @property
-    def image_key(self) -> str:
-        """As of any model; no cache holds such embeddings."""
-        return f"{EMBEDDINGS}-{self.fingerprint[:32]}"
-
     @cached_property
     def text(self) -> GivenTexts:
         """The texts that are known."""
         rows = () if self.class_embeds is None else self.class_embeds
         pairs = zip(map(canonical, self.texts), rows, strict=self.class_embeds is not None)
         return GivenTexts(dict(pairs), self.embed_dim)
-
-    def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-        """Refused: no picture can be seen."""
-        _refused(image)
-
-    def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
-        """Refused: no picture can be seen."""
-        _refused(pixels)
 
     def pack(self) -> bytes:
         """All that it is, for a file; equal values give equal bytes."""

@@ -123,6 +123,7 @@ class ImageTower:
         self._post_norm = weights.norm("post_layernorm")
         self._projection = weights.full("visual_projection.weight")
         self.embed_dim = int(self._projection.shape[0])
+        # what prompt tokens have to fit: a token's width, and so many blocks that may get some of their own
         self.width, self.depth = int(self._start.shape[-1]), len(self._blocks)
         self.device, self.class_token = self._device, self._start
 

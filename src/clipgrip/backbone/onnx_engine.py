@@ -19,6 +19,7 @@ from clipgrip.backbone.image_tower import TowerParts
 from clipgrip.backbone.onnx_graph import INPUT, OUTPUT, PATCHES, image_graph
 from clipgrip.errors import BackboneError, MissingPackage
 from clipgrip.files import write_bytes_atomic
+from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Part of every key: to be changed whenever graph or quantisation change a value."""
+NEEDED = mark(
+    "the engines onnx and onnx-int8 need ONNX Runtime ({error}). Install it with  pip install 'clipgrip[onnx]'  or "
+    "choose --engine torch."
+)
 MOST_BYTES = 2**31 - 2**20
 """Protocol buffers end at 2 GB."""
 
@@ -101,17 +106,13 @@ def quantised(model: ModelProto, *, reduce_range: bool = True) -> bytes:
         root.setLevel(level)
 
 
-def check_installed() -> None:
-    """MissingPackage unless ONNX Runtime can be imported."""
+def check_installed(purpose: str = NEEDED) -> None:
+    """MissingPackage in the words of ``purpose`` unless ONNX Runtime can be imported."""
     try:
         import onnx
         import onnxruntime
     except ImportError as error:
-        raise MissingPackage(
-            "the engines onnx and onnx-int8 need ONNX Runtime ({error}). Install it with  pip "
-            "install 'clipgrip[onnx]'  or choose --engine torch.",
-            error=error,
-        ) from error
+        raise MissingPackage(purpose, error=error) from error
     del onnx, onnxruntime
 
 

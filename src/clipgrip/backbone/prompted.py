@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import cast
 
 import numpy as np
@@ -12,7 +13,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone, ImagePrompts, TextTower
+from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.recipe import EyeRecipe, recipe_of
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
@@ -25,35 +27,14 @@ class PromptedBackbone:
     backbone: Backbone
     tokens: Float[Tensor, "K P E"] = field(repr=False)
 
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self.backbone.name
-
-    @property
-    def fingerprint(self) -> str:
-        """The model's own: the prompt does not change its weights."""
-        return self.backbone.fingerprint
-
-    @property
-    def embed_dim(self) -> int:
-        """D."""
-        return self.backbone.embed_dim
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor on the cosine."""
-        return self.backbone.logit_scale
-
-    @property
-    def text(self) -> TextTower:
-        """The model's text side."""
-        return self.backbone.text
-
-    @property
-    def image_prompts(self) -> ImagePrompts | None:
-        """None: one prompt at a time."""
-        return None
+    name = property(attrgetter("backbone.name"))
+    fingerprint = property(attrgetter("backbone.fingerprint"))
+    """The model's own: the prompt does not change its weights."""
+    embed_dim = property(attrgetter("backbone.embed_dim"))
+    logit_scale = property(attrgetter("backbone.logit_scale"))
+    text = property(attrgetter("backbone.text"))
+    image_prompts = None
+    """One prompt at a time."""
 
     @property
     def image_key(self) -> str:
@@ -81,7 +62,7 @@ def _prompted(recipe: EyeRecipe, tokens: Float[np.ndarray, "K P E"]) -> Prompted
     return PromptedBackbone(cast(Backbone, recipe.eye()), torch.from_numpy(tokens.copy()))
 
 
-def image_prompts(backbone: Backbone) -> ImagePrompts:
+def image_prompts(backbone: Backbone) -> ImageTower:
     """The image side for prompt tokens. BackboneError: the model's tower takes none."""
     tower = backbone.image_prompts
     if tower is None:

@@ -70,31 +70,16 @@ def _onnx_encoders(exact: ImageTower) -> dict[str, Encode]:
 
 
 def random_weights() -> dict[str, Tensor]:
-    """A CLIP state dict of the image side, small random numbers."""
-    drawn = torch.Generator().manual_seed(0)
+    """The state of an image tower that nobody has trained."""
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection  # takes seconds
 
-    def weight(*shape: int) -> Tensor:
-        return 0.02 * torch.randn(*shape, generator=drawn)
-
-    at = "vision_model."
-    tensors = {
-        f"{at}embeddings.patch_embedding.weight": weight(WIDTH, 3, PATCH, PATCH),
-        f"{at}embeddings.position_embedding.weight": weight((SIZE // PATCH) ** 2 + 1, WIDTH),
-        f"{at}embeddings.class_embedding": weight(WIDTH),
-        "visual_projection.weight": weight(512, WIDTH),
-    }
-    norms = ["pre_layrnorm", "post_layernorm"]
-    linear = {f"self_attn.{name}_proj": (WIDTH, WIDTH) for name in ("q", "k", "v", "out")}
-    linear |= {"mlp.fc1": (INNER, WIDTH), "mlp.fc2": (WIDTH, INNER)}
-    for number in range(BLOCKS):
-        block = f"encoder.layers.{number}."
-        norms += [f"{block}layer_norm1", f"{block}layer_norm2"]
-        for name, shape in linear.items():
-            tensors[f"{at}{block}{name}.weight"] = weight(*shape)
-            tensors[f"{at}{block}{name}.bias"] = weight(shape[0])
-    for name in norms:
-        tensors[f"{at}{name}.weight"], tensors[f"{at}{name}.bias"] = (
-            1 + weight(WIDTH),
-            weight(WIDTH),
-        )
-    return tensors
+    config = CLIPVisionConfig(
+        hidden_size=WIDTH,
+        intermediate_size=INNER,
+        num_hidden_layers=BLOCKS,
+        image_size=SIZE,
+        patch_size=PATCH,
+    )
+    with torch.random.fork_rng(devices=()):  # no draw of anybody else's is another for it
+        state: dict[str, Tensor] = CLIPVisionModelWithProjection(config).state_dict()
+    return state

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
 from clipgrip.backbone import processors
@@ -18,9 +16,7 @@ from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.device import DTYPES, Precision, choose_precision, device_named
 from clipgrip.backbone.folder_eye import FolderEye
 from clipgrip.backbone.full import FullImage
-from clipgrip.backbone.recipe import EyeRecipe, check_same
 from clipgrip.backbone.sound import one_sentence
-from clipgrip.errors import BackboneError
 from clipgrip_line import preprocess
 
 REVISION = 1
@@ -90,17 +86,13 @@ class VisionEye(FolderEye):
         with one_sentence(folder):
             self._read(device, precision)
 
-    def recipe(self) -> EyeRecipe:
-        """How a worker reads the same folder."""
-        args = self.name, self.folder, self._device.type, self.precision, self.fingerprint
-        return EyeRecipe(self.image_key, _reopened, args)
-
     def _read(self, device: str, precision: Precision) -> None:
         from clipgrip.backbone.modules import vision_model
 
         checkpoint = Checkpoint.open(self.folder, words=False)
         at = device_named(device)
-        self._device, self.precision = at, choose_precision(precision, at)
+        self.precision = choose_precision(precision, at)
+        self.asked = {"device": at.type, "precision": self.precision}
         self.fingerprint = checkpoint.fingerprint()
         family = FAMILIES[checkpoint.config["model_type"]]
         settings = processors.complete(checkpoint.preprocessor, family.processor)
@@ -117,23 +109,3 @@ class VisionEye(FolderEye):
     def image_key(self) -> str:
         """Names everything but the picture that determines an image embedding."""
         return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}-eye{REVISION}"
-
-
-def _reopened(
-    name: str, folder: Path, device: str, precision: Precision, fingerprint: str
-) -> VisionEye:
-    found = VisionEye(name, folder, device=device, precision=precision)
-    check_same(found, fingerprint)
-    return found
-
-
-def try_eye(eye: VisionEye) -> None:
-    """One grey picture; BackboneError where the answer holds values that are no numbers."""
-    height, width = eye.preprocess(Image.new("RGB", (64, 64))).shape[:2]
-    found = eye.encode_image(np.full((1, height, width, 3), 128, np.uint8))
-    if not bool(torch.isfinite(found).all()):
-        raise BackboneError(
-            "{folder}: the model answers values that are no numbers. The weights are damaged: "
-            "copy the model again.",
-            folder=eye.folder,
-        )

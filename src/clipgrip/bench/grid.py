@@ -16,8 +16,8 @@ from clipgrip import __version__, metrics
 from clipgrip.backbone.base import Backbone
 from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.source import Source
+from clipgrip.bench.splits import PAPER_SEEDS, few_shots, paper_seen
 from clipgrip.config import Settings
-from clipgrip.data.splits import PAPER_SEEDS, few_shots, paper_seen
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.evaluate import robin_hood
 from clipgrip.method import PRESETS, Method

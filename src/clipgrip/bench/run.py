@@ -10,10 +10,10 @@ from typing import Any
 from clipgrip.backbone.eyes import check_here
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.bench.grid import PARADIGMS, STRATEGIES, Bench, Cell, cells
+from clipgrip.bench.known import KNOWN
 from clipgrip.bench.results import CELLS, Finished, summary, write_results
 from clipgrip.bench.source import Source, folder_classes, from_folders, from_known
 from clipgrip.data.issues import Issues
-from clipgrip.data.known import KNOWN
 from clipgrip.errors import ConfigError, among
 from clipgrip.method import PRESETS, PROMPTS
 from clipgrip.prompts.templates import check_template

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import torch
 
+from clipgrip.bench.known import KNOWN, KnownSet
+from clipgrip.bench.known.base import SplitBy
+from clipgrip.bench.splits import hold_out
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.hashing import Progress
 from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.known import KNOWN, KnownSet
-from clipgrip.data.known.base import SplitBy
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.portable import named_otherwise
 from clipgrip.data.splitnames import split_folders
-from clipgrip.data.splits import hold_out
 from clipgrip.data.tables import csv_bytes
 from clipgrip.errors import DataError
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE

@@ -48,9 +48,9 @@ def stress(
     Writes results.csv, results.json and stress.html. Run it again to go on where it was stopped, or with more seeds.
     """
     given: dict[str, Any] = {"classes": classes, "labels": labels, "test": test}
+    from clipgrip.bench.stress import STRESS, check_place
+    from clipgrip.bench.stress import stress as run_stress
     from clipgrip.report.stress import build_stress
-    from clipgrip.runs.stress import STRESS, check_place
-    from clipgrip.runs.stress import stress as run_stress
     from clipgrip.written import write_dated
 
     check_place(out)
@@ -78,10 +78,10 @@ def _input(
     encoding: str | None,
 ) -> Any:
     """A demo set where ``data`` names one, else the files given."""
+    from clipgrip.bench.stress import DATA, StressInput
     from clipgrip.cli.demo import TEMPLATES
     from clipgrip.data import samples
     from clipgrip.prompts.templates import check_template
-    from clipgrip.runs.stress import DATA, StressInput
 
     if template is not None:
         check_template(template)

@@ -141,8 +141,7 @@ def answer(
     """Answer the alarm that rings; then the watch goes on."""
     from clipgrip.cli.reviewed import at_work
     from clipgrip.runs.lock import locked
-    from clipgrip.runs.watch.responding import answer_alarm
-    from clipgrip.runs.watch.store import LOCK, open_watch
+    from clipgrip.runs.watch.store import LOCK, answer_alarm, open_watch
     from clipgrip_line.trust.watch_words import VERDICTS
 
     newest = at_work(run, ui.screen)
@@ -158,7 +157,7 @@ def answer(
 def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> list[str]:
     """The light with words, and what rings with what to do."""
     from clipgrip.report.at_work import answer_command
-    from clipgrip.runs.watch.alarm_text import alarm_text
+    from clipgrip.runs.watch.status import alarm_text
 
     say, alarm = ui.say, status.open_alarm
     lines = [

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.columns import Listed, picked
 from clipgrip.data.discover import Images, discover, from_folder, is_packed_place, item_key
 from clipgrip.data.entries import PATH_COLUMNS, Claim, Found
 from clipgrip.data.foreign import foreign
 from clipgrip.data.images import may_be_image
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.listed import Listed, picked
 from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import check_classes, train_beside
 from clipgrip.data.stores import local_of, url_of

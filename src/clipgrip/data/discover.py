@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import Image
 
+from clipgrip.data.columns import Listed
 from clipgrip.data.embeddings import is_embeddings
 from clipgrip.data.entries import (
     Entry,
@@ -21,7 +22,6 @@ from clipgrip.data.entries import (
 )
 from clipgrip.data.images import may_be_image
 from clipgrip.data.issues import Issues
-from clipgrip.data.listed import Listed
 from clipgrip.data.packed import (
     TARS_AND_TABLES,
     expanded,

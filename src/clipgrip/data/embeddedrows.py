@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.columns import Listed
 from clipgrip.data.embeddings import Embeddings, read_embeddings, root_of
-from clipgrip.data.embedlayout import check_apart
-from clipgrip.data.embedvalues import numbered
+from clipgrip.data.embedlayout import check_apart, numbered
 from clipgrip.data.entries import Claim, Entry, Found, Unread, native, place_key
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.listed import Listed
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.data.splitnames import SPLITS
 from clipgrip.data.tablerows import SPLIT_COLUMNS

@@ -24,7 +24,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.data.embedfiles import read_arrays
+from clipgrip.data.embedfiles import read_arrays, read_several
 from clipgrip.data.embedlarge import floats
 from clipgrip.data.embedlayout import (
     COUNTS,
@@ -35,16 +35,17 @@ from clipgrip.data.embedlayout import (
     check_rows,
     class_embeds_in,
     ids_in,
+    label_of,
     one_each_in,
     one_value,
     others_in,
+    rows_of_test,
     scale_in,
     text_first,
+    text_of,
 )
 from clipgrip.data.embedplaces import State, embedding_files, is_store_folder, state_of
-from clipgrip.data.embedstacked import read_several
 from clipgrip.data.embedtables import Arrays
-from clipgrip.data.embedvalues import label_of, rows_of_test, text_of
 from clipgrip.data.packed import folder_named
 from clipgrip.data.rows import DIGITS, Hashes
 from clipgrip.data.stores import joined, local_of, url_of

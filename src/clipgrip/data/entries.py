@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from clipgrip.data.columns import Listed, picked
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.keyed import once
-from clipgrip.data.listed import Listed, picked
 from clipgrip.data.sources import FileSource, ImageSource, StoreSource
 from clipgrip.data.stores import joined, local_of, url_of
-from clipgrip.data.texts import Texts
+from clipgrip.data.texts import Texts, once
 from clipgrip.data.walk import relative
 from clipgrip.files import openable
 from clipgrip.sentences import Sentence

@@ -5,28 +5,19 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.classfolders import ClassFolders, folders_like
+from clipgrip.data.columns import picked
 from clipgrip.data.entries import Entry, keys_of
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.keyed import Ints, Keyed
-from clipgrip.data.listed import picked
-from clipgrip.data.match import Statement, Statements
+from clipgrip.data.match import Matched, Statement, Statements
 from clipgrip.data.sources import FileSource, StoreSource, TarSource
 from clipgrip.data.splitnames import SPLITS
+from clipgrip.data.texts import Ints, Keyed
 from clipgrip.sentences import Sentence, combined
-
-
-@dataclass(frozen=True)
-class FolderLabels:
-    """Statements of folders by the key of the image, and remarks on what was not taken, or not plainly."""
-
-    statements: Statements = field(default_factory=Statements)
-    issues: Issues = field(default_factory=Issues)
 
 
 def folder_labels(
@@ -35,7 +26,7 @@ def folder_labels(
     *,
     apart: Sequence[Container[str]],
     splits: Sequence[str],
-) -> FolderLabels:
+) -> Matched:
     """Each image is of the class that the nearest folder around it is named like.
 
     Images below a folder named test or val are not labeled by theirs: they are mostly meant to measure on.
@@ -74,7 +65,7 @@ def folder_labels(
     statements = Statements.of(
         Keyed(keys_of(entries)), labeled, lambda place: stated[int(of_each[labeled[place]])]
     )
-    return FolderLabels(statements if len(labeled) else Statements(), issues)
+    return Matched(statements if len(labeled) else Statements(), issues)
 
 
 def _folders(entries: Iterable[Entry]) -> tuple[list[str], Ints]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from clipgrip.data.claims import Label, aligned_claims, read_claims, split_remarks
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.columns import chained, picked
 from clipgrip.data.discover import Images, discover
 from clipgrip.data.embeddedrows import numbered_claims
 from clipgrip.data.entries import (
@@ -23,11 +24,9 @@ from clipgrip.data.entries import (
     native,
     place_key,
 )
-from clipgrip.data.foldernames import FolderLabels, folder_labels
+from clipgrip.data.foldernames import folder_labels
 from clipgrip.data.hashing import Progress, examine_all
 from clipgrip.data.issues import UNUSED, Issue, Issues
-from clipgrip.data.keyed import Keyed
-from clipgrip.data.listed import chained, picked
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.match import SHOWN, Matched, PathIndex, match
 from clipgrip.data.merge import Merger
@@ -38,6 +37,7 @@ from clipgrip.data.sources import EmbeddingSource, ImageSource
 from clipgrip.data.splitnames import split_folders
 from clipgrip.data.tablerows import unread_remarks
 from clipgrip.data.tables import TABLE_SUFFIXES
+from clipgrip.data.texts import Keyed
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence, mark
@@ -93,7 +93,7 @@ def ingest(
         tests = replace(tests, entries=outside)
     entries = _once(found.entries, tests.entries, labeled.entries)
     matched = _matched(found, labeled, tests, entries, names)
-    named = _named(images, found, names, tests, matched[1]) if folders else FolderLabels()
+    named = _named(images, found, names, tests, matched[1]) if folders else Matched()
     merger = Merger(names, matched[0].statements, matched[1].statements, named.statements)
     rows, issues, by_folder = _rows(entries, merger, on_progress)
     remarks = (part.issues for part in (found, tests, labeled, named, *matched))
@@ -167,11 +167,11 @@ def _existing(claim: Claim, bases: Sequence[str], folders: Folders) -> str | Non
 
 def _named(
     images: Images, found: Found, names: ClassNames, tests: Found, judged: Matched
-) -> FolderLabels:
+) -> Matched:
     """What the folders say; nothing of embeddings, nor of a list in memory, where the order is all that is said."""
     of_embeddings = any(isinstance(one.source, EmbeddingSource) for one in found.entries[:1])
     if of_embeddings or not isinstance(images, str | os.PathLike):
-        return FolderLabels()
+        return Matched()
     splits = tuple(split_folders(Path(images)).values())
     apart: list[Container[str]]
     apart = [judged.statements, Keyed(keys_of(tests.entries))] if len(judged.statements) else []

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, overload
+from typing import Any
 
 from clipgrip.data.columns import Columns
 from clipgrip.data.tables import csv_bytes
@@ -99,13 +99,7 @@ class Issues(Columns[Issue]):
     def __len__(self) -> int:
         return len(self._reasons)
 
-    @overload
-    def __getitem__(self, place: int) -> Issue: ...
-    @overload
-    def __getitem__(self, place: slice) -> Issues: ...
-    def __getitem__(self, place: int | slice) -> Issue | Issues:
-        if isinstance(place, slice):
-            return self._some(range(*place.indices(len(self))))
+    def _one(self, place: int) -> Issue:
         detail = detail_whole(json.loads(self._details[place]))
         return Issue(self._paths[place], _SLUGS[self._reasons[place]], detail)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -14,9 +14,9 @@ from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.classfolders import folders_like
 from clipgrip.data.entries import Claim, Entry, Found, keys_of, native, place_key
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.keyed import Ints, Keyed
 from clipgrip.data.nearby import difference, folded, nfc, without_ending
 from clipgrip.data.stores import local_of
+from clipgrip.data.texts import Ints, Keyed
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence, mark
 
@@ -165,10 +165,10 @@ class Statements:
 
 @dataclass(frozen=True)
 class Matched:
-    """Statements by the key of the image, and what could not be matched as written."""
+    """Statements by the key of the image, and remarks on what was not taken, or not as written."""
 
-    statements: Statements
-    issues: Issues
+    statements: Statements = field(default_factory=Statements)
+    issues: Issues = field(default_factory=Issues)
 
 
 def match(
@@ -203,7 +203,7 @@ def match(
     if claims and not numbers:
         raise _nothing_matches(claims, bases, shown)
     if not claims:
-        return Matched(Statements(), issues)
+        return Matched(issues=issues)
 
     def made(one: int) -> Statement:
         return Statement(labels[one], claims[places[one]].where)

@@ -12,6 +12,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from clipgrip.data.columns import Listed, chained, picked
 from clipgrip.data.entries import (
     Claim,
     Entry,
@@ -24,15 +25,13 @@ from clipgrip.data.entries import (
     placed,
 )
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.keyed import first_places, once
-from clipgrip.data.listed import Listed, chained, picked
 from clipgrip.data.sources import ParquetSource, TarSource
 from clipgrip.data.splitnames import check_one_split
 from clipgrip.data.stores import folder_of, objects_below, url_of
 from clipgrip.data.tablerows import claims_in, from_table
 from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, read_table
 from clipgrip.data.tars import COMPRESSED, IMAGE_ENDINGS, SUFFIXES, contents
-from clipgrip.data.texts import Texts
+from clipgrip.data.texts import Texts, first_places, once
 from clipgrip.data.walk import hidden_issue, is_litter, relative
 from clipgrip.errors import DataError
 from clipgrip.sentences import Sentence

@@ -6,7 +6,7 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,13 +109,10 @@ class Rows(Columns[Row]):
     def __len__(self) -> int:
         return len(self.hashes)
 
-    @overload
-    def __getitem__(self, place: int) -> Row: ...
-    @overload
-    def __getitem__(self, place: slice) -> Rows: ...
-    def __getitem__(self, place: int | slice) -> Row | Rows:
-        if isinstance(place, slice):
-            return self.take(np.arange(len(self))[place])
+    def _some(self, places: range) -> Rows:
+        return self.take(np.arange(places.start, places.stop, places.step))
+
+    def _one(self, place: int) -> Row:
         at = int(self._at[place])
         paths, source = self._texts[at].split("\n")
         return Row(

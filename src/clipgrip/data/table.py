@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import ne
-from typing import overload
 
 from clipgrip.data.columns import Columns
 from clipgrip.data.texts import Texts
@@ -41,15 +40,8 @@ class Cells(Columns[tuple[str, ...]]):
     def __len__(self) -> int:
         return len(self._texts) // self._width if self._width else 0
 
-    @overload
-    def __getitem__(self, place: int) -> tuple[str, ...]: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[tuple[str, ...]]: ...
-    def __getitem__(self, place: int | slice) -> tuple[str, ...] | list[tuple[str, ...]]:
-        found = range(len(self))[place]
-        if isinstance(found, range):
-            return [self[row] for row in found]
-        return tuple(self._texts[found * self._width : (found + 1) * self._width])
+    def _one(self, place: int) -> tuple[str, ...]:
+        return tuple(self._texts[place * self._width : (place + 1) * self._width])
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from clipgrip.data.classes import ClassNames, canonical
+from clipgrip.data.columns import Listed
 from clipgrip.data.entries import (
     LABEL_COLUMNS,
     PATH_COLUMNS,
@@ -22,7 +23,6 @@ from clipgrip.data.entries import (
     placed,
 )
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.listed import Listed
 from clipgrip.data.nearby import Folders, difference
 from clipgrip.data.splitnames import SPLITS
 from clipgrip.data.stores import url_of

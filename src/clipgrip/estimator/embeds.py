@@ -16,8 +16,8 @@ from torch import Tensor
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
 from clipgrip.data.embedlarge import floats
+from clipgrip.data.embedlayout import numbered
 from clipgrip.data.embedtables import NO_EMBEDDING, table_arrays
-from clipgrip.data.embedvalues import numbered
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.banks import BankMap, banks_of, check_banks
 from clipgrip.runs.given import places

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clipgrip.errors import ConfigError, nearest
-from clipgrip.executors.base import Executor, Here, PartAnswer, current, using
+from clipgrip.executors.base import Executor, PartAnswer, current, using
 from clipgrip.executors.processes import AutoExecutor, Processes
 from clipgrip.executors.resources import cores
 
@@ -22,7 +22,7 @@ def executor_named(name: str) -> Executor:
     """
     kind, _, rest = name.strip().partition(":")
     if kind == "here" and not rest:
-        return Here()
+        return Executor()
     if kind == "auto" and not rest:
         return AutoExecutor(cores())
     if kind == "processes" and (not rest or (rest.isdecimal() and 1 <= int(rest) <= 1024)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 Work = Callable[[Any], Any]
 """A pure function from a part to its answer; both can be pickled, and so can the function."""
@@ -20,26 +20,28 @@ class PartAnswer(NamedTuple):
     value: Any
 
 
-class Executor(Protocol):
-    """Computes the parts of a job, wherever. A part whose worker dies is computed again."""
+class Executor:
+    """Computes the parts of a job: this one in its own process, one after the other; others say where."""
 
-    name: str
+    name = "here"
     """As ``--on`` names it."""
-
-    @property
-    def workers(self) -> int:
-        """How many parts are computed at a time."""
+    workers = 1
+    """How many parts are computed at a time."""
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
         """Whether it should take over from this process, which did ``done`` images in so many seconds."""
+        return False
 
     def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
         """One answer for each part, as soon as it is there, in any order; few are in the memory at a time.
+
+        A part whose worker dies is computed again.
 
         Raises:
             RunError: one part's workers died `MOST_TRIES` times.
             Exception: what ``work`` raised.
         """
+        return (PartAnswer(number, work(part)) for number, part in enumerate(parts))
 
     def rest(self) -> None:
         """No work for a while: processes that only take memory end, and begin anew when there is some."""
@@ -48,33 +50,12 @@ class Executor(Protocol):
         """End the workers; what they are at is lost."""
 
 
-class Here:
-    """This process, one part after the other."""
-
-    name = "here"
-    workers = 1
-
-    def is_worth(self, done: int, left: int, seconds: float) -> bool:
-        """Never."""
-        return False
-
-    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
-        """In order."""
-        return (PartAnswer(number, work(part)) for number, part in enumerate(parts))
-
-    def rest(self) -> None:
-        """Nothing to end."""
-
-    def close(self) -> None:
-        """Nothing to end."""
-
-
 _CURRENT: ContextVar[Executor | None] = ContextVar("executor", default=None)
 
 
 def current() -> Executor:
     """The executor at work; this process unless `using` says otherwise."""
-    return _CURRENT.get() or Here()
+    return _CURRENT.get() or Executor()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 from clipgrip import __version__
 from clipgrip.errors import ConfigError, MissingPackage, RunError
 from clipgrip.executors import worker
-from clipgrip.executors.base import MOST_TRIES, PartAnswer, Work
+from clipgrip.executors.base import MOST_TRIES, Executor, PartAnswer, Work
 from clipgrip.executors.processes import AHEAD, died
 from clipgrip.sentences import mark
 
@@ -39,7 +39,7 @@ FAILED = mark(
 )
 
 
-class OnRay:
+class OnRay(Executor):
     """One Ray task for each part, a core for each; Ray itself tries a task again whose worker or node is lost."""
 
     name = "ray"
@@ -63,7 +63,7 @@ class OnRay:
         )(worker.compute)
 
     @property
-    def workers(self) -> int:
+    def workers(self) -> int:  # type: ignore[override]
         """The cores of the cluster as it is now."""
         return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
@@ -105,9 +105,6 @@ class OnRay:
             raise died(MOST_TRIES + 1) from error
         except errors.RayError as error:
             raise RunError(FAILED, error=_first_line(error)) from error
-
-    def rest(self) -> None:
-        """Nothing to end: Ray ends its idle workers itself."""
 
     def close(self) -> None:
         """Leave the cluster; Ray that was started here ends, and its files go."""

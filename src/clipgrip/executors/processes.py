@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from clipgrip import __version__
 from clipgrip.errors import RunError
 from clipgrip.executors import worker
-from clipgrip.executors.base import MOST_TRIES, PartAnswer, Work
+from clipgrip.executors.base import MOST_TRIES, Executor, PartAnswer, Work
 from clipgrip.executors.resources import free_bytes
 from clipgrip.sentences import mark
 
@@ -37,7 +37,7 @@ class _Part(NamedTuple):
     tries: int = 1
 
 
-class Processes:
+class Processes(Executor):
     """Fresh processes (spawned, not forked: torch's threads do not survive a fork)."""
 
     name = "processes"
@@ -102,10 +102,6 @@ class Processes:
         if pool is self._pool:
             self.close()
 
-    def rest(self) -> None:
-        """End them; others are begun where there is work again."""
-        self.close()
-
     def close(self) -> None:
         """End them at once; the files they write appear whole or not at all."""
         pool, self._pool = self._pool, None
@@ -115,6 +111,8 @@ class Processes:
         for process in processes:
             process.kill()
         pool.shutdown(wait=True, cancel_futures=True)
+
+    rest = close
 
 
 def _is_broken(future: Future[Any]) -> bool:
@@ -143,27 +141,14 @@ def died(tries: int) -> RunError:
     )
 
 
-class AutoExecutor:
+class AutoExecutor(Processes):
     """``auto``: a process for each core where that is worth its beginning, by the speed of the first images."""
 
     name = "auto"
 
     def __init__(self, cores: int) -> None:
-        self.workers = min(cores, MOST_WORKERS, max(1, free_bytes() // WORKER_BYTES))
-        self._pool = Processes(self.workers)
+        super().__init__(min(cores, MOST_WORKERS, max(1, free_bytes() // WORKER_BYTES)))
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
         """Whether what is left would take this process longer than `LEAST_SECONDS`."""
         return self.workers > 1 and done > 0 and seconds / done * left > LEAST_SECONDS
-
-    def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
-        """By the pool."""
-        return self._pool.answers(work, parts)
-
-    def rest(self) -> None:
-        """As the pool does."""
-        self._pool.rest()
-
-    def close(self) -> None:
-        """End the pool, if there is one."""
-        self._pool.close()

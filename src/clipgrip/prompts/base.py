@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, Self
+from typing import ClassVar, Literal, Self
 
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.types import ClassEmbeds, ImageEmbeds
+from clipgrip.errors import PromptError
+from clipgrip.prompts.classifier import wide_logits
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits
 
 
-class Prompt(Protocol):
-    """An immutable prompt on a frozen backbone. Logits are the cosine of its two sides, times ``logit_scale``."""
+class Prompt:
+    """An immutable prompt on a frozen backbone. Logits are the cosine of its two sides, times ``logit_scale``.
 
-    @property
-    def consumes(self) -> Literal["embeds", "pixels"]:
-        """What ``image_embeds`` takes: image embeddings, or preprocessed pixels."""
+    Who derives says what is learned, and what the classes are; who does something to images says that, too.
+    """
 
-    @property
-    def logit_scale(self) -> float:
-        """The factor on the cosine; never tuned."""
+    consumes: ClassVar[Literal["embeds", "pixels"]] = "embeds"
+    """What ``image_embeds`` takes: image embeddings, or preprocessed pixels."""
+    logit_scale: float
+    """The factor on the cosine; never tuned."""
 
     def class_embeds(self) -> ClassEmbeds:
         """(C, D) unit vectors, differentiable in the learned values where the text side is tuned."""
+        raise NotImplementedError
 
     def image_embeds(self, inputs: Tensor) -> ImageEmbeds:
         """(B, D) unit vectors, differentiable in the learned values where the image side is tuned."""
+        return inputs
+
+    def logits(self, inputs: Tensor) -> Logits:
+        """(B, C) of what the prompt consumes."""
+        return wide_logits(self.image_embeds(inputs), self.class_embeds(), self.logit_scale)
 
     def on(self, backbone: Backbone) -> Backbone:
         """The backbone as this prompt sees images: itself, or with the prompt's tokens in its image tower."""
+        return backbone
 
     def learned(self) -> dict[str, Tensor]:
         """Exactly what a checkpoint holds."""
+        raise NotImplementedError
 
     def with_learned(self, learned: dict[str, Tensor]) -> Self:
         """The same prompt with other learned values; PromptError where names or shapes do not fit."""
+        raise NotImplementedError
+
+    def check_fit(self, kind: str, learned: dict[str, Tensor]) -> None:
+        """PromptError unless these values have the names and shapes of its own."""
+        found, needed = (
+            {name: tuple(value.shape) for name, value in sorted(values.items())}
+            for values in (learned, self.learned())
+        )
+        if found != needed:
+            raise PromptError(
+                "this checkpoint holds {found}, a {kind} prompt on this model needs {needed}. Was it "
+                "tuned on another model, or as another kind of prompt?",
+                found=found,
+                kind=kind,
+                needed=needed,
+            )
 
 
 def learned_parameters(prompt: Prompt) -> int:

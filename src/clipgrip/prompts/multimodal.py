@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone, ImagePrompts
+from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
-from clipgrip.prompts.classifier import cosine_logits
+from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.textual import CTX_STD, TextualPrompt
-from clipgrip.prompts.visual import check_fit, random_tokens
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, TokenEmbeds
+from clipgrip.prompts.visual import random_tokens
+from clipgrip.types import ClassEmbeds, ImageEmbeds, TokenEmbeds
 
 WIDTH, HEADS, MLP_RATIO = 128, 8, 4
 """The mixing block: 128 wide as in the paper, heads of 16."""
@@ -33,7 +34,7 @@ class Mixed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MultimodalPrompt:
+class MultimodalPrompt(Prompt):
     """Text vectors and image vectors, linear to 128, one block over the one sequence of both, linear back.
 
     ``words`` (P, E) and ``anchor`` (E,) stand under the outputs: a template's words and the tower's class token, or
@@ -44,7 +45,8 @@ class MultimodalPrompt:
     words: TokenEmbeds = field(repr=False, compare=False)
     anchor: Tensor = field(repr=False, compare=False)
     textual: TextualPrompt = field(repr=False, compare=False)
-    image: ImagePrompts = field(repr=False, compare=False)
+    image: ImageTower = field(repr=False, compare=False)
+    logit_scale: float
 
     consumes: ClassVar[Literal["pixels"]] = "pixels"
 
@@ -65,7 +67,7 @@ class MultimodalPrompt:
         image = image_prompts(backbone)
         words, anchor = torch.zeros_like(textual.ctx), torch.zeros_like(image.class_token)
         values = _first_values(words, image, n_tokens, generator)
-        return cls(values, words, anchor, textual, image)
+        return cls(values, words, anchor, textual, image, backbone.logit_scale)
 
     @classmethod
     def from_template(
@@ -86,12 +88,7 @@ class MultimodalPrompt:
         values = _first_values(textual.ctx, image, n_tokens, generator)
         for name in ("text_out", "image_out"):
             values |= {f"{name}.{part}": 0.1 * values[f"{name}.{part}"] for part in PARTS}
-        return cls(values, textual.ctx, image.class_token, textual, image)
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor on the cosine; never tuned."""
-        return self.textual.logit_scale
+        return cls(values, textual.ctx, image.class_token, textual, image, backbone.logit_scale)
 
     def mixed(self) -> Mixed:
         """Both prompts after the block; each vector depends on each learned vector."""
@@ -115,22 +112,17 @@ class MultimodalPrompt:
         """(B, D) of preprocessed pixels, differentiable in all learned values."""
         return self.image.encode(inputs, self.mixed().tokens)
 
-    def logits(self, inputs: UInt8[Tensor, "B H W 3"]) -> Logits:
-        """(B, C) from preprocessed pixels."""
-        return cosine_logits(self.image_embeds(inputs), self.class_embeds(), self.logit_scale)
-
     def on(self, backbone: Backbone) -> Backbone:
         """The backbone with the image side's tokens in its tower."""
         with torch.no_grad():
             return PromptedBackbone(backbone, self.mixed().tokens)
 
     def learned(self) -> dict[str, Tensor]:
-        """What a checkpoint holds: the vectors of both sides and the block between them."""
+        """The vectors of both sides and the block between them."""
         return dict(self.values)
 
     def with_learned(self, learned: dict[str, Tensor]) -> MultimodalPrompt:
-        """The same prompt with other learned values; PromptError where names or shapes differ."""
-        check_fit("multimodal", learned, self.values)
+        self.check_fit("multimodal", learned)
         device = self.image.device
         return replace(self, values={name: value.to(device) for name, value in learned.items()})
 
@@ -154,7 +146,7 @@ def _norm(v: dict[str, Tensor], name: str, hidden: Tensor) -> Tensor:
 
 
 def _first_values(
-    words: TokenEmbeds, image: ImagePrompts, n_tokens: int, generator: torch.Generator
+    words: TokenEmbeds, image: ImageTower, n_tokens: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
     """All learned values; linear layers U(-1/√in, 1/√in) as torch.nn.Linear, layer norms 1 and 0."""
     n_ctx, text = words.shape

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone
-from clipgrip.errors import PromptError
-from clipgrip.types import ClassEmbeds, ImageEmbeds
+from clipgrip.prompts.base import Prompt
+from clipgrip.types import ClassEmbeds
 
 
 @dataclass(frozen=True)
-class ResidualPrompt:
+class ResidualPrompt(Prompt):
     """``residual`` (C, D) is added to the class embeddings that somebody brought; the sum is brought to length one."""
 
     base: ClassEmbeds = field(repr=False)
     residual: Tensor = field(repr=False)
     logit_scale: float
-
-    consumes: ClassVar[Literal["embeds"]] = "embeds"
 
     @classmethod
     def untuned(cls, class_embeds: ClassEmbeds, logit_scale: float) -> ResidualPrompt:
@@ -34,25 +30,11 @@ class ResidualPrompt:
         """(C, D) unit vectors, differentiable in ``residual``."""
         return F.normalize(self.base + self.residual, dim=-1)
 
-    def image_embeds(self, inputs: Tensor) -> ImageEmbeds:
-        """(B, D): image embeddings as they are."""
-        return inputs
-
-    def on(self, backbone: Backbone) -> Backbone:
-        """The backbone itself."""
-        return backbone
-
     def learned(self) -> dict[str, Tensor]:
-        """The residual."""
         return {"residual": self.residual}
 
     def with_learned(self, learned: dict[str, Tensor]) -> ResidualPrompt:
-        """The same classes with another residual; PromptError where it does not fit."""
-        shapes = {name: tuple(value.shape) for name, value in learned.items()}
-        if shapes != {"residual": tuple(self.base.shape)}:
-            raise PromptError(
-                f"learned values {shapes} do not fit a residual of shape {tuple(self.base.shape)}."
-            )
+        self.check_fit("residual", learned)
         return replace(self, residual=learned["residual"])
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone, Tails, TextTower
 from clipgrip.errors import ConfigError, PromptError
-from clipgrip.prompts.classifier import wide_logits
+from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, fill
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, TokenEmbeds
+from clipgrip.types import ClassEmbeds, ImageEmbeds, TokenEmbeds
 
 CTX_STD = 0.02
 
 
 @dataclass(frozen=True)
-class TextualPrompt:
+class TextualPrompt(Prompt):
     """``ctx`` (P, E), shared by all classes, at positions 1 to P between start token and class name.
 
     The only learned values are ``ctx``; what follows the context is fixed.
@@ -30,8 +29,6 @@ class TextualPrompt:
     start: Tensor = field(repr=False, compare=False)
     tails: Tails = field(repr=False, compare=False)
     logit_scale: float
-
-    consumes: ClassVar[Literal["embeds"]] = "embeds"
 
     @classmethod
     def random(
@@ -94,20 +91,10 @@ class TextualPrompt:
         """(N, D) as they are, on the model's device: a textual prompt leaves images alone."""
         return inputs.to(self.ctx.device)
 
-    def logits(self, inputs: ImageEmbeds) -> Logits:
-        """(N, C) from image embeddings."""
-        return wide_logits(self.image_embeds(inputs), self.class_embeds(), self.logit_scale)
-
-    def on(self, backbone: Backbone) -> Backbone:
-        """The backbone itself."""
-        return backbone
-
     def learned(self) -> dict[str, Tensor]:
-        """What a checkpoint holds."""
         return {"ctx": self.ctx}
 
     def with_learned(self, learned: dict[str, Tensor]) -> TextualPrompt:
-        """The same prompt with other learned values; PromptError where names or shapes differ."""
         if set(learned) != {"ctx"} or learned["ctx"].shape[1:] != self.ctx.shape[1:]:
             shapes = {name: tuple(value.shape) for name, value in learned.items()}
             raise PromptError(

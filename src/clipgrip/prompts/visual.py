@@ -10,26 +10,27 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone, ImagePrompts
+from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
-from clipgrip.errors import PromptError
-from clipgrip.prompts.classifier import cosine_logits, zero_shot
+from clipgrip.prompts.base import Prompt
+from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
-from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits
+from clipgrip.types import ClassEmbeds, ImageEmbeds
 
 FirstTokens = Callable[..., Float[Tensor, "K P E"]]
 """`class_tokens` or `random_tokens`."""
 
 
 @dataclass(frozen=True)
-class VisualPrompt:
+class VisualPrompt(Prompt):
     """``tokens`` (K, P, E) in the image tower; the text side is zero-shot's and fixed.
 
     K = 1 is the shallow prompt of the paper, K = the tower's depth the deep one.
     """
 
     tokens: Float[Tensor, "K P E"]
-    image: ImagePrompts = field(repr=False, compare=False)
+    image: ImageTower = field(repr=False, compare=False)
     text: ClassEmbeds = field(repr=False, compare=False)
     logit_scale: float
 
@@ -66,26 +67,20 @@ class VisualPrompt:
         """(B, D) of preprocessed pixels, differentiable in ``tokens``."""
         return self.image.encode(inputs, self.tokens)
 
-    def logits(self, inputs: UInt8[Tensor, "B H W 3"]) -> Logits:
-        """(B, C) from preprocessed pixels."""
-        return cosine_logits(self.image_embeds(inputs), self.text, self.logit_scale)
-
     def on(self, backbone: Backbone) -> Backbone:
         """The backbone with the tokens in its image tower."""
         return PromptedBackbone(backbone, self.tokens)
 
     def learned(self) -> dict[str, Tensor]:
-        """What a checkpoint holds."""
         return {"tokens": self.tokens}
 
     def with_learned(self, learned: dict[str, Tensor]) -> VisualPrompt:
-        """The same prompt with other learned values; PromptError where names or shapes differ."""
-        check_fit("visual", learned, self.learned())
+        self.check_fit("visual", learned)
         return replace(self, tokens=learned["tokens"].to(self.image.device))
 
 
 def random_tokens(
-    image: ImagePrompts, n_tokens: int, generator: torch.Generator, *, layers: int = 1
+    image: ImageTower, n_tokens: int, generator: torch.Generator, *, layers: int = 1
 ) -> Float[Tensor, "K P E"]:
     """N(0, 1/E) on the tower's device."""
     drawn = torch.randn(layers, n_tokens, image.width, generator=generator)
@@ -93,24 +88,8 @@ def random_tokens(
 
 
 def class_tokens(
-    image: ImagePrompts, n_tokens: int, generator: torch.Generator, *, layers: int = 1
+    image: ImageTower, n_tokens: int, generator: torch.Generator, *, layers: int = 1
 ) -> Float[Tensor, "K P E"]:
     """The class token, and noise of a tenth of its spread."""
     noise = torch.randn(layers, n_tokens, image.width, generator=generator).to(image.device)
     return image.class_token + 0.1 * image.class_token.std() * noise
-
-
-def check_fit(kind: str, learned: dict[str, Tensor], own: dict[str, Tensor]) -> None:
-    """PromptError unless both hold the same names with the same shapes."""
-    found, needed = (
-        {name: tuple(value.shape) for name, value in sorted(values.items())}
-        for values in (learned, own)
-    )
-    if found != needed:
-        raise PromptError(
-            "this checkpoint holds {found}, a {kind} prompt on this model needs {needed}. Was it "
-            "tuned on another model, or as another kind of prompt?",
-            found=found,
-            kind=kind,
-            needed=needed,
-        )

@@ -12,8 +12,7 @@ from clipgrip.data.reading import open_picture
 from clipgrip.errors import DataError
 from clipgrip.markup import page
 from clipgrip.report.pictures import SIDE, thumbnail
-from clipgrip.runs.watch.alarm_text import AlarmText, alarm_text
-from clipgrip.runs.watch.status import Status
+from clipgrip.runs.watch.status import AlarmText, Status, alarm_text
 from clipgrip.runs.watch.store import Alarm
 from clipgrip.sentences import quoted
 from clipgrip.words import Language, Words

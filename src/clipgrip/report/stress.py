@@ -78,7 +78,7 @@ class StressPanel:
 
 
 def build_stress(results: dict[str, Any], language: Language = "en") -> str:
-    """The page of `runs.stress.stress`'s results. ConfigError: there is no catalogue for the language."""
+    """The page of `bench.stress.stress`'s results. ConfigError: there is no catalogue for the language."""
     say = Words(language)
     pairs = _pairs(results["rows"])
     losses = [pair for pair in pairs if pair[0] == ALL_ROWS]

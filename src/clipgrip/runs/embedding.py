@@ -14,18 +14,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clipgrip.backbone.base import Eye, Model
-from clipgrip.backbone.cache import EmbeddingCache
+from clipgrip.backbone.cache import EmbeddingCache, cache_for
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, embed_images
 from clipgrip.backbone.encode import Item
 from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
 from clipgrip.backbone.names import EMBEDDINGS
-from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
+from clipgrip.data.columns import Listed
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.listed import Listed
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.rows import Row, Rows
@@ -114,7 +113,7 @@ def embedded(
     given = isinstance(backbone, GivenModel | GivenBank)
     named = "embed" if given else f"embed:{Path(backbone.name).name}"
     progress = partial(listener.progress, stage or named)
-    cache = None if given else cache_of(backbone)
+    cache = None if given else cache_for(backbone.image_key, backbone.embed_dim)
     found = embed_manifest(backbone, manifest, cache=cache, on_progress=progress)
     size = found.embeds.pool.nbytes
     if is_large(size) and not is_mapped(found.embeds.pool):

@@ -14,10 +14,9 @@ from safetensors.torch import load, save
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.device import Precision
-from clipgrip.backbone.embed import Embedded
+from clipgrip.backbone.embed import Embedded, embed_cached
 from clipgrip.backbone.encode import Item
 from clipgrip.backbone.eyes import SHIPPED, load_eye, named_eyes
-from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.config import Settings
 from clipgrip.errors import BackboneError, ConfigError, DataError
 from clipgrip.mapped import gathered
@@ -56,9 +55,9 @@ class EyeFacts:
         precision: Precision = getattr(eye, "precision", "float32")
         return cls(eye.name, eye.fingerprint, eye.image_key, eye.embed_dim, precision)
 
-    def load(self) -> Eye:
-        """The eye itself; BackboneError where it is not here, or is another one now."""
-        eye = load_eye(self.name, precision=self.precision)
+    def load(self, precision: Precision | None = None) -> Eye:
+        """The eye itself, or in another precision; BackboneError where it is not here, or is another one now."""
+        eye = load_eye(self.name, precision=precision or self.precision)
         # of one that ships no other files can be brought back, but another version
         if eye.fingerprint != self.fingerprint and eye.name not in SHIPPED:
             raise BackboneError(
@@ -70,7 +69,7 @@ class EyeFacts:
                 noted=self.fingerprint[:12],
                 found=eye.fingerprint[:12],
             )
-        if eye.image_key != self.image_key:
+        if eye.image_key != self.image_key and precision in (None, self.precision):
             raise BackboneError(
                 mark(
                     'the prompt was tuned beside an eye "{name}" that saw images in another way than the one here: '

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
+from clipgrip.backbone.cache import cache_for
 from clipgrip.backbone.embed import embed_images
-from clipgrip.backbone.optional_cache import cache_of
 from clipgrip.backbone.pixels import read_pixels
 from clipgrip.prompts.base import Prompt
 from clipgrip.runs.embedding import Embeds, items_of
@@ -60,7 +60,8 @@ def embeds_through(
     if seen.image_key == backbone.image_key:
         return embeds
     rows = embeds.pool_rows.and_(embeds.test_rows)
-    found = embed_images(seen, items_of(rows), cache=cache_of(seen), on_progress=on_progress)
+    cache = cache_for(seen.image_key, seen.embed_dim)
+    found = embed_images(seen, items_of(rows), cache=cache, on_progress=on_progress)
     for _, error in found.failures:
         raise error
     split = len(embeds.pool_rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 import torch
@@ -39,13 +38,7 @@ class NamedLabels(Columns[Triple]):
     def __len__(self) -> int:
         return len(self.hashes)
 
-    @overload
-    def __getitem__(self, place: int) -> Triple: ...
-    @overload
-    def __getitem__(self, place: slice) -> NamedLabels: ...
-    def __getitem__(self, place: int | slice) -> Triple | NamedLabels:
-        if isinstance(place, slice):
-            return NamedLabels(self.hashes[place], self.labels[place], self.confidence[place])
+    def _one(self, place: int) -> Triple:
         sha256: bytes = self.hashes[place]
         return sha256.decode("ascii"), int(self.labels[place]), float(self.confidence[place])
 

@@ -13,11 +13,10 @@ import torch
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.device import Precision
-from clipgrip.backbone.embed import Embedded
+from clipgrip.backbone.embed import Embedded, embed_cached
 from clipgrip.backbone.encode import Item
 from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
 from clipgrip.backbone.names import EMBEDDINGS
-from clipgrip.backbone.optional_cache import embed_cached
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.rows import Row

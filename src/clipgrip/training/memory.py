@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 
@@ -17,14 +15,6 @@ ANSWERED_AT_ONCE = 64
 """Images in one pass without gradient."""
 
 
-class InputRows(Protocol):
-    """Rows that a prompt consumes."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Tensor) -> Tensor: ...
-
-
 class Picked:
     """Some rows of a large tensor, copied only when they are asked for: of a million vectors all are 2 GB."""
 
@@ -36,6 +26,10 @@ class Picked:
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         return self._inputs[self._rows[rows]]
+
+
+InputRows = Tensor | Picked
+"""Rows that a prompt consumes."""
 
 
 def rows_at_once(prompt: Prompt, inputs: InputRows, *, budget: int = BUDGET) -> int:

@@ -9,8 +9,6 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-import uvicorn
-
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import system_words
 from clipgrip_line.model import Model
@@ -19,13 +17,7 @@ from clipgrip_line.service import versions
 from clipgrip_line.service.app import create_app
 from clipgrip_line.service.ledger import NAME
 from clipgrip_line.service.service import Service, Settings
-from clipgrip_line.web.connections import (
-    WAITING,
-    Connection,
-    Server,
-    listening_at,
-    most_connections,
-)
+from clipgrip_line.web.connections import listening_at, server_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NO_ASCII = mark(
@@ -121,33 +113,16 @@ def serve(
     service = Service(settings, model, lambda path: Model.open(path, check=False), beside)
     service.start()
     try:
-        server = _server(service)
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)  # who sent the form is told
+        lifespan = "on" if settings.broker else "off"
+        app = create_app(service)
+        server = server_of(app, lifespan=lifespan, timeout_graceful_shutdown=DRAIN)
         gc.collect()
         gc.freeze()  # what stands now stays: going through it again halted all answers for 25 ms
         ready()
         server.run(sockets=[listening])
     finally:
         service.stop()
-
-
-def _server(service: Service) -> Server:
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # who sent the form is told
-    most = most_connections()
-    protocol = type("Connection", (Connection,), {"most": most})
-    return Server(
-        uvicorn.Config(
-            create_app(service),
-            http=protocol,
-            ws="none",
-            lifespan="on" if service.settings.broker else "off",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            backlog=min(WAITING, most),
-            timeout_graceful_shutdown=DRAIN,
-        )
-    )
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -212,6 +212,24 @@ class Server(uvicorn.Server):
                 one.transport.abort()
 
 
+def server_of(app: Any, **more: Any) -> Server:
+    """What serves an application, without a word of what or who it is; ``more`` of uvicorn's settings."""
+    most = most_connections()
+    return Server(
+        uvicorn.Config(
+            app,
+            http=type("Connection", (Connection,), {"most": most}),
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # what a proxy says is read in the guards, as far as it is safe
+            backlog=min(WAITING, most),
+            **more,
+        )
+    )
+
+
 def _end(number: int, _: object) -> None:
     """A second one ends the process at once."""
     signal.signal(number, signal.SIG_DFL)

@@ -10,8 +10,6 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-import uvicorn
-
 from clipgrip.errors import ConfigError, RunError
 from clipgrip.files import system_words
 from clipgrip.review.session import ReviewSession
@@ -21,13 +19,7 @@ from clipgrip.review.web.app import create_app
 from clipgrip.review.web.state import ServerState
 from clipgrip.runs.lock import InUse, locked
 from clipgrip.words import Language
-from clipgrip_line.web.connections import (
-    WAITING,
-    Connection,
-    Server,
-    listening_at,
-    most_connections,
-)
+from clipgrip_line.web.connections import listening_at, server_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT = 8765
@@ -94,28 +86,10 @@ def serve(
         state.warm()
         ready(link(host, chosen, token, prefix))
         try:
-            _server(state).run(sockets=[listening])
+            server_of(create_app(state), lifespan="off").run(sockets=[listening])
         finally:
             state.stopped.set()
             state.uploads.close()
-
-
-def _server(state: ServerState) -> Server:
-    most = most_connections()
-    protocol = type("Connection", (Connection,), {"most": most})
-    return Server(
-        uvicorn.Config(
-            create_app(state),
-            http=protocol,
-            ws="none",
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # what a proxy says is read in guard, as far as it is safe
-            backlog=min(WAITING, most),
-        )
-    )
 
 
 @contextmanager

@@ -14,10 +14,8 @@ from clipgrip.review.web.bodies import AlarmBody
 from clipgrip.review.web.context import PageContext
 from clipgrip.review.web.state import ServerState
 from clipgrip.runs.lock import locked
-from clipgrip.runs.watch.alarm_text import alarm_text
-from clipgrip.runs.watch.responding import answer_alarm
-from clipgrip.runs.watch.status import Status, line_of
-from clipgrip.runs.watch.store import LOCK, Alarm, is_watched, open_watch
+from clipgrip.runs.watch.status import Status, alarm_text, line_of
+from clipgrip.runs.watch.store import LOCK, Alarm, answer_alarm, is_watched, open_watch
 from clipgrip.sentences import quoted
 from clipgrip_line.trust.watch_words import VERDICTS, audited_words
 

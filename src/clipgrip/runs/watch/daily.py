@@ -15,11 +15,10 @@ from clipgrip.data.tables import csv_bytes, read_table
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import AnyPath
 from clipgrip.runs.auditing import AUDIT, SHEET
-from clipgrip.runs.watch.answers import answered_so_far
-from clipgrip.runs.watch.scopes import WatchedScope
 from clipgrip.runs.watch.store import SeenImage, WatchStore
 from clipgrip.sentences import Sentence, mark, quoted
 from clipgrip.written import write_output
+from clipgrip_line.trust.scope import WatchedScope
 
 MARK = re.compile(r"daily-([1-9][0-9]*)-([0-9a-f]{8})")
 """Column audit: number of the draw, and which line it is of."""
@@ -59,6 +58,47 @@ class DailySheet:
         marks = set() if column is None else {row[column].strip() for row in table.rows}
         found = MARK.fullmatch(marks.pop() if len(marks) == 1 else "")
         return None if found is None else cls(int(found[1]), found[0], table)
+
+
+@dataclass(frozen=True)
+class DailyAnswer:
+    """What a person said of an image that was drawn at work; numbers count from 1."""
+
+    number: int
+    label: int
+    """As it counts: as it was put right last."""
+    predicted: int
+    confidence: float
+    by: str
+    at: str
+    corrected: bool = False
+
+
+def daily_answers(store: WatchStore) -> list[DailyAnswer]:
+    """Every answer to images that were drawn at work, in the order in which they count."""
+    store.seals.check("answer")
+    right = _corrections(store)
+    query = "SELECT number, label, predicted, confidence, said_by, said_at FROM answer"
+    return [
+        DailyAnswer(
+            number, right.get(number, label), predicted, confidence, by, at, number in right
+        )
+        for number, label, predicted, confidence, by, at in sorted(store.db.execute(query))
+    ]
+
+
+def answered_so_far(store: WatchStore) -> dict[str, int]:
+    """Content hash -> class, of every answer as it counts."""
+    store.seals.check("answer")
+    right = _corrections(store)
+    rows = store.db.execute("SELECT number, sha256, label FROM answer")
+    return {sha256: right.get(number, label) for number, sha256, label in rows}
+
+
+def _corrections(store: WatchStore) -> dict[int, int]:
+    """Number of the answer -> class, the last one of each."""
+    store.seals.check("correction")
+    return dict(store.db.execute("SELECT answer, label FROM correction ORDER BY number"))
 
 
 def draw_images(

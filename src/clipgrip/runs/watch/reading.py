@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import DataError
 from clipgrip.runs.sheet_answers import answers_in
-from clipgrip.runs.watch.answers import answered_so_far
-from clipgrip.runs.watch.daily import DailySheet, drawn_images, is_shown, line_id
+from clipgrip.runs.watch.daily import DailySheet, answered_so_far, drawn_images, is_shown, line_id
 from clipgrip.runs.watch.store import SeenImage, WatchStore
 from clipgrip.words import mark
 

@@ -1,20 +1,29 @@
-"""Where a line stands: one light, the figures since its start, and its alarms."""
+"""Where a line stands: one light, the figures since its start, and its alarms in words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clipgrip.metrics import Share
-from clipgrip.runs.watch.answers import daily_answers
-from clipgrip.runs.watch.scopes import WatchedScope
+from clipgrip.runs.watch.daily import daily_answers
 from clipgrip.runs.watch.store import Alarm, WatchedLine, WatchStore, is_watched, open_watch
 from clipgrip.runs.watch.upholding import Upheld, run_scopes, upheld
 from clipgrip.words import Words
 from clipgrip_line.trust.ringing import PERHAPS, loudest
-from clipgrip_line.trust.watch_words import LIGHTS, Light, light_text
+from clipgrip_line.trust.scope import WatchedScope
+from clipgrip_line.trust.watch_words import (
+    LIGHTS,
+    Light,
+    advised,
+    changed,
+    light_text,
+    named,
+    response_words,
+    since_when,
+)
 
 
 @dataclass(frozen=True)
@@ -102,3 +111,37 @@ def line_of(run: Path) -> Status | None:
         return None
     with open_watch(run) as store:
         return status_of(store, run_scopes(run))
+
+
+@dataclass(frozen=True)
+class AlarmText:
+    """One alarm in the reader's language."""
+
+    number: int
+    rang: str
+    what: str
+    since: str
+    advice: str
+    others: Sequence[str]
+    """What else rang, named."""
+    response: str
+    """Empty while it rings."""
+
+
+def alarm_text(alarm: Alarm, names: Sequence[str], say: Words) -> AlarmText:
+    """An alarm in words; ``names`` are those of the classes that the model answers with."""
+    facts = alarm.facts
+    return AlarmText(
+        alarm.number,
+        say.date(alarm.rang_at),
+        changed(facts["monitor"], facts["rises"], class_of(facts, names), say),
+        since_when(facts, alarm.at, say),
+        advised(facts["monitor"], facts["rises"], say),
+        [named(one["monitor"], class_of(one, names), say) for one in facts["others"]],
+        response_words(alarm.response, say),
+    )
+
+
+def class_of(facts: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """The class that a monitor is about."""
+    return None if facts["class"] is None else names[facts["class"]]

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load, save
 
 from clipgrip.errors import RunError
 from clipgrip.runs.database import opened
 from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import check_run, parsed
-from clipgrip.runs.watch.packed import anchors_bytes, monitors_bytes, read_anchors, read_monitors
 from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
-from clipgrip.sentences import quoted
+from clipgrip.sentences import mark, quoted
 from clipgrip_line.trust.drift import Monitors
 from clipgrip_line.trust.line import Alarm as Alarm
 from clipgrip_line.trust.line import SeenImage as SeenImage
 from clipgrip_line.trust.line import State as State
 from clipgrip_line.trust.line import WatchedLine as WatchedLine
+from clipgrip_line.trust.packed import monitors_from
+from clipgrip_line.trust.responding import Verdict, after
+from clipgrip_line.trust.scores import Anchors
 
 NAME = "watch.db"
 LOCK = ".watch.lock"
@@ -194,6 +199,56 @@ def is_watched(run: Path) -> bool:
         return False
     with open_watch(run) as store:
         return store.line() is not None
+
+
+def answer_alarm(
+    store: WatchStore, verdict: Verdict, *, by: str, note: str, at: str, number: int | None = None
+) -> Alarm:
+    """Answer the alarm that rings; the monitors begin again, with what is left of the lifetime budget.
+
+    ``number``: the alarm that the person saw, where that may not be the one that rings now. RunError: nothing rings, or
+    another alarm.
+    """
+    store.begun()
+    alarms, state = store.alarms(), store.state()
+    if not alarms or alarms[-1].response is not None:
+        raise RunError(
+            mark("no alarm rings, so there is nothing to answer. See clipgrip watch status.")
+        )
+    alarm = alarms[-1]
+    if number not in (None, alarm.number):
+        raise RunError(
+            "alarm {number} does not ring any more; alarm {now} does. Reload the page.",
+            number=number,
+            now=alarm.number,
+        )
+    since = store.images(int(alarm.facts["since"]))
+    monitors = after(verdict, state.monitors, since)
+    response = {"verdict": verdict, "note": note, "by": by, "at": at}
+    store.respond(alarm, response, State(state.period + 1, state.images, monitors))
+    return store.alarms()[-1]
+
+
+def monitors_bytes(monitors: Monitors) -> bytes:
+    """Small: nearly all counts are nothing."""
+    arrays = {one.name: np.asarray(getattr(monitors, one.name)) for one in fields(monitors)}
+    return zlib.compress(save(arrays), 1)
+
+
+def read_monitors(data: bytes) -> Monitors:
+    """The monitors as they were written, or as they go on where other bets were mixed before."""
+    return monitors_from(load(zlib.decompress(data)))
+
+
+def anchors_bytes(anchors: Anchors) -> bytes:
+    """The vectors half as large as they are computed."""
+    return save({"anchors": anchors.vectors.astype(np.float16), "weight": np.array(anchors.weight)})
+
+
+def read_anchors(data: bytes) -> Anchors:
+    """As they were written; those of a line that began before 0075 have no weight."""
+    found = load(data)
+    return Anchors(found["anchors"].astype(np.float32), float(found.get("weight", 0.0)))
 
 
 def _key(sha256: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ import numpy as np
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import RunError
 from clipgrip.metrics import Share
-from clipgrip.runs.audits import made_promises
+from clipgrip.runs.audits import StoredPromise, made_promises
 from clipgrip.runs.store import open_store, parsed
-from clipgrip.runs.watch.answers import DailyAnswer, daily_answers
-from clipgrip.runs.watch.scopes import WatchedScope, scopes_of
+from clipgrip.runs.watch.daily import DailyAnswer, daily_answers
 from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
 from clipgrip.words import Words
 from clipgrip_line.trust.drift import period_budget
 from clipgrip_line.trust.ringing import OF_IMAGES
+from clipgrip_line.trust.scope import ALL, WatchedScope
 from clipgrip_line.trust.upheld import against, since
 from clipgrip_line.trust.watch_words import corrected_words, promise_words
 
@@ -55,6 +55,40 @@ def classes_of(run: Path) -> ClassNames:
     """The classes of the run in a folder."""
     with open_store(run) as store:
         return store.classes(store.begun_run(run).id)
+
+
+def scopes_of(promises: Sequence[StoredPromise], names: Sequence[str]) -> list[WatchedScope]:
+    """The scopes of each audit's newest promise, audits in the order of their first one.
+
+    A scope whose classes are not known (misses and overkill of version 0.2 and before) is left out.
+    """
+    newest = {one.audit: one for one in promises}
+    return [
+        scope
+        for one in newest.values()
+        for facts in one.facts["scopes"]
+        if (scope := _scope(one, facts, names)) is not None
+    ]
+
+
+def _scope(
+    promise: StoredPromise, facts: Mapping[str, Any], names: Sequence[str]
+) -> WatchedScope | None:
+    group = facts["group"]
+    called = facts.get("classes", names if group == ALL else [group])
+    known = frozenset(names.index(name) for name in called if name in names)
+    if facts["threshold"] is None or not known:
+        return None
+    return WatchedScope(
+        promise.audit,
+        group,
+        known,
+        float(facts["threshold"]),
+        float(promise.facts["max_error"]),
+        promise.said_by,
+        promise.said_at,
+        1 / len(promise.facts["scopes"]),
+    )
 
 
 def run_scopes(run: Path) -> list[WatchedScope]:

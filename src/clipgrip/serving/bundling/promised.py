@@ -6,8 +6,7 @@ from pathlib import Path
 
 from clipgrip.runs.audits import made_promises, was_promised
 from clipgrip.runs.store import NAME
-from clipgrip.runs.watch.scopes import scopes_of
-from clipgrip.runs.watch.upholding import fallen_scopes
+from clipgrip.runs.watch.upholding import fallen_scopes, scopes_of
 from clipgrip_line.promises import Promise, Scope
 
 

@@ -12,12 +12,11 @@ import torch
 import torch.nn.functional as F
 
 from clipgrip.backbone.base import Backbone, Eye
-from clipgrip.backbone.eyes import load_eye
-from clipgrip.backbone.onnx_engine import quantised
+from clipgrip.backbone.names import EMBEDDINGS
+from clipgrip.backbone.onnx_engine import check_installed, quantised
 from clipgrip.backbone.onnx_export import exported
 from clipgrip.backbone.texture import Texture
-from clipgrip.errors import BackboneError, MissingPackage, RunError
-from clipgrip.runs.eyes import EyeFacts
+from clipgrip.errors import RunError
 from clipgrip.sentences import mark
 from clipgrip.serving.predictor import Predictor, matching_backbone, prompt_of
 from clipgrip.types import Probs
@@ -27,8 +26,10 @@ from clipgrip_line.towers import ONNX, TEXTURE, Pixels, Tower, steps_of, tower_f
 Precision = Literal["float32", "int8"]
 BESIDE_IMAGES = ("zero-shot", "textual")
 """What leaves the image tower as it is; any other prompt has tokens in it."""
-EMBEDDINGS = "embeddings"
-"""In the place of a model's name: somebody else embedded the images."""
+NEEDS_ONNX = mark(
+    "a bundle holds ONNX models, which need two packages more to be written and tried ({error}). "
+    "Install them with  pip install 'clipgrip[onnx]'."
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Seeing:
         """
         beside = predictor.beside
         eyes = () if beside is None else beside.eyes
-        return cls(predictor, (plain_backbone(predictor), *map(plain_eye, eyes)))
+        return cls(predictor, (plain_backbone(predictor), *(one.load("float32") for one in eyes)))
 
     def probs(self, pixels: Sequence[Sequence[Pixels]]) -> Probs:
         """(N, C) as the model says them; ``pixels`` holds the images of each eye."""
@@ -81,7 +82,7 @@ def pack_towers(seeing: Seeing, precision: Precision) -> Packed:
         MissingPackage: onnx or ONNX Runtime is not installed.
         BackboneError: a tower cannot be written so.
     """
-    check_writable_as_onnx()
+    check_installed(NEEDS_ONNX)
     facts: list[dict[str, Any]] = []
     graphs: dict[str, bytes] = {}
     for number, eye in enumerate(seeing.eyes):
@@ -96,20 +97,6 @@ def pack_towers(seeing: Seeing, precision: Precision) -> Packed:
         content = {"kind": ONNX, "member": member, "pixels": steps_of(steps), "one_by_one": eight}
         facts.append({**about, **content})
     return Packed(facts, graphs)
-
-
-def check_writable_as_onnx() -> None:
-    """MissingPackage unless towers can be written and tried here."""
-    try:
-        import onnx
-        import onnxruntime
-    except ImportError as error:
-        raise MissingPackage(
-            "a bundle holds ONNX models, which need two packages more to be written and tried ({error}). "
-            "Install them with  pip install 'clipgrip[onnx]'.",
-            error=error,
-        ) from error
-    del onnx, onnxruntime
 
 
 def plain_backbone(predictor: Predictor) -> Backbone:
@@ -127,20 +114,6 @@ def plain_backbone(predictor: Predictor) -> Backbone:
     if facts.kind in BESIDE_IMAGES:
         return backbone
     return prompt_of(facts, backbone, predictor.learned).on(backbone)
-
-
-def plain_eye(facts: EyeFacts) -> Eye:
-    """The eye in float32; BackboneError where the one here has other weights."""
-    eye = load_eye(facts.name, precision="float32")
-    if eye.fingerprint != facts.fingerprint:
-        raise BackboneError(
-            'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '
-            "{found}. Bring back the same one, or run anew.",
-            name=facts.name,
-            noted=facts.fingerprint[:12],
-            found=eye.fingerprint[:12],
-        )
-    return eye
 
 
 def plain_name(name: str) -> str:

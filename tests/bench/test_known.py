@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from known_sets import MAKERS, SIZES, dtd, eurosat, flowers102, mnist, resisc, small
 
+from clipgrip.bench.known import KNOWN
 from clipgrip.bench.source import Source, from_known
-from clipgrip.data.known import KNOWN
 from clipgrip.errors import DataError
 
 

@@ -6,7 +6,7 @@ import io
 import zlib
 from pathlib import Path
 
-from clipgrip.data.known.base import KnownSet, Listed, Listing, Part, listed, needed
+from clipgrip.bench.known.base import KnownSet, Listed, Listing, Part, listed, needed
 from clipgrip.errors import DataError
 
 SOURCE = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/ (102flowers.tgz, imagelabels.mat, setid.mat)"

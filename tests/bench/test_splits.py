@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from clipgrip.bench.splits import PAPER_SEEDS, few_shots, hold_out, paper_seen
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.rows import Row
 from clipgrip.data.sources import BytesSource
-from clipgrip.data.splits import PAPER_SEEDS, few_shots, hold_out, paper_seen
 from clipgrip.errors import DataError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clipgrip.data.known.base import KnownSet, Listed, Listing, Part, listed, needed
+from clipgrip.bench.known.base import KnownSet, Listed, Listing, Part, listed, needed
 
 SOURCE = "https://www.robots.ox.ac.uk/~vgg/data/dtd/ (dtd-r1.0.1.tar.gz)"
 CLASSES = listed(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from clipgrip.data.known.base import KnownSet, Listed, Listing, Part
+from clipgrip.bench.known.base import KnownSet, Listed, Listing, Part
 from clipgrip.errors import DataError
 from clipgrip.files import part_name, sweep
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from clipgrip.data.known.base import Listed, Listing, Part, SplitBy
+from clipgrip.bench.known.base import Listed, Listing, Part, SplitBy
 from clipgrip.errors import DataError
 
 PARTS: tuple[tuple[str, Part], ...] = (("train", "pool"), ("val", "pool"), ("test", "test"))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clipgrip.data.known.base import KnownSet, Listing, folder_per_class, listed
-from clipgrip.data.known.lists import SplitList, with_parts
+from clipgrip.bench.known.base import KnownSet, Listing, folder_per_class, listed
+from clipgrip.bench.known.lists import SplitList, with_parts
 
 EUROSAT_SOURCE = "https://zenodo.org/records/7711810 (EuroSAT_RGB.zip)"
 EUROSAT_FOLDERS = {
