@@ -11,9 +11,9 @@ from torch import Tensor
 
 from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.fewshot.head import HeadSettings, fit_head
-from clipgrip.fewshot.joint import Joint, fit_joint
+from clipgrip.fewshot.joint import Joint
 from clipgrip.fewshot.teacher import Teacher, teaches, validate
-from clipgrip.fewshot.validate import HeldOut, Refine, held_out
+from clipgrip.fewshot.validate import HeldOut, Refine, held_out, learned
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine.settings import Refinement
 
@@ -40,9 +40,8 @@ def some(truth: Tensor, each: int) -> Tensor:
 
 
 def joint_of(images: Tensor, labels: Tensor, text: Tensor | None) -> Joint:
-    rows = (labels >= 0).nonzero().squeeze(1)
-    fitted = fit_head(images[rows], labels[rows], CLASSES, settings=SETTINGS)
-    return fit_joint(fitted, None if text is None else text[rows], labels[rows], CLASSES, SETTINGS)
+    given = None if text is None else text[labels >= 0]
+    return learned(images, labels, given, CLASSES, SETTINGS, None).joint
 
 
 def right(probs: Tensor, truth: Tensor) -> float:
@@ -251,9 +250,8 @@ def test_one_label_for_most_classes_and_two_for_a_few_do_a_good_text_no_harm(see
     text = 40 * images @ F.normalize(centres + 2, dim=1).T
     labels = torch.full_like(truth, -1)
     labels[:24], labels[30:32] = truth[:24], truth[30:32]  # 24 classes of 30, two of them twice
-    fitted = fit_head(images[labels >= 0], labels[labels >= 0], 30, settings=SETTINGS)
-    joint = fit_joint(fitted, text[labels >= 0], labels[labels >= 0], 30, SETTINGS)
-    assert right(joint.probs(images, text), truth) >= right(text, truth) - 0.02
+    found = learned(images, labels, text[labels >= 0], 30, SETTINGS, WIDTH)
+    assert right(found.probs(images, text), truth) >= right(text, truth) - 0.02
 
 
 def test_two_labels_answered_rightly_do_not_make_a_head_sure() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from clipgrip.fewshot.head import FittedHead, Head, HeadSettings
@@ -41,12 +41,17 @@ class Joint:
     """The untuned class embeddings (C, D), which count beside the tuned: few images a class tune a prompt badly."""
     untuned: float = 0.5
     """Their share of the text."""
+    foretold: tuple[int, ...] = ()
+    """Classes whose name does not fit: images foretold their ``texts``, and no prompt tunes them."""
 
     def class_embeds(self, tuned: ClassEmbeds) -> ClassEmbeds:
         """(C, D) whose scaled products with images are the text's logits."""
         if self.texts is None:
             return tuned
-        return torch.lerp(tuned, self.texts.to(tuned), self.untuned)
+        texts, own = self.texts.to(tuned), list(self.foretold)
+        mixed = torch.lerp(tuned, texts, self.untuned)
+        mixed[own] = texts[own]
+        return mixed
 
     def logits(self, image_embeds: ImageEmbeds, text: Logits | None) -> Logits:
         """(N, C) from embeddings (N, D) and the text's logits (N, C)."""
@@ -79,7 +84,12 @@ class Joint:
                 weights, offsets = head.weights[:, columns], head.offsets[columns]
                 heads.append(replace(head, weights=weights, offsets=offsets, classes=classes))
         changed = replace(self, heads=tuple(heads), n_classes=len(places))
-        return changed if self.texts is None else replace(changed, texts=texts)
+        if self.texts is None:
+            return changed
+        before = [c for c in self.foretold if c in at]
+        foretold, texts = tuple(at[c] for c in before), texts.clone()
+        texts[list(foretold)] = self.texts[before].to(texts)
+        return replace(changed, texts=texts, foretold=foretold)
 
     def tensors(self) -> dict[str, Tensor]:
         """All that it is, for a file."""
@@ -90,6 +100,8 @@ class Joint:
         if self.texts is not None:
             found["texts"] = self.texts.contiguous()
         found["untuned"] = torch.tensor(self.untuned, dtype=torch.float64)
+        if self.foretold:
+            found["foretold"] = torch.tensor(self.foretold)
         return {**found, "n_classes": torch.tensor(self.n_classes)}
 
     @classmethod
@@ -106,6 +118,7 @@ class Joint:
             int(tensors["n_classes"]),
             tensors.get("texts"),
             float(tensors["untuned"]),
+            tuple(tensors["foretold"].tolist()) if "foretold" in tensors else (),
         )
 
     def with_head(self, head: Head, weight: float) -> Joint:
@@ -152,13 +165,6 @@ def spread(logits: Float[Tensor, "N K"], classes: Int[Tensor, " K"], n_classes: 
     return whole.index_copy(1, classes, known + math.log(len(classes) / n_classes))
 
 
-def fit_joint(
-    fitted: FittedHead, text: Logits | None, labels: Labels, n_classes: int, settings: HeadSettings
-) -> Joint:
-    """`weigh`, and `join` by these weights."""
-    return join(fitted, labels, n_classes, weigh(fitted, text, labels, n_classes, settings))
-
-
 def join(fitted: FittedHead, labels: Labels, n_classes: int, weights: JointWeights) -> Joint:
     """The classifier of a head that was fitted to ``labels`` (n,)."""
     counts = torch.bincount(labels, minlength=n_classes)
@@ -168,16 +174,27 @@ def join(fitted: FittedHead, labels: Labels, n_classes: int, weights: JointWeigh
 
 
 def weigh(
-    fitted: FittedHead, text: Logits | None, labels: Labels, n_classes: int, settings: HeadSettings
+    fitted: FittedHead,
+    text: Logits | None,
+    labels: Labels,
+    n_classes: int,
+    settings: HeadSettings,
+    doubted: Bool[Tensor, " C"] | None = None,
 ) -> JointWeights:
-    """Weights under which the labels (n,) are likeliest; ``text`` (n, C) are the text's logits for the same images."""
+    """Weights under which the labels (n,) are likeliest; ``text`` (n, C) are the text's logits for the same images.
+
+    Labels of ``doubted`` classes foretold their text, so they do not judge it.
+    """
     rows = torch.cat([fitted.rows, fitted.alone_rows])
-    truth = labels[rows, None]
-    text_logits = torch.zeros(len(rows), n_classes) if text is None else text[rows].float()
+    judges = slice(None) if doubted is None else ~doubted[labels[rows]]
+    truth = labels[rows, None][judges]
+    text_logits = (torch.zeros(len(rows), n_classes) if text is None else text[rows].float())[
+        judges
+    ]
     has_absent = len(fitted.head.classes) < n_classes
 
     def likelihood(a: float, b: float, c: float) -> float:
-        ours = _without_own(fitted, labels, n_classes, b, c)
+        ours = _without_own(fitted, labels, n_classes, b, c)[judges]
         return float((a * text_logits + ours).log_softmax(1).gather(1, truth).sum())
 
     texts = dict(zip(settings.text_weights, settings.text_prior, strict=True))

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from clipgrip.data.task import Task
-from clipgrip.fewshot.head import FittedHead, Head, HeadSettings, fit_head
-from clipgrip.fewshot.joint import Joint, JointWeights, join, scaled, weigh
-from clipgrip.fewshot.validate import HeldOut, Refine, held_out
+from clipgrip.fewshot.head import Head, HeadSettings, fit_head
+from clipgrip.fewshot.joint import Joint, JointWeights, join, scaled
+from clipgrip.fewshot.validate import HeldOut, Learned, Refine, fitted_head, held_out, learned
 from clipgrip.mapped import like
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
@@ -58,7 +58,9 @@ class Teacher:
     uses_unlabeled: bool = True
     """False where held-out labels are answered worse with the unlabeled images than without."""
     texts: ClassEmbeds | None = field(default=None, repr=False)
-    """The untuned class embeddings (C, D)."""
+    """The untuned class embeddings (C, D), where a name does not fit as its images foretell them."""
+    foretold: tuple[int, ...] = ()
+    """These classes."""
     has_text: bool = True
     """Whether any text answers beside the labels."""
     held_out: HeldOut | None = field(default=None, repr=False)
@@ -74,14 +76,14 @@ class Teacher:
         texts: ClassEmbeds | None = None,
     ) -> Teacher:
         """Of a pool (N, D), the text's answers (N, C) and the labels; nothing is validated yet."""
-        fitted = _fitted(image_embeds, task.labels, task, settings)
-        own = task.labels[task.labeled]
-        text = None if zero_shot is None else text_logits(zero_shot[task.labeled])
-        weights = weigh(fitted, text, own, task.n_classes, settings)
-        start = _start(join(fitted, own, task.n_classes, weights), image_embeds, zero_shot)
-        return cls(
-            task, settings, weights, fitted.members, start, texts=texts, has_text=text is not None
-        )
+        width = None if texts is None else texts.shape[1]
+        own = None if zero_shot is None else text_logits(zero_shot[task.labeled])
+        found = learned(image_embeds, task.labels, own, task.n_classes, settings, width)
+        start, named = _start(found, image_embeds, zero_shot), found.named
+        teacher = cls(task, settings, found.weights, found.members, start, has_text=own is not None)
+        if texts is None or named is None:
+            return replace(teacher, texts=texts)
+        return replace(teacher, texts=named.texts(texts), foretold=named.classes)
 
     def validated(self, held_out: HeldOut | None) -> Teacher:
         """The same, knowing what its labels said when they were held out."""
@@ -102,9 +104,10 @@ class Teacher:
     def joint(self, image_embeds: ImageEmbeds, pseudolabels: PseudoLabels | None = None) -> Joint:
         """The classifier of new images, from the pool (N, D) as a prompt sees it and from ``pseudolabels`` as well."""
         task = self.task
-        fitted = _fitted(image_embeds, task.labels, task, self.settings)
+        fitted = fitted_head(image_embeds, task.labels, task.n_classes, self.settings)
         joint = join(fitted, task.labels[task.labeled], task.n_classes, self.weights)
-        joint = replace(joint, texts=self.texts, untuned=self.settings.untuned)
+        texts, untuned = self.texts, self.settings.untuned
+        joint = replace(joint, texts=texts, untuned=untuned, foretold=self.foretold)
         if pseudolabels is None or not len(pseudolabels.rows) or not self.uses_unlabeled:
             return joint
         head = _taught_head(image_embeds, task, pseudolabels, self.settings)
@@ -151,13 +154,14 @@ class Teacher:
         return list(pairs)
 
 
-def _start(joint: Joint, image_embeds: WideEmbeds, zero_shot: Probs | None) -> Probs:
+def _start(found: Learned, image_embeds: WideEmbeds, zero_shot: Probs | None) -> Probs:
     """(N, C) text and labels joined."""
-    made = like(image_embeds, (len(image_embeds), joint.n_classes), dtype=torch.float32)
+    shape = len(image_embeds), found.joint.n_classes
+    made = like(image_embeds, shape, dtype=torch.float32)
 
     def answer(rows: slice) -> None:
         text = None if zero_shot is None else text_logits(zero_shot[rows])
-        made[rows] = joint.probs(image_embeds[rows], text)
+        made[rows] = found.probs(image_embeds[rows], text)
 
     over = (image_embeds, made) if zero_shot is None else (image_embeds, made, zero_shot)
     put(answer, chunk_slices(len(made), TOGETHER), over=over)
@@ -202,6 +206,7 @@ def validate(
         settings=teacher.settings,
         refiner=refiner,
         generator=generator,
+        width=None if teacher.texts is None else teacher.texts.shape[1],
     )
 
 
@@ -286,11 +291,3 @@ def _worth(task: Task, pseudolabels: PseudoLabels, settings: HeadSettings) -> fl
     """How far so many pseudolabels a class may speak."""
     each = len(pseudolabels.rows) / int(task.candidates.sum())
     return each**2 / (each**2 + settings.half_worth**2)
-
-
-def _fitted(
-    image_embeds: ImageEmbeds, labels: Labels, task: Task, settings: HeadSettings
-) -> FittedHead:
-    """A head of the rows that have a label in ``labels`` (N,)."""
-    rows = (labels >= 0).nonzero().squeeze(1)
-    return fit_head(image_embeds[rows], labels[rows], task.n_classes, settings=settings)

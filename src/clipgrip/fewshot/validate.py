@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.fewshot.head import HeadSettings, fit_head
-from clipgrip.fewshot.joint import Joint, fit_joint
-from clipgrip.types import ImageEmbeds, Labels, Logits, Probs
+from clipgrip.fewshot.head import FittedHead, HeadSettings, fit_head
+from clipgrip.fewshot.joint import Joint, JointWeights, join, weigh
+from clipgrip.fewshot.misnamed import Misnamed
+from clipgrip.types import ImageEmbeds, Labels, Logits, Probs, WideEmbeds
 
 MOST = 4000
 """Unlabeled images that take part, and labels: whether they help is known from these."""
@@ -73,18 +74,52 @@ class HeldOut:
         return self.labels_only if self.unlabeled_harm else self.with_unlabeled
 
 
-def joint_of_pool(
-    image_embeds: ImageEmbeds,
+@dataclass(frozen=True)
+class Learned:
+    """What the labels of a pool teach without its other images."""
+
+    joint: Joint
+    weights: JointWeights
+    members: dict[str, float]
+    named: Misnamed | None
+    """The names that do not fit; None where there is no text."""
+
+    def probs(self, image_embeds: WideEmbeds, text: Logits | None) -> Probs:
+        """(N, C) from embeddings (N, W) and the text's logits (N, C) as they are for all names."""
+        if text is not None and self.named is not None:
+            text = self.named.logits(image_embeds, text)
+        return self.joint.probs(image_embeds, text)
+
+
+def learned(
+    image_embeds: WideEmbeds,
     labels: Labels,
-    text: Logits | None,
+    text: Float[Tensor, "n C"] | None,
     n_classes: int,
     settings: HeadSettings,
-) -> Joint:
-    """The joined classifier of a pool (N, D) with labels (N,), -1 for unlabeled; ``text`` (N, C) are its logits."""
+    width: int | None,
+) -> Learned:
+    """Of a pool (N, W) with labels (N,), -1 for unlabeled, and the text's logits (n, C) for the labeled.
+
+    The text reads the first ``width`` columns; None where no name is doubted.
+    """
     rows = (labels >= 0).nonzero().squeeze(1)
-    fitted = fit_head(image_embeds[rows], labels[rows], n_classes, settings=settings)
-    own = None if text is None else text[rows]
-    return fit_joint(fitted, own, labels[rows], n_classes, settings)
+    images, own, named = image_embeds[rows], labels[rows], None
+    if text is not None and width is not None:
+        named = Misnamed.of(images[:, :width], text, own, settings)
+        text = named.logits(images, text)
+    fitted = fitted_head(image_embeds, labels, n_classes, settings)
+    doubted = None if named is None else named.doubted
+    weights = weigh(fitted, text, own, n_classes, settings, doubted)
+    return Learned(join(fitted, own, n_classes, weights), weights, fitted.members, named)
+
+
+def fitted_head(
+    image_embeds: WideEmbeds, labels: Labels, n_classes: int, settings: HeadSettings
+) -> FittedHead:
+    """A head of the rows that have a label in ``labels`` (N,)."""
+    rows = (labels >= 0).nonzero().squeeze(1)
+    return fit_head(image_embeds[rows], labels[rows], n_classes, settings=settings)
 
 
 def held_out(
@@ -96,8 +131,11 @@ def held_out(
     settings: HeadSettings,
     refiner: Callable[[ImageEmbeds], Refine],
     generator: torch.Generator,
+    width: int | None = None,
 ) -> HeldOut | None:
     """Cross-validation over the labels (N,) of a pool; None where no class has two.
+
+    The text reads the first ``width`` columns, as in `learned`.
 
     ``refiner`` makes the refinement of some embeddings (n, D). At most `MOST` labels and as many unlabeled images take
     part.
@@ -118,8 +156,9 @@ def held_out(
         if not bool(hidden.any()):
             continue
         known = torch.where(hidden, -1, own)
-        joint = joint_of_pool(embeds, known, text_logits, n_classes, settings)
-        first = joint.probs(embeds, text_logits)
+        given = None if text_logits is None else text_logits[known >= 0]
+        found = learned(embeds, known, given, n_classes, settings, width)
+        first = found.probs(embeds, text_logits)
         alone[hidden], both[hidden] = first[hidden], refine(first, known)[hidden]
     at = (fold >= 0).nonzero().squeeze(1)
     truth, alone, both = own[at], alone[at], both[at]
