@@ -48,6 +48,15 @@ def test_how_many_of_its_own_labels_it_answers_is_said_where_it_is_known() -> No
     assert "7 are answered" in text(fit=some, held_out=None)
 
 
+def test_names_that_labels_contradict_are_named_few_of_many() -> None:
+    assert "contradict" not in text()
+    assert "the name of 1 class, as if it were another's" in text(misnamed=["bolt"])
+    many = text(misnamed=[f"part {n}" for n in range(7)])
+    assert "the names of 7 classes" in many
+    assert "part 0, part 1, part 2, part 3, part 4…. Where" in many
+    assert "the name of 1 class" in text(misnamed=["bolt"], held_out=None)
+
+
 def test_classes_without_a_label_are_named_as_such() -> None:
     assert "2 classes have no label: only their names" in text(per_class=[10, 10, 0, 0])
     assert "never answered" in text(per_class=[10, 10, 0, 0], text_weight=0)

@@ -97,9 +97,9 @@ def suggest(
                 seed=seed, encoding=encoding, ignore_folders=ignore_folders, listener=screen,
             )  # fmt: skip
     write_suggestions(out, found, ui.say)
-    repeated = ["--ignore-folders"] if ignore_folders else []
-    repeated += [f"--encoding {encoding}"] if encoding else []
-    then = _command(where, is_run, more, repeated, out)
+    plain = ["--ignore-folders"] if ignore_folders else []
+    plain += [f"--encoding {encoding}"] if encoding else []
+    then = _command(where, is_run, more, plain, out)
     facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
     return Result(
         [*summary_lines(found, count, out), Sentence("Then:    {then}", then=then)], facts
@@ -120,9 +120,7 @@ def _model(
     return given_model(where, names), names, TEMPLATE
 
 
-def _command(
-    where: Path, is_run: bool, more: dict[str, Any], repeated: list[str], out: Path
-) -> str:
+def _command(where: Path, is_run: bool, more: dict[str, Any], plain: list[str], out: Path) -> str:
     """What learns from the filled sheet, to copy: from nothing that this command was told to leave."""
     end = f"--labels {quoted(out)} --candidates all"
     if is_run:
@@ -133,7 +131,7 @@ def _command(
         for value in (more[name] if name == "template" else [more[name]]) or ()
         if value
     ]
-    return " ".join(["clipgrip run", quoted(where), *options, *repeated, end])
+    return " ".join(["clipgrip run", quoted(where), *options, *plain, end])
 
 
 def summary_lines(found: Suggestions, count: int, out: Path) -> list[str]:

@@ -15,12 +15,17 @@ from clipgrip.runs.store import StoredRound
 
 
 def label_facts(
-    teacher: Teacher | None, embeds: Embeds, ks: Sequence[int]
+    teacher: Teacher | None, embeds: Embeds, ks: Sequence[int], names: Sequence[str] = ()
 ) -> dict[str, Any] | None:
-    """The part of metrics.json about the given labels; None where none taught. ``ks`` are the schedule's rounds."""
+    """The part of metrics.json about the given labels; None where none taught.
+
+    ``ks`` are the schedule's rounds. ``names`` are the classes', where those that do not fit are to be named.
+    """
     if teacher is None:
         return None
     facts = teacher.facts()
+    if names and teacher.foretold:
+        facts["misnamed"] = [names[c] for c in teacher.foretold]
     if not teacher.has_text:
         facts["has_text"] = False
     if facts["held_out"]:

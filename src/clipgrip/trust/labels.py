@@ -9,6 +9,7 @@ from clipgrip.words import Words, mark
 
 FEW_A_CLASS = 3
 """Labels a class under which holding one out leaves hardly any: a held-out figure is then a lower bound."""
+SOME_NAMES = 5
 TRUSTED_FROM = 0.7
 """Share of held-out labels answered right from which a contradicted label is worth a second look."""
 
@@ -23,7 +24,11 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
             "The run learned from {n} labels. No class has two, so none could be held out to see how good they are.",
             n=say.number(facts["given"]),
         )
-        more = [*_without_a_label(facts, say), *_one_round(facts, say)]
+        more = [
+            *_misnamed(facts, say),
+            *_without_a_label(facts, say),
+            *_one_round(facts, say),
+        ]
         return [*_of_all(facts, say), text, *_fit(facts, say), *more]
     sentences = [
         *_of_all(facts, say),
@@ -36,6 +41,7 @@ def label_sentences(facts: Mapping[str, Any] | None, say: Words) -> list[str]:
         ),
         _beside(measured, say),
         *_fit(facts, say),
+        *_misnamed(facts, say),
         *_without_a_label(facts, say),
         *_of_few(facts, say),
     ]
@@ -71,6 +77,25 @@ def _fit(facts: Mapping[str, Any], say: Words) -> list[str]:
             share=say.percent(found["right"] / found["n"], 0),
         )
     ]
+
+
+def _misnamed(facts: Mapping[str, Any], say: Words) -> list[str]:
+    """Names that are not believed (`clipgrip.fewshot.misnamed`)."""
+    names = facts.get("misnamed", [])
+    if not names:
+        return []
+    some = say(", ").join(names[:SOME_NAMES]) + ("…" if len(names) > SOME_NAMES else "")
+    if len(names) == 1:
+        text = mark(
+            "The labels contradict the name of {n} class, as if it were another's, so its labeled images stand in for "
+            "the name: {names}. If the name is right, look at the labels of that class."
+        )
+    else:
+        text = mark(
+            "The labels contradict the names of {n} classes, as if they were others', so their labeled images stand "
+            "in for the names: {names}. Where a name is right, look at the labels of that class."
+        )
+    return [say(text, n=len(names), names=some)]
 
 
 def _one_round(facts: Mapping[str, Any], say: Words) -> list[str]:
