@@ -205,7 +205,7 @@ def test_answers_undo_and_promise_through_the_page(session: ReviewSession) -> No
     wrong = {"token": "token-a-abc", "image": audited[0], "verdict": "class", "klass": None}
     assert browser.post("/api/answers", {"answers": [wrong]}).status_code == 400
     told = browser.post("/api/promise", {"max_error": 45, "confidence": 50})
-    assert told.json() == {"decided_by_model": 0, "pool": 34}
+    assert told.json() == {"decided_by_model": 0, "pool": 34, "notes": []}
     assert browser.post("/api/promise", {"max_error": 50}).status_code == 400
 
 

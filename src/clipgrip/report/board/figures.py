@@ -201,6 +201,23 @@ def _decided(results: Results, say: Words) -> list[BoardFigure]:
     return [BoardFigure(label, value, note, "B") for label, value, note in notes]
 
 
+def promise_source(results: Results, say: Words) -> str:
+    """Where the promise comes from, or that there is none that stands."""
+    automation = results.facts.automation
+    if automation is None:
+        return withdrawn_text(results, say) or say(
+            "No promise was made for this run; clipgrip audit automate makes one from an audit."
+        )
+    return say(
+        "Risk control from a random audit, told on {said}: {wrong} wrong of {audited} audited images within the scope; "
+        "file {where}.",
+        said=say.date(automation.said_at),
+        wrong=say.number(automation.wrong),
+        audited=say.number(automation.audited),
+        where=automation.where,
+    )
+
+
 def _work(results: Results, say: Words) -> list[BoardFigure]:
     low, middle, high = (results.savings.sums[case] for case in CASES)
     currency = results.facts.currency

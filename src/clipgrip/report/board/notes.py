@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clipgrip.report.board.doubts import doubts
-from clipgrip.report.board.figures import assumption_text, evidence_text, quantity
+from clipgrip.report.board.figures import (
+    assumption_text,
+    evidence_text,
+    promise_source,
+    quantity,
+)
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import measured
-from clipgrip.report.board.verdict import withdrawn_text
 from clipgrip.words import Words, mark
 
 
@@ -108,7 +112,7 @@ def sources(results: Results, say: Words) -> tuple[SourceNote, ...]:
     facts = results.facts
     return (
         SourceNote("A", _answers_source(results, say)),
-        SourceNote("B", _promise_source(results, say)),
+        SourceNote("B", promise_source(results, say)),
         SourceNote("C", _seconds_source(results, say)),
         SourceNote(
             "D",
@@ -253,22 +257,6 @@ def _answers_source(results: Results, say: Words) -> str:
     period = {"first": say.date(evidence.first), "last": say.date(evidence.last)}
     more = say("First answer {first}, last {last}; file {where}.", where=evidence.where, **period)
     return say(" ").join([text, more, say("Intervals: Wilson, 95%.")])
-
-
-def _promise_source(results: Results, say: Words) -> str:
-    automation = results.facts.automation
-    if automation is None:
-        return withdrawn_text(results, say) or say(
-            "No promise was made for this run; clipgrip audit automate makes one from an audit."
-        )
-    return say(
-        "Risk control from a random audit, told on {said}: {wrong} wrong of {audited} audited images within the scope; "
-        "file {where}.",
-        said=say.date(automation.said_at),
-        wrong=say.number(automation.wrong),
-        audited=say.number(automation.audited),
-        where=automation.where,
-    )
 
 
 def _seconds_source(results: Results, say: Words) -> str:
