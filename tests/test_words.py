@@ -287,6 +287,7 @@ def test_what_stands_between_two_reasons_is_japanese_too() -> None:
         ("{n} images are left", 0, "0 images are left"),
         ("{n} images are left", 11, "11 images are left"),
         ("{n} of 64 images", 1, "1 of 64 images"),
+        ("{n} image has labels", 1, "1 image has labels"),
         ("{name} names no files", "1", "1 names no files"),
         ("{n} images", True, "True images"),
     ],

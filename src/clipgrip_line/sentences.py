@@ -73,8 +73,25 @@ VERBS = {
 }
 NAMES = ("folder", "klass", "label", "name", "path", "range", "request", "text", "version")
 """Values that a person named; "1" there is no number."""
+BETWEEN = (
+    *(
+        "audited",
+        "class",
+        "daily",
+        "dead",
+        "different",
+        "drawn",
+        "folder",
+        "further",
+        "golden",
+        "known",
+        "labeled",
+    ),
+    *("more", "new", "other", "prompt", "right", "test", "trustworthy", "worst"),
+)
+"""What may stand between a number and what it counts."""
 _COUNTED = re.compile(
-    r"(\{(\w+)(?:[:!][^{}]*)?\}(?: (?!(?:and|as|by|for|from|in|of|on|or|than|to|with)\b)[a-z]+){0,2}? )"
+    rf"(\{{(\w+)(?:[:!][^{{}}]*)?\}}(?: (?:{'|'.join(BETWEEN)})){{0,2}} )"
     rf"({'|'.join(NOUNS)})\b(?: ({'|'.join(VERBS)})\b)?"
 )
 

@@ -37,7 +37,7 @@ def check_access(host: str, token: str, source: str = "--token") -> None:
 
     ``source``: where it was written.
     """
-    if host not in LOOPBACK and not token:
+    if host not in LOOPBACK and len(token) < SHORTEST:
         raise ConfigError(
             "--host {host} lets other machines reach the page, so it needs --token with at least "
             "{shortest} characters that nobody can guess (or --token-file, or CLIPGRIP_TOKEN, which "
