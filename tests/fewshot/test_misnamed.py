@@ -9,12 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from clipgrip.data.rows import Rows
 from clipgrip.data.task import ssl
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.joint import Joint
 from clipgrip.fewshot.misnamed import Misnamed
 from clipgrip.fewshot.teacher import Teacher
 from clipgrip.fewshot.validate import learned
+from clipgrip.runs.embedding import Embeds
+from clipgrip.runs.labels import label_facts
 
 SETTINGS = HeadSettings()
 WIDTH, CLASSES, SCALE = 32, 12, 40.0
@@ -106,6 +109,18 @@ def test_a_run_of_before_doubts_no_name() -> None:
     before = HeadSettings.from_facts(facts)
     assert misnamed(images, labels_of(truth, 1), exchanged(texts), before).classes == ()
     assert HeadSettings.from_facts({"misnamed": [2.0, 8.0]}).misnamed == (2.0, 8.0)
+
+
+def test_a_run_stores_the_names_that_are_doubted() -> None:
+    images, truth, texts = pool()
+    task, names = ssl(labels_of(truth, 1), CLASSES), [f"part {c}" for c in range(CLASSES)]
+    embeds = Embeds(images, images[:0], Rows.of([]), Rows.of([]))
+    for given, stored in ((texts, None), (exchanged(texts), ["part 1", "part 4", "part 7"])):
+        zero_shot = (SCALE * images @ given.T).softmax(1)
+        teacher = Teacher.of(images, zero_shot, task, SETTINGS, given)
+        facts = label_facts(teacher, embeds, (1,), names)
+        assert facts is not None
+        assert facts.get("misnamed") == stored
 
 
 def joint_of_wrong_names() -> tuple[Joint, Tensor]:

@@ -273,7 +273,9 @@ class Job:
             "method_id": ready.method.fingerprint(),
             "knowledge": [{"kind": one.kind, **one.values} for one in self.found],
             "names": name_facts(ready, self.found),
-            "labels": label_facts(learning.teacher, learning.embeds, ready.ks, manifest.classes),
+            "labels": label_facts(
+                learning.teacher, learning.embeds, ready.ks, manifest.classes.display
+            ),
             "estimate": self._estimate(),
             **sample_facts(learning.task, ready.task),
             "tuned": {"prompt": kind_of(ready.settings, backbone), "values": self._values()},
