@@ -53,7 +53,7 @@ def test_names_that_labels_contradict_are_named_few_of_many() -> None:
     assert "the name of 1 class, as if it were another's" in text(misnamed=["bolt"])
     many = text(misnamed=[f"part {n}" for n in range(7)])
     assert "the names of 7 classes" in many
-    assert "part 0, part 1, part 2, part 3, part 4…. Where" in many
+    assert "part 0, part 1, part 2, part 3, part 4, part 5 and 1 more. Where" in many
     assert "the name of 1 class" in text(misnamed=["bolt"], held_out=None)
 
 

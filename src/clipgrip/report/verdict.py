@@ -14,6 +14,7 @@ from clipgrip.sentences import quoted
 from clipgrip.trust.advice import reasons, remedies
 from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.labels import held_out, label_sentences
+from clipgrip.trust.unlearned import unlearned_sentences
 from clipgrip.words import Words, mark
 
 Tone = Literal["good", "flat", "bad", "plain", "open", "audited", "guess"]
@@ -100,6 +101,7 @@ def verdict(run: Reading, say: Words) -> Verdict:
         + went_back(run, say)
         + (_measured_points(run, after, say) if after else _by_audit(run, say))
         + label_sentences(run.metrics.get("labels"), say)
+        + unlearned_sentences(run.metrics, say)
         + ([] if after else _unmeasured_points(run, say)),
         bars=_bars(run, say),
     )

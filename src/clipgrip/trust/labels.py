@@ -9,7 +9,6 @@ from clipgrip.words import Words, mark
 
 FEW_A_CLASS = 3
 """Labels a class under which holding one out leaves hardly any: a held-out figure is then a lower bound."""
-SOME_NAMES = 5
 TRUSTED_FROM = 0.7
 """Share of held-out labels answered right from which a contradicted label is worth a second look."""
 
@@ -84,7 +83,6 @@ def _misnamed(facts: Mapping[str, Any], say: Words) -> list[str]:
     names = facts.get("misnamed", [])
     if not names:
         return []
-    some = say(", ").join(names[:SOME_NAMES]) + ("…" if len(names) > SOME_NAMES else "")
     if len(names) == 1:
         text = mark(
             "The labels contradict the name of {n} class, as if it were another's, so its labeled images stand in for "
@@ -95,7 +93,7 @@ def _misnamed(facts: Mapping[str, Any], say: Words) -> list[str]:
             "The labels contradict the names of {n} classes, as if they were others', so their labeled images stand "
             "in for the names: {names}. Where a name is right, look at the labels of that class."
         )
-    return [say(text, n=len(names), names=some)]
+    return [say(text, n=len(names), names=say.names(names))]
 
 
 def _one_round(facts: Mapping[str, Any], say: Words) -> list[str]:
