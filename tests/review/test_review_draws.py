@@ -13,7 +13,7 @@ from review_helpers import Browser, answer
 
 from clipgrip.errors import ConfigError, RunError
 from clipgrip.report.board.from_review import board_facts
-from clipgrip.report.board.from_run import Asked
+from clipgrip.report.board.from_run import BoardRequest
 from clipgrip.review import classes as edits
 from clipgrip.review.choosing import choose_draw
 from clipgrip.review.draws import (
@@ -329,5 +329,5 @@ def test_an_export_names_the_model_where_the_overview_does(
     assert overview(session.snapshot, LOOSE, chosen).model == by_model(session) == 0
     assert 'id="withdrawn"' in browser.get("/").text
     if kind == "alike":
-        board = board_facts(session.folder, Asked("2026-11-29"))
+        board = board_facts(session.folder, BoardRequest("2026-11-29"))
         assert board.automation is None

@@ -106,8 +106,8 @@ def test_what_goes_out_comes_in_as_the_same_labels(
 def test_what_the_model_decided_comes_back_as_nobodys_answer(
     session: ReviewSession, second: ReviewSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promised = "clipgrip.review.exchange.content.Terms"
-    monkeypatch.setattr(promised, lambda: Terms(0.9, 0.5))
+    promised = "clipgrip.review.exchange.content.asked_for"
+    monkeypatch.setattr(promised, lambda _: Terms(0.9, 0.5))
     for row in audit(session.snapshot)[:16].tolist():
         answer(session, row, int(session.snapshot.view.label[row]), purpose="audit")
     data = written(session, "csv")

@@ -14,7 +14,7 @@ from projects import Told, command, picture, rows
 
 from clipgrip.report.board.figures import figures
 from clipgrip.report.board.from_review import board_facts
-from clipgrip.report.board.from_run import Asked, kept_promise
+from clipgrip.report.board.from_run import BoardRequest, kept_promise
 from clipgrip.report.board.notes import sources
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.verdict import withdrawn_text
@@ -296,7 +296,7 @@ def test_a_board_signs_no_promise_that_was_withdrawn(
     assert kept_promise(reopen(run), Terms()) is not None
     day(capsys, run, line, range(1000, 1030), right=False)
     assert kept_promise(reopen(run), Terms()) is None
-    results = Results(board_facts(run, Asked("2026-11-29")))
+    results = Results(board_facts(run, BoardRequest("2026-11-29")))
     told: dict[Language, str] = {"en": "was withdrawn at work on", "ja": "に取り消しました"}
     for language, words in told.items():
         say = Words(language)

@@ -42,6 +42,10 @@ class NamedLabels(Columns[Triple]):
         sha256: bytes = self.hashes[place]
         return sha256.decode("ascii"), int(self.labels[place]), float(self.confidence[place])
 
+    def _some(self, places: range) -> NamedLabels:
+        at = np.array(places)
+        return NamedLabels(self.hashes[at], self.labels[at], self.confidence[at])
+
     def __iter__(self) -> Iterator[Triple]:
         columns = decoded(self.hashes), self.labels.tolist(), self.confidence.tolist()
         return zip(*columns, strict=True)
