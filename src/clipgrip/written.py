@@ -29,11 +29,9 @@ from clipgrip.files import (
     write_bytes_once,
 )
 from clipgrip.sentences import Sentence
+from clipgrip_line.places import TABLES
 
 RECORD = ".clipgrip.written"
-
-TABLES = ("", ".csv", ".txt", ".tsv")
-"""Endings of a file of lines; under another one a viewer of pictures or an archiver would open it in vain."""
 
 
 def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:

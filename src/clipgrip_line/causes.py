@@ -39,7 +39,6 @@ SAYINGS = (
     mark("invalid start byte"),
     mark("invalid continuation byte"),
     mark("unexpected end of data"),
-    mark("maximum recursion depth exceeded"),
     mark("database disk image is malformed"),
     mark("file is not a database"),
     mark("database is locked"),
@@ -54,6 +53,11 @@ SAYINGS = (
     mark("Bad magic number for file header"),
     mark("Incorrect padding"),
     mark("Only base64 data is allowed"),
+    mark(
+        "Invalid base64-encoded string: number of data characters ({n}) cannot be 1 more than a multiple of 4"
+    ),
+    mark("Discontinuous padding not allowed"),
+    mark("string argument should contain only ASCII characters"),
     mark("line contains NUL"),
     mark("field larger than field limit ({n})"),
     mark("'{letter}' expected after '{other}'"),
@@ -62,6 +66,9 @@ SAYINGS = (
     mark("bad checksum"),
     mark("empty file"),
     mark("Error while deserializing header: {reason}"),
+    mark("Error while deserializing: {reason}"),
+    mark("invalid header length"),
+    mark("invalid JSON in header: {detail}"),
     mark("header too large"),
     mark("header too small"),
     mark("invalid header start"),
@@ -74,6 +81,8 @@ SAYINGS = (
 """Those that are met most, with what varies in braces; anything else stays in its words."""
 INNER = "reason"
 """What varies and is a saying itself."""
+TOO_DEEP = mark("maximum recursion depth exceeded")
+"""Python says where, too, in many ways."""
 _PATTERNS = tuple(
     (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(text))), text) for text in SAYINGS
 )
@@ -86,6 +95,8 @@ def cause(error: BaseException | str) -> Sentence:
         return sentence
     if isinstance(error, OSError) and error.strerror:
         return system_words(error)
+    if isinstance(error, RecursionError):
+        return Sentence(TOO_DEEP)
     text = str(error) or type(error).__name__
     for pattern, template in _PATTERNS:
         if found := pattern.fullmatch(text):

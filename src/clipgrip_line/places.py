@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
 
 from clipgrip_line.errors import LineError
-from clipgrip_line.files import openable
+from clipgrip_line.files import openable, system_words
 from clipgrip_line.sentences import Sentence
 
 TABLES = ("", ".csv", ".txt", ".tsv")
 """Endings of a file of lines; under another one a viewer of pictures or an archiver would open it in vain."""
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""What is no matter of permissions, and may be put right where it is."""
 
 
 def hindrance(folder: Path) -> Sentence | None:
@@ -26,8 +29,9 @@ def hindrance(folder: Path) -> Sentence | None:
         if os.access(there, os.W_OK):
             with tempfile.TemporaryFile(dir=openable(there)):
                 return None
-    except OSError:
-        pass
+    except OSError as error:
+        if error.errno in PASSING:
+            return Sentence("{path}: {reason}", path=there, reason=system_words(error))
     return Sentence("{there} may not be written", there=there)
 
 

@@ -97,6 +97,12 @@ def test_models_of_other_families_are_added_too(name: str, tmp_path: Path) -> No
     assert ClipBackbone(name, made.model.folder).text.encode_texts(["cat"]).shape[0] == 1
 
 
+def test_a_folder_of_nothing_is_told_all_that_either_kind_of_model_needs(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BackboneError, match=r"config\.json is missing.* tokenizer\.json"):
+        add_model(tmp_path / "empty")
+
+
 def test_only_a_pickle_is_refused_with_the_command_that_converts_it(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(

@@ -74,6 +74,8 @@ def test_a_run_that_may_only_be_read_is_audited_automated_reported_and_compared(
     for words in (["report", run], ["automate", run, "--answers", sheet]):
         told = command(capsys, *words)
         assert (told.code, "Choose another --out" in told.err) == (2, True), told
+    told = command(capsys, "watch", "look", run, place.images)  # whatever --out it is given
+    assert (told.code, "Choose another RUN" in told.err) == (2, True), told
 
 
 def test_what_stands_in_the_log_of_a_killed_process_is_read_also_there(tmp_path: Path) -> None:

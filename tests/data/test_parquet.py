@@ -152,6 +152,14 @@ def test_texts_that_are_no_paths_are_refused_before_more_of_them_are_read(tmp_pa
     assert 0 < pool.max_memory() < 300 << 20
 
 
+def test_paths_in_a_dictionary_are_as_long_as_they_are_and_not_as_all_of_them(
+    tmp_path: Path,
+) -> None:
+    names = [f"line 3/{'x' * 40}/{number:06d}.png" for number in range(30_000)]
+    path = save(tmp_path / "a.parquet", {"path": pa.array(names).dictionary_encode()}, group=30_000)
+    assert len(read_table(path).rows) == 30_000
+
+
 @pytest.mark.parametrize("inner", [False, True])
 def test_an_image_that_stands_in_very_many_rows_is_in_memory_once(
     tmp_path: Path, inner: bool

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import base64
+import errno
 import io
 import json
 import os
@@ -12,11 +14,13 @@ from pathlib import Path
 import pytest
 from line_command import line
 from PIL import Image
+from safetensors.numpy import load
 
 from clipgrip_line.causes import cause
 from clipgrip_line.cli import COMMANDS, parser_of
 from clipgrip_line.parsing import OF_ARGPARSE, named_language
 from clipgrip_line.pictures.images import UndecodableImage, decode
+from clipgrip_line.places import hindrance
 from clipgrip_line.sentences import Sentence
 from clipgrip_line.words import Words
 
@@ -183,3 +187,33 @@ def test_what_the_system_refuses_is_japanese(number: int) -> None:
 def test_a_cause_within_a_cause_is_japanese_too() -> None:
     text = "Error while deserializing header: header too large"
     assert JA.translated(cause(text)) == "見出しを読めません（見出しが大きすぎます）"
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff" * 20, (2).to_bytes(8, "little") + b"{}xx"])
+def test_what_is_wrong_with_weights_is_japanese(data: bytes) -> None:
+    with pytest.raises(Exception, match="deserializing") as found:
+        load(data)
+    assert not re.search("[a-z]{4}", JA.translated(cause(found.value))), found.value
+
+
+def test_how_deep_python_was_is_not_said() -> None:
+    with pytest.raises(RecursionError) as found:
+        json.loads("[" * 100_000)
+    assert JA.translated(cause(found.value)) == "入れ子が深すぎます"
+
+
+@pytest.mark.parametrize("text", ["a", "abc", "ab=c", "ab$=", "é"])
+def test_what_is_wrong_with_base64_is_japanese(text: str) -> None:
+    with pytest.raises(ValueError) as found:
+        base64.b64decode(text, validate=True)
+    assert not re.search("[a-z]{4}", JA.translated(cause(found.value))), found.value
+
+
+def test_a_full_disk_is_not_called_a_matter_of_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert hindrance(tmp_path) == f"{tmp_path}: No space left on device"

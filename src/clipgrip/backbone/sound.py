@@ -52,8 +52,8 @@ LAYOUT = Sentence(
     "as transformers' save_pretrained writes them."
 )
 OF_AN_EYE = Sentence(
-    "It needs config.json, preprocessor_config.json and model.safetensors, as transformers' save_pretrained writes "
-    "them."
+    "It needs config.json, preprocessor_config.json and model.safetensors, and tokenizer.json if it reads texts, as "
+    "transformers' save_pretrained writes them."
 )
 
 

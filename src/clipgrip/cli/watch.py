@@ -60,7 +60,7 @@ def look(
 
     check_answers_place(out, images)
     newest = at_work(run, ui.screen)
-    check_writable(newest)
+    check_writable(newest, "RUN")
     predictor = Predictor.open(newest)
     with ui.screen.live():
         found = watch_files(

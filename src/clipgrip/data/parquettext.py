@@ -44,18 +44,29 @@ def text_of(file: Any, columns: list[str], name: str) -> Any:
             most_cells=f"{MOST_CELLS:,}",
         )
     some = next(pieces(file, columns, most_bytes=MOST_LONG), None)  # before more of such are read
-    _check_long(
-        0 if some is None else some.nbytes, 0 if some is None else some.num_rows, columns, name
-    )
-    read, rows, parts = 0, 0, []
+    if some is not None:
+        _check_long(_bytes_of(some), some.num_rows, columns, name)
+    read, texts, rows, parts = 0, 0, 0, []
     for part in pieces(file, columns):
-        read, rows = read + part.nbytes, rows + part.num_rows
-        _check_long(read, rows, columns, name)
+        read, texts, rows = read + part.nbytes, texts + _bytes_of(part), rows + part.num_rows
+        _check_long(texts, rows, columns, name)
         if read > 4 * MAX_BYTES:
             much = mark("{name}: more than {size} MiB of text. Split the file.")
             raise DataError(much, name=name, size=4 * MAX_BYTES >> 20)
         parts.append(part)
     return pa.Table.from_batches(parts) if parts else file.read(columns=columns)
+
+
+def _bytes_of(part: Any) -> int:
+    """Of its texts; of a dictionary, which each part has whole, as much as so many rows need on average."""
+    total = 0
+    for column in part.columns:
+        if (texts := getattr(column, "dictionary", None)) is None:
+            total += column.nbytes
+        else:
+            share = min(1.0, len(column) / max(1, len(texts)))
+            total += column.indices.nbytes + int(share * texts.nbytes)
+    return total
 
 
 def _check_long(read: int, rows: int, columns: list[str], name: str) -> None:

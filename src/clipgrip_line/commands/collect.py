@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _collected(store: Samples, args: argparse.Namespace) -> Collected:
     """Choose and write; LineError where nothing is new."""
-    from clipgrip_line.folder.collecting import chosen, collect
+    from clipgrip_line.folder.collecting import chosen, collect, least_budget
 
     with closing(store):
         images = [one for one in store.images() if args.again or not one.collected]
@@ -97,9 +97,8 @@ def _collected(store: Samples, args: argparse.Namespace) -> Collected:
         taken = chosen(images, args.budget, args.share)
         if not taken:
             raise LineError(
-                "--budget is too small for any of the {n} pictures, of which the smallest has {size} KB. Give a larger "
-                "one.",
+                "--budget is too small for any of the {n} pictures. Give {size}MB or more.",
                 n=len(images),
-                size=-(-min(one.size for one in images) // 1000),
+                size=int(least_budget(images, args.share)) // 2**20 + 1,
             )
         return collect(store, taken, args.out)

@@ -54,6 +54,16 @@ def chosen(images: Sequence[Sample], budget: float, share: float) -> list[Sample
     return sorted(found, key=lambda one: one.number)
 
 
+def least_budget(images: Sequence[Sample], share: float) -> float:
+    """Bytes of which the newest picture of a kind finds room in its kind's part; of one picture at least."""
+    kinds = {one.why for one in images}
+    parts = (
+        {"random": share, "doubtful": 1 - share} if len(kinds) > 1 else dict.fromkeys(kinds, 1.0)
+    )
+    newest = {one.why: one.size for one in sorted(images, key=lambda one: one.number)}
+    return min(size / parts[why] for why, size in newest.items() if parts[why])
+
+
 def collect(store: Samples, images: Sequence[Sample], out: Path) -> Collected:
     """Write the archive whole or not at all; only then do its pictures count as collected.
 

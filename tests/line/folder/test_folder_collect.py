@@ -16,7 +16,7 @@ from clipgrip.data.ingest import ingest
 from clipgrip_line.cli import main
 from clipgrip_line.errors import LineError
 from clipgrip_line.folder.assembly import Wishes
-from clipgrip_line.folder.collecting import TABLE, chosen
+from clipgrip_line.folder.collecting import TABLE, chosen, least_budget
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.samples import FOLDER, NAME, SamplePicture, Samples, is_drawn
 
@@ -175,6 +175,22 @@ def test_the_newest_of_each_kind_go_into_a_small_archive(line: Line) -> None:
         assert mine == kind[len(kind) - len(mine) :]
         assert mine
     assert chosen(images, 10**9, 0.5) == images
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
+def test_a_budget_for_no_picture_is_refused_with_one_that_holds_some(
+    line: Line, tmp_path: Path, capsys: pytest.CaptureFixture[str], share: float
+) -> None:
+    watched(line)
+    words = ["collect", str(line.out), "--out", str(tmp_path / "a.zip"), "--budget", "0"]
+    assert main([*words, "--share", str(share)]) == 2
+    assert "Give 1MB or more" in capsys.readouterr().err
+    store = Samples(line.out / "samples", 0)
+    images = store.images()
+    store.close()
+    enough = least_budget(images, share)
+    assert chosen(images, enough + 1, share)
+    assert not chosen(images, enough * 0.999, share)
 
 
 def test_an_archive_that_is_there_stays(line: Line, tmp_path: Path) -> None:
