@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.pixels import read_pixels
 from clipgrip.data.images import UndecodableImage
 from clipgrip.errors import CacheError, DataError
+from clipgrip.files import part_name
 from clipgrip.mapped import is_mapped
 
 
@@ -68,6 +72,15 @@ def test_what_an_older_version_kept_for_ever_is_taken_away(
         (large / name).mkdir(parents=True)
     read_pixels(backbone, items())
     assert [path.name for path in large.iterdir()] == ["pixels-of-mine"]
+
+
+def test_what_a_killed_process_left_is_taken_away(backbone: ClipBackbone, large: Path) -> None:
+    large.mkdir()
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    Path(part_name(large).replace(f"-{os.getpid()}-", f"-{process.pid}-")).write_bytes(b"pixels")
+    read_pixels(backbone, items())
+    assert list(large.iterdir()) == []
 
 
 def test_an_image_that_cannot_be_read_leaves_no_file(backbone: ClipBackbone, large: Path) -> None:

@@ -209,7 +209,8 @@ def test_the_estimator_has_the_same_defaults() -> None:
 def test_init_tells_in_json_what_it_found(
     place: Place, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = command(capsys, "init", place.folder, "--json")
+    shutil.copytree(place.images, here / "mine" / "images")
+    told = command(capsys, "init", "mine", "--json")
     assert json.loads(told.out)["images"] == "images"
 
 

@@ -168,3 +168,28 @@ def test_a_cache_on_a_full_disk_is_said_once_and_keeps_no_more(
             cache.put(["a"], np.ones((1, 4), np.float32))
     assert len(caplog.messages) == 1
     assert cache.get(["a"]).missing.all()
+
+
+@pytest.mark.parametrize("what", ["schema", "pages"])
+def test_a_damaged_cache_is_said_once_and_stops_nobody(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import numpy as np
+
+    monkeypatch.setenv("CLIPGRIP_CACHE", str(tmp_path))
+    cache = caches.cache_for("key", 4)
+    assert cache is not None
+    hashes = [f"{n:064x}" for n in range(2000)]
+    cache.put(hashes, np.ones((2000, 4), np.float32))
+    file = cache.folder / caches.NAME
+    content = file.read_bytes()
+    if what == "schema":  # which sqlite3 quotes in an error that it cannot decode
+        file.write_bytes(content.replace(b"CREATE TABLE", b"CREATE TABL\xc5"))
+        assert caches.cache_for("key", 4) is None
+    else:
+        file.write_bytes(content[:16384] + bytes(len(content) - 16384))
+        for _ in range(2):
+            assert cache.get(hashes).missing.all()
+        cache.put(hashes, np.ones((2000, 4), np.float32))
+    assert len(caplog.messages) == 1
+    assert "can be deleted at any time" in caplog.text

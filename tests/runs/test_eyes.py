@@ -214,7 +214,7 @@ def test_predict_refuses_another_eye_under_the_same_name(
     outcome = run(project(place, tiny_clip, tmp_path / "run", eye=str(eye)))
     shutil.rmtree(eye)
     make_tiny_eye(eye, "dinov2", seed=1)
-    new = place.folder / "new"
+    new = tmp_path / "new"
     new.mkdir()
     from projects import picture
 

@@ -153,7 +153,8 @@ class EmbeddingCache:
                 db.execute("BEGIN IMMEDIATE")
                 with db:
                     yield db
-        except (OSError, sqlite3.Error) as error:
+        # of a damaged schema sqlite3 says what it cannot decode itself
+        except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
             raise CacheError(
                 "{what}: {error}. {todo}, or set {root_variable} to another folder. The cache can be "
                 "deleted at any time; it is rebuilt.",
@@ -165,7 +166,18 @@ class EmbeddingCache:
 
 
 class OptionalCache(EmbeddingCache):
-    """A cache that keeps no more once the system refuses, which is said once."""
+    """A cache that finds nothing and keeps no more once the system refuses, which is said once."""
+
+    def get(
+        self, hashes: Sequence[str], into: Float[np.ndarray, "N D"] | None = None
+    ) -> CachedEmbeds:
+        """Stored rows; none where the database cannot be read."""
+        try:
+            return super().get(hashes, into)
+        except CacheError as error:
+            _say(self.folder, error)
+        embeds = np.zeros((len(hashes), self.width), np.float32) if into is None else into
+        return CachedEmbeds(embeds, np.ones(len(hashes), np.bool_))
 
     def put(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:
         """Store rows where that is possible."""
@@ -174,7 +186,7 @@ class OptionalCache(EmbeddingCache):
         try:
             super().put(hashes, embeds)
         except CacheError as error:
-            if not isinstance(error.__cause__, OSError | sqlite3.Error):
+            if error.__cause__ is None:  # the rows are wrong, not the disk
                 raise
             _say(self.folder, error)
 
