@@ -9,55 +9,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 NOUNS = (
-    *(
-        "answers",
-        "bands",
-        "blocks",
-        "bytes",
-        "cells",
-        "characters",
-        "classes",
-        "columns",
-        "deliveries",
-        "digits",
-    ),
-    *(
-        "draws",
-        "entries",
-        "errors",
-        "files",
-        "folders",
-        "groups",
-        "hours",
-        "images",
-        "labels",
-        "letters",
-        "lines",
-    ),
-    *(
-        "messages",
-        "minutes",
-        "months",
-        "names",
-        "numbers",
-        "parts",
-        "paths",
-        "pictures",
-        "pixels",
-        "points",
-    ),
-    *(
-        "positions",
-        "processors",
-        "pseudolabels",
-        "remarks",
-        "rounds",
-        "rows",
-        "scans",
-        "seconds",
-        "seeds",
-    ),
-    *("stations", "tables", "terms", "texts", "times", "tokens", "trainings", "values"),
+    "answers|bands|blocks|bytes|cells|characters|classes|columns|deliveries|digits|draws"
+    "|entries|errors|files|folders|groups|hours|images|labels|letters|lines|messages"
+    "|minutes|months|names|numbers|parts|paths|pictures|pixels|points|positions"
+    "|processors|pseudolabels|remarks|rounds|rows|scans|seconds|seeds|stations|tables"
+    "|terms|texts|times|tokens|trainings|values"
 )
 """What sentences count."""
 VERBS = {
@@ -74,25 +30,13 @@ VERBS = {
 NAMES = ("folder", "klass", "label", "name", "path", "range", "request", "text", "version")
 """Values that a person named; "1" there is no number."""
 BETWEEN = (
-    *(
-        "audited",
-        "class",
-        "daily",
-        "dead",
-        "different",
-        "drawn",
-        "folder",
-        "further",
-        "golden",
-        "known",
-        "labeled",
-    ),
-    *("more", "new", "other", "prompt", "right", "test", "trustworthy", "worst"),
+    "audited|class|daily|dead|different|drawn|folder|further|golden|known|labeled|more"
+    "|new|other|prompt|right|test|trustworthy|worst"
 )
 """What may stand between a number and what it counts."""
 _COUNTED = re.compile(
-    rf"(\{{(\w+)(?:[:!][^{{}}]*)?\}}(?: (?:{'|'.join(BETWEEN)})){{0,2}} )"
-    rf"({'|'.join(NOUNS)})\b(?: ({'|'.join(VERBS)})\b)?"
+    rf"(\{{(\w+)(?:[:!][^{{}}]*)?\}}(?: (?:{BETWEEN})){{0,2}} )"
+    rf"({NOUNS})\b(?: ({'|'.join(VERBS)})\b)?"
 )
 
 

@@ -176,6 +176,18 @@ def test_what_the_model_would_decide_more_leaves_out_what_people_answer_on_the_w
     assert step.gain < step.images - step.draws / 3
 
 
+def test_a_wider_scope_that_people_answered_nearly_all_of_gains_nothing_and_not_less() -> None:
+    """It holds four images more, but with three more answers the model would decide one fewer than now."""
+    draw = np.random.default_rng(14)
+    draw.choice(3)
+    confidence = np.sort(draw.uniform(0.3, 1, 200).round(3))
+    truth = (draw.random(200) > confidence ** draw.choice([0.02, 0.05, 0.1, 0.2])).astype(int)
+    pool, rows = Answered(np.zeros(200, int), confidence), draw.permutation(200)[:150]
+    found = promise(pool, rows, truth[rows], overall(2), Terms(0.05))
+    assert found.decided.any()
+    assert [step.gain for step in found.wider] == [0]
+
+
 def test_a_small_pool_is_told_to_stop_before_the_answers_eat_it_up() -> None:
     pool, truth = good(np.random.default_rng(1), 906)
     short = audited(pool, truth, 180, overall(4), Terms(0.05), plan=180)

@@ -249,7 +249,7 @@ class ScopeSequence:
         draws = ceil(right * left / max(1, there))
         if self.terms.about == "source" and asked + draws > self.limit:
             return Wider(self.group.name, None, None, images, False)  # answers beyond never count
-        gain = round(there * (1 - draws / left)) - (scope.size - scope.audited)
+        gain = max(0, round(there * (1 - draws / left)) - (scope.size - scope.audited))
         if not apart:
             return Wider(self.group.name, right, draws, images, draws < images, gain)
         pays = 2 * draws <= images

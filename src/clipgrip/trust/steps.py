@@ -38,7 +38,8 @@ class Wider:
     pays: bool
     """Whether it adds more images than people would have to answer."""
     gain: int = 0
-    """Images of the pool that the model would then decide more than now; people answered the others."""
+    """Images of the pool that the model would then decide more than now, 0 where it would fewer; people answered the
+    others."""
 
     @property
     def worth(self) -> float:
