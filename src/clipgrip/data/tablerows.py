@@ -48,8 +48,8 @@ TICKS = frozenset(_YES)
 MARKS = {"calibrated": ("yes", "no"), "verdict": ("person",)}
 """Columns that say of a row, even where a person is to decide, that its label was the model's answer."""
 UNSEEN = mark(
-    "{n} labels were a model's answers that a person was to decide (decided_by); they are taken as people's, so make "
-    "sure that somebody has looked at each"
+    "{n} labels are taken as people's: answers of a model that a person was to decide (decided_by). Make sure that "
+    "somebody has looked at each"
 )
 ONLY_THE_MODEL = mark(
     "{name}: all its labels are answers of a model (the column decided_by says so), which nobody has looked at. Give "
@@ -166,7 +166,7 @@ def _remarks(table: Table, groups: Mapping[str, Sequence[int]]) -> Iterator[Issu
     details = {
         "test": mark("{n} rows of the split test are measured on and not learned from"),
         "val": mark("labels of {n} rows of the split val are not learned from"),
-        "model": mark("{n} labels are answers of a model (decided_by) and are not taken"),
+        "model": mark("{n} labels are not taken: answers of a model (decided_by)"),
     }
     for kind, detail in details.items():
         if n := len(groups[kind]):
