@@ -50,11 +50,11 @@ def test_how_many_of_its_own_labels_it_answers_is_said_where_it_is_known() -> No
 
 def test_names_that_labels_contradict_are_named_few_of_many() -> None:
     assert "contradict" not in text()
-    assert "the name of 1 class, as if it were another's" in text(misnamed=["bolt"])
+    assert "The labels of bolt contradict its name" in text(misnamed=["bolt"])
     many = text(misnamed=[f"part {n}" for n in range(7)])
-    assert "the names of 7 classes" in many
-    assert "part 0, part 1, part 2, part 3, part 4, part 5 and 1 more. Where" in many
-    assert "the name of 1 class" in text(misnamed=["bolt"], held_out=None)
+    assert "The labels of 7 classes contradict their names" in many
+    assert "part 0, part 1, part 2, part 3, part 4, part 5 and 1 more. Check" in many
+    assert "of bolt contradict" in text(misnamed=["bolt"], held_out=None)
 
 
 def test_classes_without_a_label_are_named_as_such() -> None:

@@ -85,13 +85,13 @@ def _misnamed(facts: Mapping[str, Any], say: Words) -> list[str]:
         return []
     if len(names) == 1:
         text = mark(
-            "The labels contradict the name of {n} class, as if it were another's, so its labeled images stand in for "
-            "the name: {names}. If the name is right, look at the labels of that class."
+            "The labels of {names} contradict its name, which rather fits other images, so the labeled images count in "
+            "its place. Check both: is the name right, and are its labels?"
         )
     else:
         text = mark(
-            "The labels contradict the names of {n} classes, as if they were others', so their labeled images stand "
-            "in for the names: {names}. Where a name is right, look at the labels of that class."
+            "The labels of {n} classes contradict their names, which rather fit other images, so the labeled images "
+            "count in their place: {names}. Check both: are the names right, and are the labels?"
         )
     return [say(text, n=len(names), names=say.names(names))]
 
