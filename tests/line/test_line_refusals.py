@@ -101,5 +101,5 @@ def test_a_budget_that_holds_no_picture_writes_no_empty_zip(
     watched = ["watch", "m", "in", "--out", "w", "--once", "--poll", "0.01", "--give-up", "0.01"]
     assert line(capsys, *watched, "--keep", "1MB", "--keep-share", 1).code == 0
     told = line(capsys, "collect", "w", "--out", "lot.zip", "--budget", "0")
-    assert (told.code, "Give a larger one" in told.err) == (2, True)
+    assert (told.code, "Give 1MB or more" in told.err) == (2, True)
     assert not (at_line / "lot.zip").exists()
