@@ -94,6 +94,14 @@ def test_a_class_without_a_label_and_two_labeled_classes_say_nothing_of_a_name()
     assert misnamed(images, labels, exchanged(texts), SETTINGS).classes == ()
 
 
+def test_of_very_many_classes_every_name_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, truth, texts = pool()
+    labels, wrong = labels_of(truth, 1), exchanged(texts)
+    monkeypatch.setattr("clipgrip.fewshot.misnamed.MOST_CLASSES", CLASSES - 1)
+    assert misnamed(images, labels, wrong, SETTINGS).classes == ()
+    assert right(images, truth, labels, wrong, WIDTH) == right(images, truth, labels, wrong, None)
+
+
 def test_texts_say_in_products_what_logits_say_of_any_model_s_unit() -> None:
     images, truth, texts = pool()
     wrong = exchanged(texts)

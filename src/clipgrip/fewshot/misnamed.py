@@ -22,6 +22,8 @@ STEPS = 50
 """Of the expectation maximisation over two components, which settles in a few."""
 FEW_CLASSES = 3
 """Labeled classes from which pairs of others say how a wrong name looks."""
+MOST_CLASSES = 4096
+"""Labeled classes up to which all pairs are compared: about a gigabyte. Beyond, every name is believed."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,14 @@ class Misnamed:
     ) -> Misnamed:
         """Of labeled images (n, D) as the text reads them, their text logits (n, C) and classes (n,)."""
         counts = torch.bincount(labels, minlength=text.shape[1])
-        known = counts > 0
+        known, doubted = counts > 0, torch.zeros_like(counts, dtype=torch.bool)
+        if not settings.foretold or not FEW_CLASSES <= int(known.sum()) <= MOST_CLASSES:
+            none = image_embeds.new_zeros(len(counts), image_embeds.shape[1])
+            return cls(doubted, none.float(), 0.0, settings.foretold)
         means = _means(image_embeds.float(), labels, counts)
         gaps = torch.where(known[:, None], means - means[known].mean(0), 0.0)
         logits = _means(text.float(), labels, counts)
-        doubted = torch.zeros_like(known)
-        if settings.foretold and int(known.sum()) >= FEW_CLASSES:
-            doubted[known] = ~_fitting(_leads(logits[known][:, known].double()), settings)
+        doubted[known] = ~_fitting(_leads(logits[known][:, known].double()), settings)
         if int((known & ~doubted).sum()) < 2:  # where nearly no name fits none is a measure
             doubted = torch.zeros_like(known)
         centred = logits - logits[known].mean(0)
