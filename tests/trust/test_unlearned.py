@@ -24,7 +24,9 @@ def test_a_class_without_an_answer_or_a_label_is_named() -> None:
     assert unlearned(metrics([4, 0, 2], [1, 1, 0])) == []
     assert unlearned(metrics([4, 0, 0], [1, 1, 0])) == ["part 2"]
     (text,) = unlearned_sentences(metrics([4, 0, 2]), Words("en"))
-    assert text.startswith("No image here is taken for part 1. Nothing was learned of this class")
+    assert text.startswith(
+        "No image here is taken for part 1. The run has none of this class to go by"
+    )
     (text,) = unlearned_sentences(metrics([0] * 9 + [4]), Words("ja"))
     assert "9クラス" in text
     assert "part 5" in text

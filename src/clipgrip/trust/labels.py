@@ -69,8 +69,8 @@ def _fit(facts: Mapping[str, Any], say: Words) -> list[str]:
         return [say(text, n=say.number(found["n"]))]
     return [
         say(
-            "Of the {n} labels that it learned, {right} are answered as they were given ({share}): class names or "
-            "other images speak against the rest.",
+            "Of the {n} labels that it learned, {right} are answered as they were given ({share}); the rest "
+            "are answered otherwise.",
             n=say.number(found["n"]),
             right=say.number(found["right"]),
             share=say.percent(found["right"] / found["n"], 0),
