@@ -11,8 +11,8 @@ from torch import Tensor
 
 from clipgrip.data.rows import Rows
 from clipgrip.data.task import ssl
-from clipgrip.fewshot.head import HeadSettings
-from clipgrip.fewshot.joint import Joint
+from clipgrip.fewshot.head import HeadSettings, fit_head
+from clipgrip.fewshot.joint import Joint, weigh
 from clipgrip.fewshot.misnamed import Misnamed
 from clipgrip.fewshot.teacher import Teacher
 from clipgrip.fewshot.validate import learned
@@ -92,6 +92,20 @@ def test_a_class_without_a_label_and_two_labeled_classes_say_nothing_of_a_name()
     assert misnamed(images, labels, exchanged(texts), SETTINGS).classes == (1, 7)
     labels[truth > 1] = -1
     assert misnamed(images, labels, exchanged(texts), SETTINGS).classes == ()
+
+
+def test_labels_that_foretold_their_text_do_not_judge_it() -> None:
+    images, truth, _ = pool()
+    given = labels_of(truth, 2) >= 0
+    own, classes = truth[given], torch.arange(CLASSES)
+    fitted = fit_head(images[given], own, CLASSES, settings=SETTINGS)
+    doubted = classes >= 3
+    right_of_doubted = SCALE * F.one_hot(torch.where(doubted[own], own, 0), CLASSES).float()
+    weights = [
+        weigh(fitted, right_of_doubted, own, CLASSES, SETTINGS, doubts).text
+        for doubts in (None, doubted)
+    ]
+    assert weights[0] > weights[1] == 0
 
 
 def test_of_very_many_classes_every_name_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:

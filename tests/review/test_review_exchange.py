@@ -119,6 +119,9 @@ def test_what_the_model_decided_comes_back_as_nobodys_answer(
     assert all(line["label"] == line["model_label"] for line in model)
     imported(second, "csv", data, "Ito")
     assert len(decided(second)) == sum(line["decided_by"] in ("person", "file") for line in lines)
+    monkeypatch.setattr("clipgrip.review.exchange.content.is_withdrawn", lambda *_: True)
+    path.write_bytes(written(session, "csv"))
+    assert {line["decided_by"] for line in rows(path)} <= {"person", "file", ""}
 
 
 def test_class_folders_hold_the_bytes_of_the_files(session: ReviewSession, parts: Place) -> None:
