@@ -42,13 +42,13 @@ def test_scores(probs: Probs, labels: Labels, unseen: Mask) -> Scores | None:
     return scores
 
 
-def pool_summary(probs: Probs) -> Scores:
-    """What the answers for N unlabeled images look like; none of it is accuracy."""
+def pool_summary(probs: Probs, absent: int = 0) -> Scores:
+    """What the answers for N unlabeled images look like, ``absent`` classes left out; none of it is accuracy."""
     if len(probs) == 0:
         return {"mean_confidence": None, "coverage": 0.0, "per_class": [0] * probs.shape[1]}
     return {
         "mean_confidence": probs.max(1).values.mean().item(),
-        "coverage": class_coverage(probs),
+        "coverage": class_coverage(probs, absent),
         "per_class": per_class_counts(probs.argmax(1), probs.shape[1]),
     }
 

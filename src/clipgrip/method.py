@@ -170,13 +170,15 @@ def learn(
     refine: Refiner | None = None,
     teacher: Teacher | None = None,
     beside: Tensor | None = None,
+    texts: ClassEmbeds | None = None,
 ) -> Iterator[Round]:
     """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it.
 
     ``votes`` are other models' answers (N, C) for the rule "models". ``image_embeds`` (N, D) are the untuned model's,
     for what compares images; where ``inputs`` are embeddings they are those. ``refine`` is the method's refiner where
     it has been at work already. ``teacher`` is what the labels teach (`teacher_of`); ``reached`` then begins with its
-    answers. ``beside`` (N, e) are the columns that eyes add to ``image_embeds``, where ``inputs`` are pixels.
+    answers. ``beside`` (N, e) are the columns that eyes add to ``image_embeds``, where ``inputs`` are pixels. ``texts``
+    (C, D) are zero-shot's.
 
     Raises:
         ConfigError: the method names an unknown rule or loss, two that do not go together, or the rule "models" without
@@ -204,6 +206,7 @@ def learn(
         ),
         teacher=teacher,
         head=method.head,
+        texts=texts,
         context=replace(
             _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
         ),

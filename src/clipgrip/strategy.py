@@ -20,6 +20,7 @@ from clipgrip.fewshot.teacher import Teacher, joint_without_labels
 from clipgrip.mapped import picked
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
+from clipgrip.pseudolabel.refine import without_absent
 from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, Refiner, as_they_are
@@ -29,7 +30,7 @@ from clipgrip.pseudolabel.stop import LIMITS, AlarmLimits, Stop, Summary, collap
 from clipgrip.seeds import generator
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
-from clipgrip.types import ImageEmbeds, Probs, SomeProbs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs, SomeProbs
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def rounds(
     refine: Refiner = as_they_are,
     teacher: Teacher | None = None,
     head: HeadSettings | None = None,
+    texts: ClassEmbeds | None = None,
     context: Context = ALONE,
     stop_below: float = 0.0,
     watch: Watch | None = None,
@@ -138,7 +140,8 @@ def rounds(
     Every round tunes from the untuned prompt. Once fewer than ``stop_below`` of the answers change, only the last k
     is left to run, and nothing where the last k has just been run. A stop of ``watch`` is the last. ``keeper`` lets a
     training go on in its middle. ``teacher`` joins each prompt's answers with what labels say; without one a ``head``
-    of such settings joins them with what the pseudolabels say. ``context`` is what selection may know of the pool that
+    of such settings joins them with what the pseudolabels say, and zero-shot's ``texts`` (C, D) say which images are of
+    absent classes. ``context`` is what selection may know of the pool that
     no round changes: embeddings, other models' answers, the temperature.
 
     Raises:
@@ -165,7 +168,7 @@ def rounds(
         )
         # a head of the answers as they were says nothing new
         beside = None if by == ZERO_SHOT else head
-        probs, joint = joined(learner, task, pseudolabels, teacher, beside)
+        probs, joint = joined(learner, task, pseudolabels, teacher, beside, texts)
         changed = changed_share(_open_answers(reached.probs, task), _open_answers(probs, task))
         done = Round(number, k, pseudolabels, learner, probs, changed)
         done = replace(done, refined_by=by, why=why, evidence=evidence, joint=joint)
@@ -180,18 +183,30 @@ def joined(
     pseudolabels: PseudoLabels,
     teacher: Teacher | None,
     head: HeadSettings | None,
+    texts: ClassEmbeds | None,
 ) -> tuple[Probs, Joint | None]:
     """The round's answers (N, C) for the pool, and what joins the prompt with labels and pseudolabels."""
+    joint = _joint(learner, task, pseudolabels, teacher, head, texts)
+    return without_absent(answers_of(learner, joint), task.absent), joint
+
+
+def _joint(
+    learner: PromptLearner,
+    task: Task,
+    pseudolabels: PseudoLabels,
+    teacher: Teacher | None,
+    head: HeadSettings | None,
+    texts: ClassEmbeds | None,
+) -> Joint | None:
     if teacher is not None:
-        joint = teacher.joint(learner.image_embeds(), pseudolabels)
-        return answers_of(learner, joint), joint
+        return teacher.joint(learner.image_embeds(), pseudolabels)
     if head is None or not len(pseudolabels.rows):
-        return learner.predict_proba(), None
-    with torch.no_grad():
-        texts = learner.prompt.class_embeds().cpu()
+        return None
+    if task.absent is None or texts is None:
+        with torch.no_grad():
+            texts = learner.prompt.class_embeds().cpu()
     text = texts, learner.prompt.logit_scale
-    found = joint_without_labels(learner.image_embeds().cpu(), text, task, pseudolabels, head)
-    return answers_of(learner, found), found
+    return joint_without_labels(learner.image_embeds().cpu(), text, task, pseudolabels, head)
 
 
 def answers_of(learner: PromptLearner, joint: Joint | None) -> Probs:

@@ -66,6 +66,8 @@ class Scoring:
     heads: tuple[Head, ...] = field(default=(), repr=False)
     joins: bool = False
     """Whether labels taught anything beside the prompt."""
+    absent: tuple[int, ...] = ()
+    """Classes of which nothing was learned, so that the text alone says whether an image is of one of them."""
 
     @property
     def width(self) -> int:
@@ -91,11 +93,18 @@ class Scoring:
         for head in self.heads:
             joined = joined + head.logits(embeds, n_classes)
         if self.text_weight:
-            return joined + np.float32(self.text_weight) * text
+            joined = joined + np.float32(self.text_weight) * text
+            return self._apart(joined, text) if self.absent else joined
         known = np.zeros(n_classes, bool)
         for head in self.heads:
             known[head.classes] = True
         return np.where(known, joined, -np.inf) if known.any() else joined
+
+    def _apart(self, joined: Floats, text: Floats) -> Floats:
+        rest = np.delete(np.arange(text.shape[1]), self.absent)
+        found, shares = text.copy(), np.exp(text[:, rest]).sum(axis=1, keepdims=True)
+        found[:, rest] = log_softmax(joined[:, rest]) + np.log(np.maximum(shares, TINY))
+        return found
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.trust.doubted import in_short, where_to_look
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.trust.labels import label_sentences
+from clipgrip.trust.occurring import occurring_sentences
 from clipgrip.trust.unlearned import unlearned_sentences
 from clipgrip.words import Language, Sentence, Words, mark
 
@@ -94,7 +95,10 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
         *_labels(metrics, Words(language)),
         *(
             Sentence("classes      {text}", text=text)
-            for text in unlearned_sentences(metrics, Words(language))
+            for text in [
+                *occurring_sentences(metrics, Words(language)),
+                *unlearned_sentences(metrics, Words(language)),
+            ]
         ),
         *_accuracy(metrics),
         *_calibration(metrics["calibration"]),

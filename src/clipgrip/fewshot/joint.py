@@ -43,6 +43,9 @@ class Joint:
     """Their share of the text."""
     foretold: tuple[int, ...] = ()
     """Classes whose name does not fit: images foretold their ``texts``, and no prompt tunes them."""
+    absent: tuple[int, ...] = ()
+    """Classes that its images could not be of. Nothing that it learned speaks of them, so the text alone says whether
+    an image is of one of these (docs/decisions/0090)."""
 
     def class_embeds(self, tuned: ClassEmbeds) -> ClassEmbeds:
         """(C, D) whose scaled products with images are the text's logits."""
@@ -59,7 +62,8 @@ class Joint:
         for head in self.heads:
             joined += spread(head.logits(image_embeds), head.classes, self.n_classes)
         if text is not None and self.text_weight:
-            return joined + self.text_weight * text
+            joined += self.text_weight * text
+            return apart(joined, text, self.absent) if self.absent else joined
         known = torch.zeros(self.n_classes, dtype=torch.bool)
         for head in self.heads:
             known[head.classes] = True
@@ -83,7 +87,8 @@ class Joint:
                 classes = torch.tensor([at[int(head.classes[n])] for n in columns])
                 weights, offsets = head.weights[:, columns], head.offsets[columns]
                 heads.append(replace(head, weights=weights, offsets=offsets, classes=classes))
-        changed = replace(self, heads=tuple(heads), n_classes=len(places))
+        absent = tuple(at[c] for c in self.absent if c in at)
+        changed = replace(self, heads=tuple(heads), n_classes=len(places), absent=absent)
         if self.texts is None:
             return changed
         before = [c for c in self.foretold if c in at]
@@ -102,6 +107,8 @@ class Joint:
         found["untuned"] = torch.tensor(self.untuned, dtype=torch.float64)
         if self.foretold:
             found["foretold"] = torch.tensor(self.foretold)
+        if self.absent:
+            found["absent"] = torch.tensor(self.absent)
         return {**found, "n_classes": torch.tensor(self.n_classes)}
 
     @classmethod
@@ -118,7 +125,7 @@ class Joint:
             int(tensors["n_classes"]),
             tensors.get("texts"),
             float(tensors["untuned"]),
-            tuple(tensors["foretold"].tolist()) if "foretold" in tensors else (),
+            *(tuple(tensors[n].tolist()) if n in tensors else () for n in ("foretold", "absent")),
         )
 
     def with_head(self, head: Head, weight: float) -> Joint:
@@ -150,6 +157,14 @@ def joined_probs(
 def scaled(head: Head, weight: float) -> Head:
     """The head with all its logits times ``weight``."""
     return replace(head, weights=weight * head.weights, offsets=weight * head.offsets)
+
+
+def apart(joined: Logits, text: Logits, absent: Sequence[int]) -> Logits:
+    """(N, C) logits: the text says how likely each ``absent`` class is, and ``joined`` divides what it leaves."""
+    rest = torch.ones(text.shape[1], dtype=torch.bool)
+    rest[list(absent)] = False
+    among = joined.masked_fill(~rest, -torch.inf).log_softmax(1)
+    return torch.where(rest, among + text[:, rest].logsumexp(1, keepdim=True), text)
 
 
 def spread(logits: Float[Tensor, "N K"], classes: Int[Tensor, " K"], n_classes: int) -> Logits:

@@ -37,7 +37,7 @@ def teaches(settings: HeadSettings | None, task: Task) -> bool:
     Where they are of other classes than the labels (TRZSL) the labels cannot say how good the text is for them.
     """
     several = len(task.labels[task.labeled].unique()) > 1
-    return settings is not None and several and bool(task.candidates.all())
+    return settings is not None and several and task.shares_classes
 
 
 def text_logits(probs: Probs) -> Logits:
@@ -107,7 +107,8 @@ class Teacher:
         fitted = fitted_head(image_embeds, task.labels, task.n_classes, self.settings)
         joint = join(fitted, task.labels[task.labeled], task.n_classes, self.weights)
         texts, untuned = self.texts, self.settings.untuned
-        joint = replace(joint, texts=texts, untuned=untuned, foretold=self.foretold)
+        absent, foretold = task.absent_classes, self.foretold
+        joint = replace(joint, texts=texts, untuned=untuned, foretold=foretold, absent=absent)
         if pseudolabels is None or not len(pseudolabels.rows) or not self.uses_unlabeled:
             return joint
         head = _taught_head(image_embeds, task, pseudolabels, self.settings)
@@ -224,7 +225,7 @@ def joint_without_labels(
     embeddings (C, D) and their scale. None where there is nothing to join.
 
     Both learned the same and agree, so their sum is far too sure. A temperature makes it as sure on the pool as the
-    pseudolabels were.
+    pseudolabels were. Where classes are absent ``text`` is the untuned: it says which images are of those (0090).
     """
     if settings is None or not settings.alone or len(pseudolabels.labels.unique()) < 2:
         return None
@@ -234,8 +235,13 @@ def joint_without_labels(
     rows = even_sample(pseudolabels.rows, MOST_TAUGHT)
     text_log_probs = wide_logits(image_embeds[rows], *text).log_softmax(1)
     logits = sharp.logits(image_embeds[rows], text_log_probs)
+    logits = logits if task.occurring is None else logits[:, task.occurring]
     factor = _as_sure_as(logits, float(pseudolabels.confidence.double().mean()))
-    return Joint(factor, (scaled(sharp.heads[0], factor),), task.n_classes)
+    joint, absent = (
+        Joint(factor, (scaled(sharp.heads[0], factor),), task.n_classes),
+        task.absent_classes,
+    )
+    return replace(joint, texts=text[0], untuned=1.0, absent=absent) if absent else joint
 
 
 def _as_sure_as(logits: Logits, confidence: float) -> float:
@@ -284,7 +290,7 @@ def _judges(task: Task) -> RowMask | None:
     several = task.labels >= 0
     counts = torch.bincount(task.labels[several], minlength=task.n_classes)
     several &= counts[task.labels.clamp_min(0)] > 1
-    return several if bool(several.any()) and bool(task.candidates.all()) else None
+    return several if bool(several.any()) and task.shares_classes else None
 
 
 def _worth(task: Task, pseudolabels: PseudoLabels, settings: HeadSettings) -> float:

@@ -14,6 +14,7 @@ from clipgrip.sentences import quoted
 from clipgrip.trust.advice import reasons, remedies
 from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.labels import held_out, label_sentences
+from clipgrip.trust.occurring import occurring_sentences
 from clipgrip.trust.unlearned import unlearned_sentences
 from clipgrip.words import Words, mark
 
@@ -101,6 +102,7 @@ def verdict(run: Reading, say: Words) -> Verdict:
         + went_back(run, say)
         + (_measured_points(run, after, say) if after else _by_audit(run, say))
         + label_sentences(run.metrics.get("labels"), say)
+        + occurring_sentences(run.metrics, say)
         + unlearned_sentences(run.metrics, say)
         + ([] if after else _unmeasured_points(run, say)),
         bars=_bars(run, say),
@@ -276,7 +278,8 @@ def _unmeasured_points(run: Reading, say: Words) -> list[str]:
 
 
 def _no_answers(run: Reading, say: Words) -> list[str]:
-    empty = [name for name, count in zip(run.names, run.pool_counts, strict=False) if not count]
+    counts = dict(zip(run.names, run.pool_counts, strict=False))
+    empty = [name for name in counts if not counts[name] and name not in run.data.get("absent", ())]
     return [say("No image was given to: {names}.", names=say.names(empty))] if empty else []
 
 
@@ -284,8 +287,7 @@ def _settled(run: Reading, say: Words) -> list[str]:
     one_round = (run.metrics.get("labels") or {}).get("one_round")
     if not run.rounds or run.stopped or one_round:
         return []
-    changed = run.rounds[-1]["changed"]
-    share = say.percent(changed)
+    share = say.percent(changed := run.rounds[-1]["changed"])
     if changed < SMALL_CHANGE:
         return [
             say(

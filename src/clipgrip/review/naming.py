@@ -57,12 +57,12 @@ class NameBoard:
         if self._texts is None or self._texts[0] != version:
             self._texts = version, classifier.texts(active)
         scale = classifier.backbone.logit_scale
-        found = naming(classifier.embeds, self._texts[1], scale, labels)
+        absent = classifier.absent(now.classes.class_names)
+        may_occur = None if absent is None else (~absent).nonzero().squeeze(1)
+        found = naming(classifier.embeds, self._texts[1], scale, labels, may_occur)
         names = [one.name for one in active]
         prompts = [one.prompt for one in active]
-        lines = {
-            one.id: _line(fit, names, prompts) for one, fit in zip(active, found.names, strict=True)
-        }
+        lines = {active[fit.position].id: _line(fit, names, prompts) for fit in found.names}
         self._lines = key, lines
         return lines
 

@@ -31,6 +31,7 @@ from clipgrip.runs.prepare import Prepared, PreparedImages
 from clipgrip.runs.rounds import kept_round
 from clipgrip.runs.start import Answers, UntunedModel
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
+from clipgrip.types import Mask
 
 METHOD_UNKNOWN = "unknown"
 """Of runs from before the numbers of the method were stored."""
@@ -110,8 +111,10 @@ class Outcome:
 
     def _summary(self, answers: Answers) -> dict[str, Any]:
         return {
-            "pool": pool_summary(picked(answers.pool, self.task.unlabeled)),
-            "test": test_scores(answers.test, self.embeds.test_labels, self.task.candidates),
+            "pool": pool_summary(
+                picked(answers.pool, self.task.unlabeled), len(self.task.absent_classes)
+            ),
+            "test": test_scores(answers.test, self.embeds.test_labels, ~self.task.seen),
         }
 
     @cached_property
@@ -175,6 +178,7 @@ def data_facts(
         "unlabeled": len(task.unlabeled),
         "test": len(manifest.test),
         "seen": seen_names(manifest.classes, task),
+        **({"absent": _names(manifest.classes, task.absent)} if task.absent is not None else {}),
         "not_used": not_used,
         "classes": list(manifest.classes.display),
         "prompts": list(manifest.classes.prompts),
@@ -194,9 +198,12 @@ def backbone_facts(backbone: Model) -> dict[str, Any]:
 
 
 def seen_names(classes: ClassNames, task: Task) -> list[str]:
-    """Classes that no unlabeled image may take."""
-    pairs = zip(classes.display, task.candidates.tolist(), strict=True)
-    return [name for name, candidate in pairs if not candidate]
+    """Classes whose images are all labeled."""
+    return _names(classes, task.seen)
+
+
+def _names(classes: ClassNames, chosen: Mask) -> list[str]:
+    return [name for name, one in zip(classes.display, chosen.tolist(), strict=True) if one]
 
 
 def assemble(
@@ -242,7 +249,7 @@ def assemble(
         ready=ready,
         model=backbone,
         rounds=rounds,
-        answers=ready.start.answers(learned, through, joint),
+        answers=ready.answers(learned, through, joint),
         prompt=facts,
         joint=joint,
     )

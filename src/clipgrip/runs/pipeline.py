@@ -70,6 +70,9 @@ RESIDUALS = mark("Tuning {values} values: a shift of each class embedding.")
 SEEN_ALONE = Sentence(
     "--seen is not used: there are no texts, so labels alone decide, and an image may be of any class with a label."
 )
+OCCUR_ALONE = Sentence(
+    "--may-occur is not used: there are no texts, so labels alone decide, and images may be of any class that has one."
+)
 SEEN_AND_ALL = Sentence(
     "--seen is not used: with --candidates all an image without a label may be of any class."
 )
@@ -110,7 +113,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         settings = beside_folders(settings, manifest)
     model = model_of_run(project, manifest) if embedded is not None else None
     if model is not None and not model.texts:
-        settings = settings.model_copy(update={"candidates": "all"})
+        settings = _by_labels_alone(settings, listener)
     if project.seen:
         seen = _seen_classes(project, manifest, settings, listener)
     return carry_out(
@@ -124,6 +127,13 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         folders=folders,
         model=model,
     )
+
+
+def _by_labels_alone(settings: Settings, listener: Listener) -> Settings:
+    """Where there are no texts every class with a label stays possible, and no other is."""
+    if settings.may_occur is not None:
+        listener.note(OCCUR_ALONE)
+    return settings.model_copy(update={"candidates": "all", "may_occur": None})
 
 
 def _seen_classes(

@@ -131,7 +131,8 @@ def _answers(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Prob
     prompt = ready.start.tuned(stored[-1].learned)
     learner = PromptLearner(prompt, inputs.pool, beside=ready.embeds.pool_beside)
     chosen = pseudolabels_of(stored[-1], ready.embeds, ready.task.n_classes)
-    return joined(learner, ready.task, chosen, ready.teacher, head_of(stored[-1], ready.method))[0]
+    head = head_of(stored[-1], ready.method)
+    return joined(learner, ready.task, chosen, ready.teacher, head, ready.start.texts)[0]
 
 
 def head_of(stored: StoredRound, method: Method) -> HeadSettings | None:
@@ -172,8 +173,8 @@ def _stored(done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any])
         },
         evidence=asdict(done.evidence) if done.evidence else None,
         joined=done.joint is not None,
-        pool=pool_summary(picked(done.probs, task.unlabeled)),
-        test=test_scores(test, embeds.test_labels, task.candidates),
+        pool=pool_summary(picked(done.probs, task.unlabeled), len(task.absent_classes)),
+        test=test_scores(test, embeds.test_labels, ~task.seen),
         **facts,
     )
     if done.summary:

@@ -76,6 +76,7 @@ def tune(
     recipe: Recipe,
     generator: torch.Generator,
     shift: Tensor | None = None,
+    classes: Tensor | None = None,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     recalled: TrainingState | None = None,
     offer: Callable[[Callable[[], TrainingState]], None] = lambda _: None,
@@ -84,7 +85,7 @@ def tune(
 
     ``labeled`` (n,) marks the rows that a person labeled, to whose logits ``shift`` (C,) is added. ``on_step`` gets
     (step, steps, loss). ``offer`` gets what makes the state after a step; given as ``recalled``, it lets the training
-    go on from there bit for bit.
+    go on from there bit for bit. ``classes`` (C,) are the positions of the prompt's classes that take part; None: all.
     """
     if not _has_something_to_say(labeled, weights):
         return prompt
@@ -102,7 +103,7 @@ def tune(
         optimizer.param_groups[0]["lr"] = learning_rate(step, total, recipe)
         optimizer.zero_grad()
         batch = Batch(inputs, targets, labeled, rows, loss_of, shift)
-        loss = _backward(tuned, batch, weights, at_once)
+        loss = _backward(tuned, batch, weights, at_once, classes)
         optimizer.step()
         on_step(step + 1, total, loss)
         offer(partial(TrainingState.of, step + 1, values, optimizer))
@@ -137,12 +138,15 @@ class Batch(NamedTuple):
         return Weights(weights.labeled * shares[0], weights.pseudo * shares[1])
 
 
-def _backward(prompt: Prompt, batch: Batch, weights: Weights, at_once: int) -> float:
+def _backward(
+    prompt: Prompt, batch: Batch, weights: Weights, at_once: int, classes: Tensor | None
+) -> float:
     """Add the batch's gradient to the learned values and return its loss, in passes of ``at_once`` rows.
 
     The text side runs once: the passes collect its gradient at the class embeddings.
     """
     class_embeds = prompt.class_embeds()
+    class_embeds = class_embeds if classes is None else class_embeds[classes]
     if len(batch.rows) <= at_once:
         loss = batch.loss(prompt, class_embeds, weights)
         loss.backward()

@@ -9,13 +9,17 @@ from clipgrip.words import Words, mark
 
 
 def unlearned(metrics: Mapping[str, Any]) -> list[str]:
-    """Their names; none where nothing was tuned, or where a test shows of each how often it is recognised."""
+    """Their names; none where nothing was tuned, or where a test shows of each how often it is recognised.
+
+    Of classes that could not occur something else is said (`occurring`).
+    """
     if not metrics["rounds"] or metrics["final"].get("test"):
         return []
     answered = metrics["final"]["pool"]["per_class"]
     labeled = (metrics.get("labels") or {}).get("per_class") or [0] * len(answered)
-    classes = metrics["data"]["classes"]
-    return [name for name, *some in zip(classes, answered, labeled, strict=True) if not any(some)]
+    classes, absent = metrics["data"]["classes"], metrics["data"].get("absent", ())
+    counted = zip(classes, answered, labeled, strict=True)
+    return [name for name, *some in counted if not any(some) and name not in absent]
 
 
 def unlearned_sentences(metrics: Mapping[str, Any], say: Words) -> list[str]:
