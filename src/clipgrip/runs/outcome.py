@@ -14,7 +14,6 @@ from clipgrip.backbone.given import GivenModel
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest
-from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.joint import Joint
 from clipgrip.mapped import picked
@@ -31,6 +30,7 @@ from clipgrip.runs.prepare import Prepared, PreparedImages
 from clipgrip.runs.rounds import kept_round
 from clipgrip.runs.start import Answers, UntunedModel
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
+from clipgrip.task import Task
 
 METHOD_UNKNOWN = "unknown"
 """Of runs from before the numbers of the method were stored."""
