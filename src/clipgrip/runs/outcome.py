@@ -11,6 +11,7 @@ import torch
 
 from clipgrip.backbone.base import Model
 from clipgrip.backbone.given import GivenModel
+from clipgrip.backbone.prompted import seen_through
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest
@@ -150,7 +151,7 @@ def prompt_facts(
         settings=settings.model_dump(),
         backbone_fingerprint=backbone.fingerprint,
         precision=backbone.precision,
-        image_key=(tuned.on(backbone) if tuned else backbone).image_key,
+        image_key=(seen_through(tuned, backbone) if tuned else backbone).image_key,
         embed_dim=backbone.embed_dim,
         logit_scale=backbone.logit_scale,
         run=run,
