@@ -30,7 +30,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from benchmarks.record import record
 from clipgrip.backbone.text import ClipText
-from clipgrip.prompts.encoder import Tails
+from clipgrip.prompts.towers import Tails
 
 HERE = Path(__file__).parent
 N_CTX = 16

@@ -8,17 +8,17 @@ from functools import partial
 from clipgrip.errors import ConfigError
 from clipgrip.method import Method
 from clipgrip.prompts.base import Prompt
-from clipgrip.prompts.encoder import DualEncoder
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.prompts.towers import TwoTowers
 from clipgrip.prompts.visual import VisualPrompt, class_tokens, random_tokens
 from clipgrip.seeds import generator
 
 
 def untuned(
-    backbone: DualEncoder,
+    backbone: TwoTowers,
     class_prompts: Sequence[str],
     method: Method,
     *,
@@ -40,7 +40,7 @@ def untuned(
 
 
 def _textual(
-    backbone: DualEncoder,
+    backbone: TwoTowers,
     class_prompts: Sequence[str],
     method: Method,
     template: Template,
@@ -55,7 +55,7 @@ def _textual(
 
 
 def _visual(
-    backbone: DualEncoder,
+    backbone: TwoTowers,
     class_prompts: Sequence[str],
     method: Method,
     template: Template,
@@ -75,7 +75,7 @@ def _visual(
 
 
 def _multimodal(
-    backbone: DualEncoder,
+    backbone: TwoTowers,
     class_prompts: Sequence[str],
     method: Method,
     template: Template,
@@ -92,7 +92,7 @@ def _multimodal(
     )
 
 
-_STARTS: dict[str, Callable[[DualEncoder, Sequence[str], Method, Template, int], Prompt]] = {
+_STARTS: dict[str, Callable[[TwoTowers, Sequence[str], Method, Template, int], Prompt]] = {
     "textual": _textual,
     "visual": _visual,
     "visual-deep": partial(_visual, deep=True),

@@ -25,9 +25,9 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.families import FAMILIES
 from clipgrip.backbone.processors import PROCESSORS, complete
 from clipgrip.errors import BackboneError, PromptError
-from clipgrip.prompts.encoder import Tails
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.prompts.towers import Tails
 from clipgrip_line.preprocess import Preprocess
 
 TEXTS = ["a photo of a cat", "scratch", "a good part close up", "the dent"]

@@ -16,7 +16,7 @@ from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.prompted import PromptedBackbone
 from clipgrip.errors import BackboneError
-from clipgrip.prompts.encoder import prompt_tower
+from clipgrip.prompts.towers import prompt_tower
 
 
 @pytest.fixture(scope="module")

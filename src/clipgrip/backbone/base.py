@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from clipgrip.prompts.encoder import DualEncoder
+from clipgrip.prompts.towers import TwoTowers
 from clipgrip.types import ImageEmbeds
 
 
@@ -40,7 +40,7 @@ class Eye(Protocol):
 
 
 @runtime_checkable
-class Backbone(Eye, DualEncoder, Protocol):
+class Backbone(Eye, TwoTowers, Protocol):
     """A frozen image tower and text tower with one common embedding space, and what sees pictures by it."""
 
 

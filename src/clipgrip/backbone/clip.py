@@ -15,7 +15,7 @@ from clipgrip.backbone.folder_eye import FolderEye
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError
-from clipgrip.prompts.encoder import TextTower
+from clipgrip.prompts.towers import TextTower
 from clipgrip_line import preprocess
 
 

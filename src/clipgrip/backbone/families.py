@@ -16,7 +16,7 @@ from torch import Tensor
 from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.image_tower import ImageTower, VisionShape
 from clipgrip.errors import BackboneError
-from clipgrip.prompts.encoder import TextTower
+from clipgrip.prompts.towers import TextTower
 from clipgrip.types import ImageEmbeds
 from clipgrip_line.preprocess import Preprocess
 

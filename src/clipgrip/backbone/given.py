@@ -22,7 +22,7 @@ from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.data.classes import canonical
 from clipgrip.errors import BackboneError, PromptError, nearest
-from clipgrip.prompts.encoder import Tails
+from clipgrip.prompts.towers import Tails
 from clipgrip.sentences import mark, shortlist
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 

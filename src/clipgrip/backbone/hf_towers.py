@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from clipgrip.backbone.text import token_ids
 from clipgrip.errors import BackboneError, PromptError
-from clipgrip.prompts.encoder import Tails
+from clipgrip.prompts.towers import Tails
 from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 from clipgrip_line.preprocess import Preprocess

@@ -16,7 +16,7 @@ from torch import Tensor
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.recipe import EyeRecipe, recipe_of
 from clipgrip.prompts.base import Prompt
-from clipgrip.prompts.encoder import prompt_tower
+from clipgrip.prompts.towers import prompt_tower
 from clipgrip.types import ImageEmbeds
 
 

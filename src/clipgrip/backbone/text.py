@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clipgrip.errors import BackboneError, PromptError
-from clipgrip.prompts.encoder import Tails
+from clipgrip.prompts.towers import Tails
 from clipgrip.types import ClassEmbeds
 
 

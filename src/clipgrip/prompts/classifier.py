@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from clipgrip.errors import PromptError
-from clipgrip.prompts.encoder import DualEncoder
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template, as_templates, fill
+from clipgrip.prompts.towers import TwoTowers
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs, WideEmbeds
 
 SAME = 1e-6
@@ -42,7 +42,7 @@ def predict_proba(
 
 
 def zero_shot(
-    backbone: DualEncoder, class_prompts: Sequence[str], template: Template = DEFAULT_TEMPLATE
+    backbone: TwoTowers, class_prompts: Sequence[str], template: Template = DEFAULT_TEMPLATE
 ) -> ClassEmbeds:
     """(C, D) class embeddings of the filled template: CLIP as it comes, nothing learned.
 
@@ -63,7 +63,7 @@ def zero_shot(
     return found
 
 
-def check_distinct(backbone: DualEncoder, class_prompts: Sequence[str]) -> None:
+def check_distinct(backbone: TwoTowers, class_prompts: Sequence[str]) -> None:
     """PromptError where two prompts give the same tokens, as words that a tokenizer cannot read all do."""
     first: dict[tuple[int, ...], str] = {}
     for prompt, row in zip(class_prompts, backbone.text.tokenize(class_prompts), strict=True):

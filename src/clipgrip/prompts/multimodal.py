@@ -12,8 +12,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from clipgrip.prompts.base import Prompt
-from clipgrip.prompts.encoder import DualEncoder, PromptTower, prompt_tower
 from clipgrip.prompts.textual import CTX_STD, TextualPrompt
+from clipgrip.prompts.towers import PromptTower, TwoTowers, prompt_tower
 from clipgrip.prompts.visual import random_tokens
 from clipgrip.types import ClassEmbeds, ImageEmbeds, TokenEmbeds
 
@@ -51,7 +51,7 @@ class MultimodalPrompt(Prompt):
     @classmethod
     def random(
         cls,
-        backbone: DualEncoder,
+        backbone: TwoTowers,
         class_prompts: Sequence[str],
         *,
         n_ctx: int,
@@ -70,7 +70,7 @@ class MultimodalPrompt(Prompt):
     @classmethod
     def from_template(
         cls,
-        backbone: DualEncoder,
+        backbone: TwoTowers,
         class_prompts: Sequence[str],
         *,
         template: str,

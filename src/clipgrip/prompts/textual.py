@@ -10,8 +10,8 @@ from torch import Tensor
 
 from clipgrip.errors import ConfigError, PromptError
 from clipgrip.prompts.base import Prompt
-from clipgrip.prompts.encoder import DualEncoder, Tails, TextTower
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, fill
+from clipgrip.prompts.towers import Tails, TextTower, TwoTowers
 from clipgrip.types import ClassEmbeds, ImageEmbeds, TokenEmbeds
 
 CTX_STD = 0.02
@@ -33,7 +33,7 @@ class TextualPrompt(Prompt):
     @classmethod
     def random(
         cls,
-        backbone: DualEncoder,
+        backbone: TwoTowers,
         class_prompts: Sequence[str],
         *,
         n_ctx: int,
@@ -49,7 +49,7 @@ class TextualPrompt(Prompt):
     @classmethod
     def from_template(
         cls,
-        backbone: DualEncoder,
+        backbone: TwoTowers,
         class_prompts: Sequence[str],
         *,
         template: str = DEFAULT_TEMPLATE,
@@ -78,7 +78,7 @@ class TextualPrompt(Prompt):
     @classmethod
     def _pack(
         cls,
-        backbone: DualEncoder,
+        backbone: TwoTowers,
         ctx: Tensor,
         start: Sequence[int],
         tails: Sequence[Sequence[int]],

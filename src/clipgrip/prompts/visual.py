@@ -12,8 +12,8 @@ from torch import Tensor
 
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
-from clipgrip.prompts.encoder import DualEncoder, PromptTower, prompt_tower
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
+from clipgrip.prompts.towers import PromptTower, TwoTowers, prompt_tower
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 
 FirstTokens = Callable[..., Float[Tensor, "K P E"]]
@@ -37,7 +37,7 @@ class VisualPrompt(Prompt):
     @classmethod
     def of(
         cls,
-        backbone: DualEncoder,
+        backbone: TwoTowers,
         class_prompts: Sequence[str],
         tokens_of: FirstTokens,
         *,

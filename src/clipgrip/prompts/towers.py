@@ -1,4 +1,4 @@
-"""What a prompt needs of a model of images and texts: its text side, and where its image side takes prompt tokens."""
+"""What a prompt needs of a backbone: its text side, and where its image side takes prompt tokens."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class PromptTower(Protocol):
         """Unit vectors of preprocessed images, differentiable in ``prompts``."""
 
 
-class DualEncoder(Protocol):
-    """A frozen model of images and texts with one common embedding space."""
+class TwoTowers(Protocol):
+    """A backbone, as far as a prompt needs it: frozen, with one embedding space for images and texts."""
 
     @property
     def name(self) -> str:
@@ -96,13 +96,13 @@ class DualEncoder(Protocol):
         """The image side for prompt tokens; None where the model's tower takes none."""
 
 
-def prompt_tower(model: DualEncoder) -> PromptTower:
+def prompt_tower(backbone: TwoTowers) -> PromptTower:
     """The image side for prompt tokens. BackboneError: the model's tower takes none."""
-    tower = model.image_prompts
+    tower = backbone.image_prompts
     if tower is None:
         raise BackboneError(
             'the image tower of the model "{name}" takes no prompt tokens. Choose --prompt '
             "textual, or a model of the CLIP family.",
-            name=model.name,
+            name=backbone.name,
         )
     return tower
