@@ -20,7 +20,7 @@ from clipgrip.fewshot.teacher import Teacher, joint_without_labels
 from clipgrip.mapped import picked
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
-from clipgrip.pseudolabel.refine.evidence import Evidence
+from clipgrip.pseudolabel.refine.decide import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, Refiner, as_they_are
 from clipgrip.pseudolabel.select.chosen import ALONE, Context, Selector, narrowed
