@@ -20,7 +20,6 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.issues import Issues
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.rows import NO_ROWS
-from clipgrip.data.task import Task
 from clipgrip.errors import BackboneError
 from clipgrip.fewshot.joint import Joint
 from clipgrip.fewshot.teacher import Teacher
@@ -48,6 +47,7 @@ from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import stored_task, task_rule
 from clipgrip.sentences import mark
 from clipgrip.strategy import Reached, Round
+from clipgrip.task import Task
 from clipgrip.training import memory
 from clipgrip.training.state import Keeper
 from clipgrip.types import ClassEmbeds, Labels, Probs, WideEmbeds

@@ -13,10 +13,10 @@ from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.occurring import positions_of
-from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.data.text import read_text
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence, shortlist
+from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.types import Labels
 from clipgrip.words import mark
 
