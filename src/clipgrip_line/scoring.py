@@ -67,7 +67,7 @@ class Scoring:
     joins: bool = False
     """Whether labels taught anything beside the prompt."""
     absent: tuple[int, ...] = ()
-    """Classes of which nothing was learned, so that the text alone says whether an image is of one of them."""
+    """Classes of which nothing was learned: the text alone says whether an image is of one."""
 
     @property
     def width(self) -> int:
@@ -94,17 +94,16 @@ class Scoring:
             joined = joined + head.logits(embeds, n_classes)
         if self.text_weight:
             joined = joined + np.float32(self.text_weight) * text
-            return self._apart(joined, text) if self.absent else joined
+            if self.absent:
+                rest = np.delete(np.arange(n_classes), self.absent)
+                left = np.log(np.maximum(np.exp(text[:, rest]).sum(axis=1, keepdims=True), TINY))
+                among, joined = log_softmax(joined[:, rest]), text.copy()
+                joined[:, rest] = among + left
+            return joined
         known = np.zeros(n_classes, bool)
         for head in self.heads:
             known[head.classes] = True
         return np.where(known, joined, -np.inf) if known.any() else joined
-
-    def _apart(self, joined: Floats, text: Floats) -> Floats:
-        rest = np.delete(np.arange(text.shape[1]), self.absent)
-        found, shares = text.copy(), np.exp(text[:, rest]).sum(axis=1, keepdims=True)
-        found[:, rest] = log_softmax(joined[:, rest]) + np.log(np.maximum(shares, TINY))
-        return found
 
 
 @dataclass(frozen=True)

@@ -31,13 +31,13 @@ def unlearned_sentences(metrics: Mapping[str, Any], say: Words) -> list[str]:
         mark(
             "No image here is taken for {names}. The run has none of this class to go by, so new images of it may be "
             "recognised less often than by the untuned model. If it can occur, add images of it and run again; if not, "
-            "leave it out of the classes."
+            "name those that can (--may-occur)."
         )
         if len(names) == 1
         else mark(
             "No image here is taken for {n} of the classes ({names}). The run has none of them to go by, so new "
             "images of them may be recognised less often than by the untuned model. Where they can occur, add images "
-            "and run again; where not, leave them out of the classes."
+            "and run again; where not, name those that can (--may-occur)."
         )
     )
     return [say(text, n=say.number(len(names)), names=say.names(names))]
