@@ -1,7 +1,6 @@
 """From embeddings to probabilities: the text's answers, what labels taught beside them, calibration.
 
-The same arithmetic as clipgrip's `prompts.classifier`, `pseudolabel.banks`, `fewshot.joint` and `trust.calibration`, in
-NumPy; contract tests compare the two.
+As clipgrip's `prompts.classifier`, `pseudolabel.banks`, `fewshot.joint` and `trust.calibration`: tests compare the two.
 """
 
 from __future__ import annotations
