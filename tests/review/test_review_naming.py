@@ -18,7 +18,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """The labels that names were judged with, each time; the first class's text points at the second's images."""
     seen: list[list[int]] = []
 
-    def judged(images: object, texts: torch.Tensor, scale: float, labels: torch.Tensor) -> Naming:
+    def judged(
+        images: object, texts: torch.Tensor, scale: float, labels: torch.Tensor, _: object
+    ) -> Naming:
         seen.append(labels.tolist())
         first = NameFit(0, 0.1, "other", 1, int((labels == 0).sum()))
         return Naming((first, *(NameFit(c, 0.9, "fits") for c in range(1, len(texts)))))
