@@ -1,7 +1,7 @@
 """Large arrays that lie in a file and are read and written like any tensor, so that the disk holds what memory cannot.
 
 What is made from an array lies where that lies (`like`): beside a file in a file, else in memory. The system keeps
-pages of a file that were touched as long as memory is free; `let_go` takes those behind a pass off this process.
+pages of a file that were touched as long as memory is free; `release_pages` takes those behind a pass off this process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, part_name
 
 Folder = AnyPath
-Space = Callable[[tuple[int, int]], Tensor]
+Allocate = Callable[[tuple[int, int]], Tensor]
 """Makes zeros (N, D) in float32, wherever these may lie."""
 FileRows = np.memmap[Any, Any]
 """A .npy file as numpy.load(FILE, mmap_mode="r") opens it."""
@@ -105,7 +105,7 @@ def is_mapped(array: Tensor) -> bool:
 
 
 def opened(array: FileRows) -> Tensor:
-    """The same rows of the same file, which is only read, as an array that `let_go` knows.
+    """The same rows of the same file, which is only read, as an array that `release_pages` knows.
 
     DataError: they do not lie in a row in one file, or are of no floating type.
     """
@@ -165,8 +165,8 @@ def gathered(values: Tensor, rows: Tensor, columns: Tensor | None = None) -> Ten
         part = slice(start, min(start + PIECE, len(rows)))
         found = values[rows[part]]
         made[part] = found if columns is None else found[:, columns]
-        let_go(made, part)
-    let_go(values, slice(0, len(values)))
+        release_pages(made, part)
+    release_pages(values, slice(0, len(values)))
     return made
 
 
@@ -180,7 +180,7 @@ def stacked(first: Tensor, many: Tensor) -> Tensor:
         part = many[start : start + PIECE]
         rows = slice(len(first) + start, len(first) + start + len(part))
         made[rows] = part
-        let_go(made, rows)
+        release_pages(made, rows)
     return made
 
 
@@ -193,11 +193,11 @@ def side_by_side(arrays: Sequence[Tensor]) -> Tensor:
         rows = slice(start, min(start + PIECE, len(made)))
         torch.cat([one[rows].to(made.dtype) for one in arrays], dim=1, out=made[rows])
         for array in (made, *arrays):
-            let_go(array, rows)
+            release_pages(array, rows)
     return made
 
 
-def let_go(array: Tensor, rows: slice) -> None:
+def release_pages(array: Tensor, rows: slice) -> None:
     """Take the pages of these rows off this process; nothing for an array in memory, nor where systems know no such."""
     if sys.platform == "win32" or not is_mapped(array):
         return

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.given import GivenModel
+from clipgrip.backbone.precomputed import PrecomputedModel
 from clipgrip.errors import ConfigError
 from clipgrip.method import Method
 from clipgrip.prompts.base import Prompt
@@ -31,7 +31,7 @@ def untuned(
 
     Of embeddings, to which no text tower belongs, a residual of the class embeddings.
     """
-    if isinstance(backbone, GivenModel):
+    if isinstance(backbone, PrecomputedModel):
         return ResidualPrompt.untuned(
             backbone.text.encode_texts(class_prompts), backbone.logit_scale
         )

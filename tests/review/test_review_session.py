@@ -27,8 +27,8 @@ from clipgrip.review.states import ImageState
 from clipgrip.review.store import open_review
 from clipgrip.runs.embedding import model_of
 from clipgrip.runs.pipeline import run
-from clipgrip.runs.start import UntunedModel
 from clipgrip.runs.store import open_store
+from clipgrip.runs.untuned_model import UntunedModel
 
 
 def offered(session: ReviewSession, *names: str) -> set[int]:

@@ -23,7 +23,7 @@ from clipgrip.runs import outputs, store
 from clipgrip.runs.outputs import parquet_bytes, recalibrate
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
-from clipgrip.runs.sampled import sample_rows
+from clipgrip.runs.tuning_sample import sample_rows
 from clipgrip.training import memory
 from clipgrip.trust.calibration import Temperature
 

@@ -33,8 +33,8 @@ from clipgrip.runs.pipeline import run
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.rounds import reached
-from clipgrip.runs.start import UntunedModel
 from clipgrip.runs.store import StoredRound
+from clipgrip.runs.untuned_model import UntunedModel
 from clipgrip_line import files
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -24,7 +24,7 @@ from clipgrip.runs import lock
 from clipgrip.runs.embedding import Embeds, embedded
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outputs import json_text
-from clipgrip.runs.start import UntunedModel
+from clipgrip.runs.untuned_model import UntunedModel
 from clipgrip.sealed import is_whole, sealed
 from clipgrip.seeds import generator
 from clipgrip.stress.trial import NoiseBench, block, blocks, measure

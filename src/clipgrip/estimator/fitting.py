@@ -36,8 +36,8 @@ from clipgrip.runs.eyes import with_named_eyes
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.prepare import prepare, prepare_arrays
-from clipgrip.runs.start import residual
-from clipgrip.runs.tasks import beside_folders
+from clipgrip.runs.tasks import with_folder_labels
+from clipgrip.runs.untuned_model import residual
 from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Round
 from clipgrip.trust.folders import folder_facts, folder_sentences
@@ -88,7 +88,7 @@ def fit_images(
     )
     _say_folders(ingested)
     if ingested.by_folder:
-        settings = beside_folders(settings, ingested.manifest)
+        settings = with_folder_labels(settings, ingested.manifest)
     prepared = prepare(settings, ingested.manifest, Listener(), method=method)
     ready, model = prepared.ready, prepared.backbone
     learning = learned_from(ready)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from clipgrip.data.task import Task
 from clipgrip.runs.prepare import Prepared
-from clipgrip.runs.sampled import sample_rows, vector_hashes
+from clipgrip.runs.tuning_sample import sample_rows, vector_hashes
 from clipgrip.training import memory
 from clipgrip.types import Labels, WideEmbeds
 

@@ -1,4 +1,4 @@
-"""Images as a file of embeddings: what `clipgrip run` takes in their place."""
+"""Exports images as a file of embeddings, which `clipgrip run` accepts in the place of images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Exported:
     issues: Issues
 
     def npz(self) -> bytes:
-        """The file."""
+        """The bytes of an .npz."""
         out = io.BytesIO()
         np.savez(out, **self.arrays)  # type: ignore[arg-type]
         return out.getvalue()
@@ -50,7 +50,7 @@ def export(
 ) -> Exported:
     """The embeddings of a manifest's images; with a ``template`` those of the class names too.
 
-    ``place`` is where the file will lie: paths of pictures begin there. DataError: no image can be read.
+    ``place`` is the path of the future file, to which paths of pictures are relative. DataError: no image can be read.
     """
     found = embedded(backbone, manifest, listener)
     rows = (*found.embeds.pool_rows, *found.embeds.test_rows)
@@ -83,12 +83,12 @@ def export(
 
 
 def bank_name(model: str) -> str:
-    """What a model's bank is called: its name, of a folder the last part."""
+    """The name of a model's bank: the model's name, or the last part of its folder."""
     return os.path.basename(os.path.normpath(model)) if os.path.isabs(model) else model
 
 
 def _picture(row: Row, place: Path) -> str:
-    """The picture's path from the folder of the file; empty of an image that is no file of its own."""
+    """Path of the image relative to the folder of the file; empty for an image in a packed file."""
     if not isinstance(row.source, FileSource):
         return ""
     try:

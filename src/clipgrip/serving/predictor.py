@@ -15,8 +15,8 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.device import Precision
 from clipgrip.backbone.embed import Embedded, embed_cached
 from clipgrip.backbone.encode import Item
-from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
 from clipgrip.backbone.names import EMBEDDINGS
+from clipgrip.backbone.precomputed import NO_PICTURES, PrecomputedBank, PrecomputedModel
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.rows import Row
@@ -29,8 +29,8 @@ from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration
 from clipgrip.runs.checkpoint import PromptFacts
 from clipgrip.runs.embedding import item, items_of
-from clipgrip.runs.eyes import Beside, EyeFacts
-from clipgrip.runs.given import check_kind, read_given, vectors_of
+from clipgrip.runs.eyes import EyeFacts, JoinedEyes
+from clipgrip.runs.precomputed import check_source_kind, read_precomputed, vectors_of
 from clipgrip.starts import untuned
 from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
 
@@ -46,9 +46,9 @@ class Predictor:
     """What labels taught beside the prompt."""
     calibrated: AuditedCalibration | None = field(default=None, repr=False)
     """The temperature that audited answers gave; None: confidence is as the model says it."""
-    beside: Beside | None = field(default=None, repr=False)
+    beside: JoinedEyes | None = field(default=None, repr=False)
     """What sees images beside the model."""
-    given: GivenModel | None = field(default=None, repr=False)
+    given: PrecomputedModel | None = field(default=None, repr=False)
     """What stands in the model's place where the run learned from embeddings."""
 
     @classmethod
@@ -74,7 +74,7 @@ class Predictor:
         beside = checkpoint.read_eyes(folder, facts)
         given = None
         if facts.settings["backbone"] == EMBEDDINGS:
-            given = read_given(folder, facts.backbone_fingerprint)
+            given = read_precomputed(folder, facts.backbone_fingerprint)
         embeds = derive(facts, learned, given) if known is None else known
         return cls(facts, learned, embeds, joint, read_calibration(folder), beside, given)
 
@@ -126,11 +126,14 @@ class Predictor:
 
         DataError: rows of embeddings for a model of images, or the other way round.
         """
-        check_kind(rows, self.facts.settings["backbone"])
+        check_source_kind(rows, self.facts.settings["backbone"])
         if self.given is None:
             return self.embed(items_of(rows, item_of), on_progress=on_progress)
         counting = () if self.beside is None else self.beside.eyes
-        banks = [self.given.banks[0], *(GivenBank(eye.name, eye.embed_dim) for eye in counting)]
+        banks = [
+            self.given.banks[0],
+            *(PrecomputedBank(eye.name, eye.embed_dim) for eye in counting),
+        ]
         unread = self.unread_banks
         seen = [vectors_of(rows, bank, alone=not counting, others=unread) for bank in banks]
         if self.beside is None:
@@ -178,7 +181,7 @@ def matching_backbone(facts: PromptFacts) -> ClipBackbone:
 
 
 def derive(
-    facts: PromptFacts, learned: dict[str, torch.Tensor], given: GivenModel | None = None
+    facts: PromptFacts, learned: dict[str, torch.Tensor], given: PrecomputedModel | None = None
 ) -> ClassEmbeds:
     """(C, D) class embeddings of a prompt, by the text tower of its model, or by what is ``given`` in its place."""
     backbone = matching_backbone(facts) if given is None else given

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from clipgrip.data.arrow import arrow
-from clipgrip.data.issues import Issue, Issues, detail_parts, detail_whole
+from clipgrip.data.issues import Issue, Issues, detail_from_json, detail_to_json
 from clipgrip.files import openable, utf8, write_bytes_atomic
 from clipgrip.runs.calibrated import AuditedCalibration
 from clipgrip.runs.outputs import COLUMNS
@@ -139,7 +139,7 @@ def _complete(table: Any, people: Sequence[bool]) -> Any:
 
 
 def _issue_rows(issues: Iterable[Issue]) -> list[list[Any]]:
-    return [[one.path, one.reason, detail_parts(one.detail)] for one in issues]
+    return [[one.path, one.reason, detail_to_json(one.detail)] for one in issues]
 
 
 def _write_issues(
@@ -147,7 +147,7 @@ def _write_issues(
 ) -> None:
     pa, _ = arrow()
     if rows:
-        whole = [(path, reason, detail_whole(detail)) for path, reason, detail in rows]
+        whole = [(path, reason, detail_from_json(detail)) for path, reason, detail in rows]
         cells = [[utf8(path), reason, utf8(say.translated(why))] for path, reason, why in whole]
         columns = [list(column) for column in zip(*cells, strict=True)]
         writer.write_table(pa.table(columns, schema=schema))

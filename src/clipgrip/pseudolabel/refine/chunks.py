@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from clipgrip.mapped import is_large, is_mapped, let_go, like
+from clipgrip.mapped import is_large, is_mapped, like, release_pages
 
 CHUNK = 1024
 """Rows at a time: 2 MB of float32 at width 512. Larger chunks leave the cache, and each is new memory to be mapped."""
@@ -102,7 +102,7 @@ def left_behind(
 def leave(arrays: Sequence[Tensor], rows: slice) -> None:
     """These rows of arrays in files need not stay in memory."""
     for array in arrays:
-        let_go(array, rows)
+        release_pages(array, rows)
 
 
 def answered(answer: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:

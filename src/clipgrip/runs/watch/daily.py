@@ -14,7 +14,7 @@ from clipgrip.data.table import Table
 from clipgrip.data.tables import csv_bytes, read_table
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import AnyPath
-from clipgrip.runs.auditing import AUDIT, SHEET
+from clipgrip.runs.audit_sheet import AUDIT, SHEET
 from clipgrip.runs.watch.store import SeenImage, WatchStore
 from clipgrip.sentences import Sentence, mark, quoted
 from clipgrip.written import write_output

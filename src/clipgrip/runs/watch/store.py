@@ -15,7 +15,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from clipgrip.errors import RunError
-from clipgrip.runs.database import opened
+from clipgrip.runs.database import open_database
 from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import check_run, parsed
 from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
@@ -189,7 +189,7 @@ def open_watch(run: Path, *, create: bool = False) -> Iterator[WatchStore]:
             run=quoted(run),
             name=NAME,
         )
-    with opened(path, MIGRATIONS, SEALED) as (db, seals):
+    with open_database(path, MIGRATIONS, SEALED) as (db, seals):
         yield WatchStore(db, seals)
 
 

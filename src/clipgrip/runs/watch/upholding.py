@@ -13,7 +13,7 @@ import numpy as np
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import RunError
 from clipgrip.metrics import Share
-from clipgrip.runs.audits import StoredPromise, made_promises
+from clipgrip.runs.audit_store import StoredPromise, made_promises
 from clipgrip.runs.store import open_store, parsed
 from clipgrip.runs.watch.daily import DailyAnswer, daily_answers
 from clipgrip.runs.watch.store import NAME, WatchStore, open_watch

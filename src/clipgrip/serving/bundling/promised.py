@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clipgrip.runs.audits import made_promises, was_promised
+from clipgrip.runs.audit_store import made_promises, was_promised
 from clipgrip.runs.store import NAME
 from clipgrip.runs.watch.upholding import fallen_scopes, scopes_of
 from clipgrip_line.promises import Promise, Scope

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.names import EMBEDDINGS
-from clipgrip.backbone.onnx_engine import check_installed, quantised
-from clipgrip.backbone.onnx_export import exported
+from clipgrip.backbone.onnx_engine import check_installed, quantized_model
+from clipgrip.backbone.onnx_export import export_tower
 from clipgrip.backbone.texture import Texture
 from clipgrip.errors import RunError
 from clipgrip.sentences import mark
@@ -90,10 +90,12 @@ def pack_towers(seeing: Seeing, precision: Precision) -> Packed:
         if isinstance(eye, Texture):
             facts.append({**about, "kind": TEXTURE, "revision": texture.REVISION})
             continue
-        model, steps = exported(eye)
+        model, steps = export_tower(eye)
         member = f"towers/{f'eye{number}' if number else 'model'}.onnx"
         eight = precision == "int8"
-        graphs[member] = quantised(model) if eight else model.SerializeToString(deterministic=True)
+        graphs[member] = (
+            quantized_model(model) if eight else model.SerializeToString(deterministic=True)
+        )
         content = {"kind": ONNX, "member": member, "pixels": steps_of(steps), "one_by_one": eight}
         facts.append({**about, **content})
     return Packed(facts, graphs)
