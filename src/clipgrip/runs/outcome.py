@@ -11,10 +11,10 @@ import torch
 
 from clipgrip.backbone.base import Model
 from clipgrip.backbone.precomputed import PrecomputedModel
+from clipgrip.backbone.prompted import seen_through
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest
-from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.joint import Joint
 from clipgrip.mapped import picked
@@ -31,6 +31,7 @@ from clipgrip.runs.prepare import Prepared, PreparedRun
 from clipgrip.runs.rounds import best_round
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
 from clipgrip.runs.untuned_model import Answers, UntunedModel
+from clipgrip.task import Task
 
 METHOD_UNKNOWN = "unknown"
 """``method_id`` of runs from before it was stored."""
@@ -148,7 +149,7 @@ def prompt_facts(
         settings=settings.model_dump(),
         backbone_fingerprint=backbone.fingerprint,
         precision=backbone.precision,
-        image_key=(tuned.on(backbone) if tuned else backbone).image_key,
+        image_key=(seen_through(tuned, backbone) if tuned else backbone).image_key,
         embed_dim=backbone.embed_dim,
         logit_scale=backbone.logit_scale,
         run=run,
