@@ -98,9 +98,8 @@ def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> 
 
 def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:
     """The pydantic model of the values. ConfigError: in plain words; ``where`` says where a key was given."""
-    from pydantic import (
-        ValidationError,
-    )  # imported late: the command line uses this module without it
+    # imported late: the command line uses this module without pydantic
+    from pydantic import ValidationError
 
     try:
         return model(**values)
