@@ -37,23 +37,6 @@ _MAY_BE_HEADINGS = frozenset((*_NAME_COLUMNS, *_PROMPT_COLUMNS)) | {
 }
 """First lines that may be a heading as well as a class: only the writer knows."""
 
-
-_LINES = re.compile(r"[\t-\r\x85\u2028\u2029]")
-IN_LINES = mark(
-    '{source} {unit} {place}: the name "{name}" holds a line break or a tab. Write it in one line, with spaces.'
-)
-
-
-def canonical(name: str) -> str:
-    """The form in which names are compared: NFC, no control characters, no space around."""
-    return without_controls(unicodedata.normalize("NFC", name)).strip()
-
-
-def prompt_text(name: str) -> str:
-    """The default text for the model: the name with ``_`` and ``-`` as spaces."""
-    return re.sub(r"[\s_\-]+", " ", canonical(name)).strip() or canonical(name)
-
-
 MOST_CLASSES = 50_000
 """The full ImageNet has 21,841. Each image gets a probability for every class, so more would exhaust the memory."""
 MANY = mark(
@@ -68,6 +51,20 @@ NO_LISTS = (
 NO_LIST = mark(
     "{source} is no list of classes. Give a text file with one name a line, or a CSV with the columns name,prompt."
 )
+_LINE_BREAKS = re.compile(r"[\t-\r\x85\u2028\u2029]")
+IN_LINE_BREAKS = mark(
+    '{source} {unit} {place}: the name "{name}" holds a line break or a tab. Write it in one line, with spaces.'
+)
+
+
+def canonical(name: str) -> str:
+    """The form in which names are compared: NFC, no control characters, no space around."""
+    return without_controls(unicodedata.normalize("NFC", name)).strip()
+
+
+def prompt_text(name: str) -> str:
+    """The default text for the model: the name with ``_`` and ``-`` as spaces."""
+    return re.sub(r"[\s_\-]+", " ", canonical(name)).strip() or canonical(name)
 
 
 @dataclass(frozen=True)
@@ -256,9 +253,9 @@ def _check(
     unit = Sentence("line") if lines else Sentence("position")
     _check_once(display, places, source, unit)
     for name, place in zip(display, places, strict=True):
-        if _LINES.search(name):
-            shown = _LINES.sub(" ", name)
-            raise DataError(IN_LINES, source=source, unit=unit, place=place, name=shown)
+        if _LINE_BREAKS.search(name):
+            shown = _LINE_BREAKS.sub(" ", name)
+            raise DataError(IN_LINE_BREAKS, source=source, unit=unit, place=place, name=shown)
         if canonical(name) in UNLABELED_MARKS:
             raise DataError(
                 '{source} {unit} {place}: "{name}" means unlabeled. Rename the class.',

@@ -133,14 +133,14 @@ def is_packed_place(place: AnyPath) -> bool:
     return is_packed(path) or len(expand_range(path)) > 1
 
 
-def from_folder(folder: str, root: str, skip: frozenset[str] = frozenset()) -> Found:
+def from_folder(folder: str, root: str) -> Found:
     """All files below ``folder``, shown relative to ``root``; both are absolute."""
-    files, issues = _files(folder, root, skip)
+    files, issues = walk(folder, root)
     return Found(root, file_entries(files, root), issues)
 
 
-def _files(folder: str, root: str, skip: frozenset[str] = frozenset()) -> tuple[Texts, Issues]:
-    """The paths of all files below a folder."""
+def _files(folder: str, root: str, skip: frozenset[str]) -> tuple[Texts, Issues]:
+    """As `walk`, without the files whose keys are in ``skip``."""
     files, issues = walk(folder, root)
     if skip:
         files = Texts(path for path in files if place_key(path) not in skip)

@@ -96,7 +96,7 @@ def table_arrays(table: Any, path: AnyPath, map_from: int) -> Arrays:
     return {
         name: _matrix(table.column(name).chunks, len(table), name, path, map_from)
         if name in banks
-        else _values(table.column(name))
+        else np.array(table.column(name).to_pylist(), dtype=object)
         for name in table.column_names
         if name in banks or name in others
     }
@@ -186,10 +186,6 @@ def _text(file: Any, name: str, path: AnyPath) -> NDArray[Any]:
             raise DataError(TOO_LONG, path=path, name=name, n=LONG)
         values += column.to_pylist()
     return np.array(values, dtype=object)
-
-
-def _values(column: Any) -> NDArray[Any]:
-    return np.array(column.to_pylist(), dtype=object)
 
 
 def _matrix(

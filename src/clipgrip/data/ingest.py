@@ -42,6 +42,14 @@ from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence, counted, mark
 
+NO_FILE = mark(
+    "{where}: no usable image, and no file at all. Put images there (JPEG, PNG, BMP, TIFF or WebP), or give another "
+    "folder."
+)
+NO_ROW = mark(
+    "{where}: the table names no image: there is nothing below its heading. Give one row for each image."
+)
+
 
 @dataclass(frozen=True)
 class Ingested:
@@ -86,25 +94,30 @@ def ingest(
     found = with_class_names(discover(images, _table_keys(classes, labels, test), encoding), names)
     tests = _read_labels_at(test, Sentence("test images"), found, encoding)
     labeled = _read_labels(images, labels, found, names, encoding)
-    judged = (tests.test_labels or tests.labels, labeled.test_labels, found.test_labels)
-    tests = replace(tests, labels=concatenated(*judged))
+    # the test may come from --test, and from a split in the labels or among the images
+    test_labels = (tests.test_labels or tests.labels, labeled.test_labels, found.test_labels)
+    tests = replace(tests, labels=concatenated(*test_labels))
     labeled = _without_test_images(labeled, tests)
     if outside := _test_images_outside(found, tests):
         tests = replace(tests, entries=outside)
     entries = _unique_entries(found.entries, tests.entries, labeled.entries)
-    matched = _match_labels(found, labeled, tests, entries, names)
-    named = _labels_of_folders(images, found, names, tests, matched[1]) if folders else Matched()
-    merger = Merger(names, matched[0].labels, matched[1].labels, named.labels)
-    rows, issues, by_folder = _merge(entries, merger, on_progress)
-    remarks = (part.issues for part in (found, tests, labeled, named, *matched))
-    of_texts = text_remarks(classes, (images, labels, test), encoding)
-    unread = unread_remarks(found.unread if labels is None else (), names)
-    among = tables_among(found.root, issues) if labels is None else ()
-    of_split = split_remarks(labels)
-    everything = Issues(issues, of_texts, unread, among, of_split, *remarks).in_order()
+    of_pool, of_test = _match_labels(found, labeled, tests, entries, names)
+    of_folders = _labels_of_folders(images, found, names, tests, of_test) if folders else Matched()
+    merger = Merger(names, of_pool.labels, of_test.labels, of_folders.labels)
+    rows, unused, by_folder = _merge(entries, merger, on_progress)
+    issues = Issues(
+        unused,
+        text_remarks(classes, (images, labels, test), encoding),
+        split_remarks(labels),
+        *(part.issues for part in (found, tests, labeled, of_folders, of_pool, of_test)),
+    )
+    if labels is None:  # else the labels were found, and nobody has to look for more
+        issues.extend(unread_remarks(found.unread, names))
+        issues.extend(tables_among(found.root, unused))
+    issues = issues.in_order()
     if not len(rows):
-        raise _nothing_usable(images, found, everything.among(UNUSED))
-    return Ingested(Manifest(rows, names), everything, found.root, by_folder)
+        raise _nothing_usable(images, found, issues.among(UNUSED))
+    return Ingested(Manifest(rows, names), issues, found.root, by_folder)
 
 
 def _table_keys(*places: object) -> set[str]:
@@ -137,7 +150,7 @@ def _without_test_images(labeled: Found, tests: Found) -> Found:
         return labeled
     gone = TextIndex(keys_of(tests.entries))
     entries = (entry.key not in gone for entry in labeled.entries)
-    labels = (claim.path not in gone for claim in labeled.labels)
+    labels = (written.path not in gone for written in labeled.labels)
     return replace(
         labeled,
         entries=selected(labeled.entries, np.flatnonzero(np.fromiter(entries, np.bool_))),
@@ -150,15 +163,15 @@ def _test_images_outside(found: Found, tests: Found) -> Sequence[Entry]:
     if tests.entries:  # a folder brings all its images
         return ()
     index, bases = PathIndex(found.entries), (found.root, tests.root)
-    missing = (claim for claim in tests.labels if index.by_place(claim.path, bases) is None)
+    missing = (written for written in tests.labels if index.by_place(written.path, bases) is None)
     folders = FolderNames()
-    files = (_existing_file(claim, bases, folders) for claim in missing)
+    files = (_existing_file(written, bases, folders) for written in missing)
     return file_entries((path for path in files if path is not None), found.root)
 
 
-def _existing_file(claim: WrittenLabel, bases: Sequence[str], folders: FolderNames) -> str | None:
+def _existing_file(written: WrittenLabel, bases: Sequence[str], folders: FolderNames) -> str | None:
     for base in bases:
-        path = os.path.abspath(os.path.join(base, native_separators(claim.path)))
+        path = os.path.abspath(os.path.join(base, native_separators(written.path)))
         found = path if os.path.isfile(openable(path)) else folders.similar(path)
         if found is not None and os.path.isfile(openable(found)):
             return found
@@ -166,7 +179,7 @@ def _existing_file(claim: WrittenLabel, bases: Sequence[str], folders: FolderNam
 
 
 def _labels_of_folders(
-    images: Images, found: Found, names: ClassNames, tests: Found, judged: Matched
+    images: Images, found: Found, names: ClassNames, tests: Found, of_test: Matched
 ) -> Matched:
     """Labels by folder names; none for embeddings and for a sequence, whose labels come in its own order."""
     of_embeddings = any(isinstance(one.source, EmbeddingSource) for one in found.entries[:1])
@@ -174,7 +187,7 @@ def _labels_of_folders(
         return Matched()
     splits = tuple(split_folders(Path(images)).values())
     test_keys: list[Container[str]]
-    test_keys = [judged.labels, TextIndex(keys_of(tests.entries))] if len(judged.labels) else []
+    test_keys = [of_test.labels, TextIndex(keys_of(tests.entries))] if len(of_test.labels) else []
     return folder_labels(found.entries, names, test_keys=test_keys, splits=splits)
 
 
@@ -186,13 +199,13 @@ def _unique_entries(first: Sequence[Entry], *groups: Sequence[Entry]) -> Sequenc
 def _match_labels(
     found: Found, labeled: Found, tests: Found, entries: Sequence[Entry], names: ClassNames
 ) -> tuple[Matched, Matched]:
+    """The labels of the pool, first those given as labels and then those found with the images; and of the test."""
     index = PathIndex(entries)
     shown = [entry.path for entry in entries[:SHOWN]]
     own = match(found, index, (found.root,), names, shown)
     given = match(labeled, index, (found.root, labeled.root), names, shown)
-    statements = given.labels.and_(own.labels)
     return (
-        Matched(statements, Issues(own.issues, given.issues)),
+        Matched(given.labels.and_(own.labels), Issues(own.issues, given.issues)),
         match(tests, index, (found.root, tests.root, labeled.root), names, shown),
     )
 
@@ -260,17 +273,6 @@ def _read_contents(
         if answer.remark is not None:
             issues.append(answer.remark)
     return _Contents(entries, hashes, sources)
-
-
-NO_FILE = mark(
-    "{where}: no usable image, and no file at all. Put images there (JPEG, PNG, BMP, TIFF or WebP), or give another "
-    "folder."
-)
-
-
-NO_ROW = mark(
-    "{where}: the table names no image: there is nothing below its heading. Give one row for each image."
-)
 
 
 def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:

@@ -25,6 +25,10 @@ OF_A_MODEL = ("decided_by", "confidence")
 AMONG = mark(
     "{path} lists images with labels and lies among the images; to take its labels give --labels with it"
 )
+AMONG_LINES = mark(
+    "{path} holds labels in JSON lines and lies among the images; to take them, write them as a CSV with the columns "
+    "path,label, and give --labels with it"
+)
 
 
 def text_remarks(classes: object, places: Iterable[object], encoding: str | None) -> list[Issue]:
@@ -37,12 +41,6 @@ def text_remarks(classes: object, places: Iterable[object], encoding: str | None
         remark = encoding_remark(path, encoding)
         issues += [Issue(os.path.basename(path), "text-encoding", remark)] if remark else []
     return issues
-
-
-AMONG_LINES = mark(
-    "{path} holds labels in JSON lines and lies among the images; to take them, write them as a CSV with the columns "
-    "path,label, and give --labels with it"
-)
 
 
 def tables_among(root: str, issues: Issues) -> Iterator[Issue]:

@@ -23,7 +23,7 @@ def learned_from(ready: Prepared) -> Prepared:
     return learning
 
 
-def sample_of(
+def reference_scores(
     embeds: WideEmbeds, labels: Labels, n_classes: int, seed: int
 ) -> tuple[Float[Tensor, "n W"], Int[Tensor, " n"]]:
     """The same where labels alone say what the classes are."""

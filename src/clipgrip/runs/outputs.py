@@ -118,25 +118,25 @@ def prediction_lines(
 ) -> Iterator[tuple[str, ...]]:
     """A line of `COLUMNS` for each file, in the order of the paths; computed a part at a time to bound the memory."""
     embeds, answers, names = outcome.embeds, outcome.answers, outcome.manifest.classes.display
-    every, pool = embeds.pool_rows.and_(embeds.test_rows), len(embeds.pool_rows)
-    every_path, rows_of = Texts(), array("q")
-    for number, paths in enumerate(every.paths()):
-        for path in paths:
-            every_path.append(path)
-            rows_of.append(number)
-    order, of_place = every_path.order(), np.array(rows_of)
+    rows, n_pool = embeds.pool_rows.and_(embeds.test_rows), len(embeds.pool_rows)
+    paths, row_of_path = Texts(), array("q")
+    for number, copies in enumerate(rows.paths()):
+        for path in copies:
+            paths.append(path)
+            row_of_path.append(number)
+    order, row_of = paths.order(), np.array(row_of_path)
     for start in range(0, len(order), LINES):
         part = order[start : start + LINES]
-        numbers = torch.from_numpy(of_place[part])
+        numbers = torch.from_numpy(row_of[part])
         probs = answers.pool.new_empty(len(part), answers.pool.shape[1])
-        learned_from = numbers < pool
-        probs[learned_from] = answers.pool[numbers[learned_from]]
-        probs[~learned_from] = answers.test[numbers[~learned_from] - pool].to(probs.dtype)
+        in_pool = numbers < n_pool
+        probs[in_pool] = answers.pool[numbers[in_pool]]
+        probs[~in_pool] = answers.test[numbers[~in_pool] - n_pool].to(probs.dtype)
         given = torch.where(
-            learned_from, outcome.task.labels[numbers.clamp_max(pool - 1)], -1
+            in_pool, outcome.task.labels[numbers.clamp_max(n_pool - 1)], -1
         ).tolist()
         cells = prediction_cells(probs, names, calibrated, given)
-        yield from ((every_path[at], *line) for at, line in zip(part.tolist(), cells, strict=True))
+        yield from ((paths[at], *line) for at, line in zip(part.tolist(), cells, strict=True))
 
 
 def as_given(probs: Probs, labels: Sequence[int]) -> Probs:

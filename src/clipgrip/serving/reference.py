@@ -37,7 +37,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceImages:
     """Rows with embeddings (N, D) and probabilities (N, C); ``held_out``: the run did not learn from the image."""
 
     rows: Sequence[Row]
@@ -49,7 +49,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Sample:
+class ReferenceScores:
     """N images that show what is normal, as scores."""
 
     rows: Sequence[Row]
@@ -76,7 +76,7 @@ def begin(
     class shares refer to held-out images: all of a folder, or the test images of a run, if it has any. RunError: too
     few images can still be read.
     """
-    sample = sample_of(run, predictor, place, on_progress)
+    sample = reference_scores(run, predictor, place, on_progress)
     monitors = monitors_of(
         sample.codes, sample.labels, sample.held_out, sample.far, len(predictor.classes)
     )
@@ -92,7 +92,9 @@ def begin(
         store.begin(line, monitors, sample.contents)
 
 
-def sample_of(run: Path, predictor: Predictor, place: Path | None, on_progress: Progress) -> Sample:
+def reference_scores(
+    run: Path, predictor: Predictor, place: Path | None, on_progress: Progress
+) -> ReferenceScores:
     """The reference as scores, from the images of a run or of a place.
 
     RunError: too few of them can still be read.
@@ -118,20 +120,22 @@ def sample_of(run: Path, predictor: Predictor, place: Path | None, on_progress: 
     anchors = Anchors.of(embeds[half][:ANCHORS], appearances[half][:ANCHORS])
     confidence, labels = (values.numpy() for values in found.probs[readable].max(1))
     codes = scores_of(looks, confidence, anchors.distances(embeds, appearances))
-    return Sample(rows, codes, labels, held_out, ~half, anchors, found.contents)
+    return ReferenceScores(rows, codes, labels, held_out, ~half, anchors, found.contents)
 
 
 def _of_folder(
     place: Path, predictor: Predictor, glances: Glances, on_progress: Progress
-) -> Reference:
+) -> ReferenceImages:
     answers = predict_files(predictor, place, on_progress, item_of=glances.item_of)
     some = slice(0, ANCHORS + COMPARED)
     rows, contents = answers.rows[some], [row.sha256 for row in answers.rows]
     everything = [True] * len(rows)
-    return Reference(rows, answers.embeds[some], answers.probs[some], everything, contents)
+    return ReferenceImages(rows, answers.embeds[some], answers.probs[some], everything, contents)
 
 
-def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Progress) -> Reference:
+def _of_run(
+    run: Path, predictor: Predictor, glances: Glances, on_progress: Progress
+) -> ReferenceImages:
     """The first images of the run by content hash, embedded by the predictor."""
     with open_store(run) as store:
         everything = store.manifest(store.begun_run(run).id).rows
@@ -144,7 +148,7 @@ def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Prog
     held_out = [row.split == "test" for row in rows]
     contents = [row.sha256 for row in everything]
     probs = predictor.predict_proba(embedded.embeds)
-    return Reference(rows, embedded.embeds, probs, held_out, contents)
+    return ReferenceImages(rows, embedded.embeds, probs, held_out, contents)
 
 
 @dataclass

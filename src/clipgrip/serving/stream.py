@@ -77,20 +77,14 @@ def predict_stream(
     with naming(parts):
         parts.mkdir(parents=True, exist_ok=True)
     with locked(parts):
-        done = _fill(predictor, folder, parts, found, on_progress)
-        counted = _joined([parts / name for name in done.names], found, out, decide, say)
+        names, fresh = _fill(predictor, folder, parts, found, on_progress)
+        counted = _joined([parts / name for name in names], found, out, decide, say)
     _remove(parts)
     if not counted.images:
         first, listed = counted.first_issue, issues_path(out)
         path, _, detail = first or ("", "", Sentence("there is no image"))
         raise DataError(NONE, images=images, path=path, detail=detail, listed=listed)
-    return Streamed(counted.images, done.fresh, counted.people, counted.issues)
-
-
-@dataclass(frozen=True)
-class _Filled:
-    names: list[str]
-    fresh: int
+    return Streamed(counted.images, fresh, counted.people, counted.issues)
 
 
 def _fill(
@@ -99,7 +93,7 @@ def _fill(
     parts: Path,
     found: ImageListing,
     on_progress: Callable[[str, int, int], None],
-) -> _Filled:
+) -> tuple[list[str], int]:
     """Write the missing files of shards; returns the names of all, and how many images were answered now."""
     done, fresh, names = 0, 0, list[str]()
     for window in _windows(found.shards()):
@@ -112,7 +106,7 @@ def _fill(
         names += [name for name, _ in keyed]
         done += rows
         on_progress("answer", done, max(done, found.count or 0))
-    return _Filled(names, fresh)
+    return names, fresh
 
 
 def _remove(parts: Path) -> None:

@@ -27,7 +27,7 @@ from clipgrip.serving.bundling.components import components, licences
 from clipgrip.serving.bundling.golden import Compared, compare, golden_members
 from clipgrip.serving.bundling.seeing import Precision, Seeing, pack_towers, plain_name
 from clipgrip.serving.predictor import Predictor
-from clipgrip.serving.reference import sample_of
+from clipgrip.serving.reference import reference_scores
 from clipgrip_line import parts, scoring
 from clipgrip_line.bundle import array_bytes, json_bytes
 from clipgrip_line.promises import Promise
@@ -171,7 +171,7 @@ def _reference(
             given = str(store.begun().facts.get("from") or "")
     place = Path(given) if given and Path(given).exists() else None
     try:
-        sample = sample_of(folder, predictor, place, on_progress)
+        sample = reference_scores(folder, predictor, place, on_progress)
     except (RunError, DataError):  # the images have been moved
         return {}
     return {
