@@ -29,7 +29,7 @@ from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
 from clipgrip.pseudolabel.refine import refine
 from clipgrip.runs.audit_sheet import Sheet
 from clipgrip.runs.audit_store import audited
-from clipgrip.runs.embedding import Embeds, embedded
+from clipgrip.runs.embedding import Embeds, embed_with_cache
 from clipgrip.runs.events import Listener
 from clipgrip.runs.knowledge import doubts, knowledge_of
 from clipgrip.runs.labels import label_facts
@@ -103,7 +103,7 @@ def from_images(
         folder_facts(found.by_folder, len(found.manifest.pool), found.issues), ENGLISH
     ):
         listener.note(sentence)
-    seen = embedded(backbone, found.manifest, listener)
+    seen = embed_with_cache(backbone, found.manifest, listener)
     issues = Issues(found.issues, seen.issues).in_order()
     if issues:
         first = issues[0]

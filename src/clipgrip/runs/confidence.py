@@ -45,12 +45,12 @@ def estimate_facts(
     refiner: PoolRefiner | None,
     embeds: Embeds,
     task: Task,
-    found: Sequence[Finding] = (),
+    findings: Sequence[Finding] = (),
 ) -> dict[str, Any] | None:
     """An estimate of the accuracy of zero-shot's answers (N, C) on the unlabeled images, by labels or refinement.
 
     ``refiner`` is the run's own, so that its work is kept for round 1; None where the rounds begin with other answers.
-    The result is None where a test set measures the accuracy, where ``found`` says that the model knows nothing, and
+    The result is None where a test set measures the accuracy, where ``findings`` says that the model knows nothing, and
     where refinement hardly changes the answers, which then tells nothing about them.
     """
     if (embeds.test_labels >= 0).any():
@@ -60,7 +60,7 @@ def estimate_facts(
     if bool(task.candidates.all()) and total >= ENOUGH_LABELS:
         right = int((zero_shot.argmax(1) == task.labels)[known].sum())
         return {**_facts(by_labels(right, total)), "right": right, "labels": total}
-    if refiner is None or not len(task.unlabeled) or knows_nothing(tuple(found)):
+    if refiner is None or not len(task.unlabeled) or knows_nothing(tuple(findings)):
         return None
     return _without_labels(zero_shot, refiner, task)
 

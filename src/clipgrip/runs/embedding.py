@@ -93,7 +93,7 @@ NO_ROOM = mark(
 )
 
 
-def model_of(settings: Settings) -> ClipBackbone:
+def load_model(settings: Settings) -> ClipBackbone:
     """Load the model of the settings. BackboneError: it is not here, or is precomputed embeddings."""
     if settings.backbone == EMBEDDINGS:
         raise BackboneError(NO_PICTURES)
@@ -106,7 +106,7 @@ def with_engine(settings: Settings, model: Model) -> Settings:
     return settings.model_copy(update={"engine": engine})
 
 
-def embedded(
+def embed_with_cache(
     backbone: Eye, manifest: Manifest, listener: Listener, *, stage: str = ""
 ) -> EmbeddedManifest:
     """As `embed_manifest`, with the cache in the user's folder, and progress and notes to the listener."""

@@ -19,7 +19,7 @@ from clipgrip.data.rows import Row
 from clipgrip.data.sources import FileSource
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import Template
-from clipgrip.runs.embedding import embedded
+from clipgrip.runs.embedding import embed_with_cache
 from clipgrip.runs.events import Listener
 
 
@@ -52,14 +52,14 @@ def export(
 
     ``place`` is the path of the future file, to which paths of pictures are relative. DataError: no image can be read.
     """
-    found = embedded(backbone, manifest, listener)
+    found = embed_with_cache(backbone, manifest, listener)
     rows = (*found.embeds.pool_rows, *found.embeds.test_rows)
     banks: dict[str, NDArray[Any]] = {}
     for eye in (backbone, *eyes):
         seen = (
             found
             if eye is backbone
-            else embedded(eye, found.manifest, listener, stage=f"embed:{eye.name}")
+            else embed_with_cache(eye, found.manifest, listener, stage=f"embed:{eye.name}")
         )
         both = np.concatenate([seen.embeds.pool.numpy(), seen.embeds.test.numpy()])
         banks[bank_name(eye.name)] = both

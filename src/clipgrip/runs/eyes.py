@@ -22,7 +22,7 @@ from clipgrip.errors import BackboneError, ConfigError, DataError
 from clipgrip.mapped import gathered
 from clipgrip.pseudolabel.bank_weights import BankSettings
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
-from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded
+from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embed_with_cache
 from clipgrip.runs.events import Listener
 from clipgrip.types import Labels, Probs
 from clipgrip.words import Words, mark
@@ -225,7 +225,7 @@ def embed_eyes(
     own = found.embeds
     pools, tests = [own.pool], [own.test]
     for eye in eyes:
-        seen = embedded(eye, found.manifest, listener, stage=f"embed:{eye.name}")
+        seen = embed_with_cache(eye, found.manifest, listener, stage=f"embed:{eye.name}")
         for issue in seen.issues:
             raise DataError(
                 mark(

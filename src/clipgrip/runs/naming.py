@@ -10,13 +10,13 @@ from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.trust.naming import naming
 
 
-def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | None:
+def name_facts(ready: Prepared, findings: tuple[Finding, ...]) -> dict[str, Any] | None:
     """The part of metrics.json about names; None where the model seems to know none of them.
 
     The finding that labels are answered no better than by chance is ignored here: names may be swapped.
     """
     if not ready.start.has_texts or knows_nothing(
-        tuple(one for one in found if one.kind != "no-better")
+        tuple(one for one in findings if one.kind != "no-better")
     ):
         return None
     start, embeds = ready.start, ready.embeds

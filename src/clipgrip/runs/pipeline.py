@@ -185,9 +185,9 @@ def carry_out(
     prepared = prepare(settings, manifest, listener, seen=seen, model=model)
     current().rest()
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
-    found = knowledge(prepared.ready, prepared.backbone)
-    left = Issues(issues, prepared.issues).in_order()
-    return Job(prepared, wanted, left, times, found, folders).finish(listener)
+    findings = knowledge(prepared.ready, prepared.backbone)
+    all_issues = Issues(issues, prepared.issues).in_order()
+    return Job(prepared, wanted, all_issues, times, findings, folders).finish(listener)
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class Job:
     wanted: Path
     issues: Issues
     seconds: dict[str, float]
-    found: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
     """Findings against zero-shot's answers (`runs.knowledge`)."""
     folders: dict[str, Any] | None = None
 
@@ -210,7 +210,8 @@ class Job:
         """Do what is not stored yet in the run's folder, under its lock."""
         manifest, ready = self.prepared.manifest, self.ready
         seen = seen_names(manifest.classes, ready.task)
-        backbone, eyes = self.prepared.backbone, ready.seen.keys if ready.seen else ()
+        backbone = self.prepared.backbone
+        eyes = ready.eye_banks.keys if ready.eye_banks else ()
         identity = run_id(ready.settings, manifest, backbone, seen, ready.method, eyes=eyes)
         folder = choose_folder(self.wanted, identity, listener.note)
         with locked(folder), open_store(folder, create=True) as store:
@@ -229,7 +230,7 @@ class Job:
         """Report what may be a reason to stop before the rounds; everything else is said at the end."""
         if sampled := sample_sentence(facts):
             listener.step(sampled)
-        guesses = knows_nothing(self.found) and self.ready.learning.teacher is None
+        guesses = knows_nothing(self.findings) and self.ready.learning.teacher is None
         if guesses and not labels_teach(facts.get("labels")):
             listener.step(headline(SAY))  # the end gives the reasons
         if doubted := [one["name"] for one in doubted_names(facts)]:
@@ -241,11 +242,10 @@ class Job:
         if not ready.ks or (stored and stored.finished):
             return
         if tuned := self._tuned_values():
-            tells = (
-                RESIDUALS if kind_of(ready.settings, self.prepared.backbone) == RESIDUAL else PROMPT
-            )
+            kind = kind_of(ready.settings, self.prepared.backbone)
+            text = RESIDUALS if kind == RESIDUAL else PROMPT
             prompt = ready.settings.prompt
-            listener.detail(Sentence(tells, values=f"{tuned:,}", prompt=prompt))
+            listener.detail(Sentence(text, values=f"{tuned:,}", prompt=prompt))
         progress = partial(listener.progress, "pixels")
         learning = ready.learning
         inputs = inputs_of(ready.start.prompt, self.prepared.backbone, learning.embeds, progress)
@@ -262,7 +262,7 @@ class Job:
         if known.text_answers is None:
             return None
         refiner = None if known.teacher else known.refiner
-        return estimate_facts(known.text_answers, refiner, known.embeds, known.task, self.found)
+        return estimate_facts(known.text_answers, refiner, known.embeds, known.task, self.findings)
 
     def _store_new_run(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:
@@ -280,8 +280,8 @@ class Job:
             "paradigm": paradigm(ready.task),
             "method": ready.method.facts(),
             "method_id": ready.method.fingerprint(),
-            "knowledge": [{"kind": one.kind, **one.values} for one in self.found],
-            "names": name_facts(ready, self.found),
+            "knowledge": [{"kind": one.kind, **one.values} for one in self.findings],
+            "names": name_facts(ready, self.findings),
             "labels": label_facts(
                 learning.teacher, learning.embeds, ready.ks, manifest.classes.display
             ),
@@ -289,7 +289,7 @@ class Job:
             **sample_facts(learning.task, ready.task),
             "tuned": {"prompt": kind_of(ready.settings, backbone), "values": self._tuned_values()},
             "backbone": backbone_facts(backbone),
-            **({"eyes": ready.seen.facts(read=ready.compares)} if ready.seen else {}),
+            **({"eyes": ready.eye_banks.facts(read=ready.compares)} if ready.eye_banks else {}),
             "seconds": self.seconds,
         }
         fingerprints = manifest.fingerprint, backbone.fingerprint

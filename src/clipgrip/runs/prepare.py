@@ -30,8 +30,8 @@ from clipgrip.runs import tuning_sample
 from clipgrip.runs.embedding import (
     EmbeddedManifest,
     Embeds,
-    embedded,
-    model_of,
+    embed_with_cache,
+    load_model,
     nothing_left,
     with_engine,
 )
@@ -59,12 +59,12 @@ class Prepared:
     start: UntunedModel
     embeds: Embeds = field(repr=False)
     task: Task = field(repr=False)
-    seen: EyeBanks | None = field(default=None, repr=False)
+    eye_banks: EyeBanks | None = field(default=None, repr=False)
     """The eyes and their weights; None without eyes."""
 
     @property
     def beside(self) -> JoinedEyes | None:
-        return self.seen.beside if self.seen else None
+        return self.eye_banks.beside if self.eye_banks else None
 
     @property
     def method(self) -> Method:
@@ -194,7 +194,7 @@ def prepare(
 
     ClipgripError: no image is left, or the task, the model, the texts or the images cannot be used.
     """
-    backbone, classes = model or model_of(settings), manifest.classes
+    backbone, classes = model or load_model(settings), manifest.classes
     if isinstance(backbone, ClipBackbone) and backbone.has_choice and (advice := onnx_hint()):
         listener.note(advice)
     settings = with_engine(settings, backbone)
@@ -206,7 +206,7 @@ def prepare(
     expected = make_task(given, classes, seen=seen, all_candidates=everywhere)
     schedule(settings.strategy, expected, k=settings.k, n_rounds=settings.rounds)
     start = UntunedModel.of(backbone, classes, settings, method_for(settings, expected, method))
-    found = embedded(backbone, manifest, listener)
+    found = embed_with_cache(backbone, manifest, listener)
     labels = found.embeds.pool_labels
     task = make_task(labels, classes, seen=seen, all_candidates=everywhere, note=listener.note)
     start = start.suited_to(task, backbone, settings, method)
@@ -234,7 +234,7 @@ def prepare_stored(
         names = {one.name for one in counting}
         eyes: list[Eye] = [eye for eye in given.eyes if eye.name in names]
     else:
-        backbone, eyes = model_of(settings), [one.load() for one in counting]
+        backbone, eyes = load_model(settings), [one.load() for one in counting]
     if backbone.fingerprint != run.backbone_fingerprint:
         raise BackboneError(
             mark(
@@ -244,7 +244,7 @@ def prepare_stored(
             folder=folder,
             backbone=settings.backbone,
         )
-    found = embedded(backbone, manifest, listener)
+    found = embed_with_cache(backbone, manifest, listener)
     task = stored_task(found.embeds.pool_labels, manifest.classes, run.facts["data"]["seen"])
     known = run.facts.get("method")
     method = Method.from_facts(known) if known else method_for(settings, task)
@@ -263,8 +263,8 @@ def _with_eyes(
 ) -> Prepared:
     """Add the embeddings of the eyes, weighted by ``banks`` or by what fits the pool."""
     known = ready.text_answers, ready.task.labels, listener
-    embeds, seen = embed_eyes(eyes, found, *known, settings=ready.method.banks, banks=banks)
-    return replace(ready, embeds=embeds, seen=seen)
+    embeds, eye_banks = embed_eyes(eyes, found, *known, settings=ready.method.banks, banks=banks)
+    return replace(ready, embeds=embeds, eye_banks=eye_banks)
 
 
 def _own(facts: Mapping[str, Any]) -> dict[str, Any]:
