@@ -72,28 +72,28 @@ def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> 
     kind = kinds[0] if kinds and get_origin(annotation) not in (dict, list) else annotation
     hint = ""
     if words := [one for one in (*kinds, *get_args(kind)) if isinstance(one, str)]:
-        wanted = Sentence("one of {words}", words=", ".join(words))
+        allowed = Sentence("one of {words}", words=", ".join(words))
         hint = nearest(str(value), words)
     elif kind in (int, float):
-        wanted = _number_wanted(kind, metadata)
+        allowed = _number_wanted(kind, metadata)
     elif kind is bool:
-        wanted = Sentence("true or false")
+        allowed = Sentence("true or false")
     elif get_origin(kind) is dict:
         text = mark("a table: [{name}] on a line of its own, and below it names and numbers")
-        wanted = Sentence(text, name=name)
+        allowed = Sentence(text, name=name)
     elif kind is Path:
-        wanted = Sentence("the name of a file or folder in quotes")
+        allowed = Sentence("the name of a file or folder in quotes")
     elif kind is list or get_origin(kind) is list:
-        wanted = _sized(metadata, Sentence("a list"), mark("a list of {least} to {most} entries"))
+        allowed = _sized(metadata, Sentence("a list"), mark("a list of {least} to {most} entries"))
     elif any(get_origin(one) is tuple for one in kinds):
-        wanted = Sentence("a text in quotes, or a list of such")
+        allowed = Sentence("a text in quotes, or a list of such")
     elif (longest := _edge(metadata, "max_length")) is not None:
-        wanted = Sentence("a text of at most {most} characters", most=longest)
-        wanted = _sized(metadata, wanted, mark("a text of {least} to {most} characters"))
+        allowed = Sentence("a text of at most {most} characters", most=longest)
+        allowed = _sized(metadata, allowed, mark("a text of {least} to {most} characters"))
     else:
-        wanted = Sentence("a text in quotes")
+        allowed = Sentence("a text in quotes")
     text = mark("{name} = {value} is not allowed. Give {wanted}.{hint}")
-    return Sentence(text, name=name, value=shown(value), wanted=wanted, hint=hint)
+    return Sentence(text, name=name, value=shown(value), wanted=allowed, hint=hint)
 
 
 def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:

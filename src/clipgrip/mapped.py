@@ -70,15 +70,15 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
         else:
             file.truncate(size)
     try:
-        made = torch.from_file(path, shared=True, size=count, dtype=dtype)
+        result = torch.from_file(path, shared=True, size=count, dtype=dtype)
     except RuntimeError as error:  # the limit of mapped files of a process
         _remove(path)
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path) from error
     try:
         os.unlink(path)
     except OSError:  # Windows cannot remove a file in use
-        weakref.finalize(made.untyped_storage(), _remove, path)
-    return made.view(shape)
+        weakref.finalize(result.untyped_storage(), _remove, path)
+    return result.view(shape)
 
 
 def zeros(shape: tuple[int, int], needed: int) -> Tensor:
@@ -160,41 +160,41 @@ def picked(values: Tensor, rows: Tensor, columns: Tensor | None = None) -> Tenso
 
 def gathered(values: Tensor, rows: Tensor, columns: Tensor | None = None) -> Tensor:
     """A copy of rows of (N, C), in any order, and of some columns, where the values lie."""
-    made = like(values, (len(rows), values.shape[1] if columns is None else len(columns)))
+    result = like(values, (len(rows), values.shape[1] if columns is None else len(columns)))
     for start in range(0, len(rows), PIECE):
         part = slice(start, min(start + PIECE, len(rows)))
         found = values[rows[part]]
-        made[part] = found if columns is None else found[:, columns]
-        release_pages(made, part)
+        result[part] = found if columns is None else found[:, columns]
+        release_pages(result, part)
     release_pages(values, slice(0, len(values)))
-    return made
+    return result
 
 
 def stacked(first: Tensor, many: Tensor) -> Tensor:
     """(n + m, C) the rows of ``first`` and then of ``many``, where ``many`` lies; ``many`` itself if n is 0."""
     if not len(first):
         return many
-    made = like(many, (len(first) + len(many), many.shape[1]))
-    made[: len(first)] = first
+    result = like(many, (len(first) + len(many), many.shape[1]))
+    result[: len(first)] = first
     for start in range(0, len(many), PIECE):
         part = many[start : start + PIECE]
         rows = slice(len(first) + start, len(first) + start + len(part))
-        made[rows] = part
-        release_pages(made, rows)
-    return made
+        result[rows] = part
+        release_pages(result, rows)
+    return result
 
 
 def side_by_side(arrays: Sequence[Tensor]) -> Tensor:
     """(N, W) the columns of all arrays, in the first one's type and where it lies; it itself if it is alone."""
     if len(arrays) == 1:
         return arrays[0]
-    made = like(arrays[0], (len(arrays[0]), sum(one.shape[1] for one in arrays)))
-    for start in range(0, len(made), PIECE):
-        rows = slice(start, min(start + PIECE, len(made)))
-        torch.cat([one[rows].to(made.dtype) for one in arrays], dim=1, out=made[rows])
-        for array in (made, *arrays):
+    result = like(arrays[0], (len(arrays[0]), sum(one.shape[1] for one in arrays)))
+    for start in range(0, len(result), PIECE):
+        rows = slice(start, min(start + PIECE, len(result)))
+        torch.cat([one[rows].to(result.dtype) for one in arrays], dim=1, out=result[rows])
+        for array in (result, *arrays):
             release_pages(array, rows)
-    return made
+    return result
 
 
 def release_pages(array: Tensor, rows: slice) -> None:

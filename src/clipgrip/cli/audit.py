@@ -163,7 +163,7 @@ class WantedSheet:
         drawn, sheet = self.drawn, self.sheet
         given = {} if sheet is None else sheet.texts(drawn)
         write_sheet(
-            drawn, rows, self.out, show_labels=self.show_labels, given=given, planned=planned
+            drawn, rows, self.out, show_labels=self.show_labels, answered=given, planned=planned
         )
         if sheet is not None:
             taken = mark("answers taken over from {answers}: {n}")

@@ -111,7 +111,7 @@ def ingest(
         split_remarks(labels),
         *(part.issues for part in (found, tests, labeled, of_folders, of_pool, of_test)),
     )
-    if labels is None:  # else the labels were found, and nobody has to look for more
+    if labels is None:  # then people may have forgotten tables or columns of labels
         issues.extend(unread_remarks(found.unread, names))
         issues.extend(tables_among(found.root, unused))
     issues = issues.in_order()
@@ -276,22 +276,19 @@ def _read_contents(
 
 
 def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
-    example = (
-        Sentence(" The first: {path}: {detail}.", path=issues[0].path, detail=issues[0].detail)
-        if issues
-        else ""
-    )
-    reasons = Sentence(" ({tally})", tally=issues.tally()) if issues else ""
-    where = (
-        os.fspath(images)
-        if isinstance(images, str | os.PathLike)
-        else Sentence("the list of images")
-    )
-    if not found.entries and not isinstance(images, str | os.PathLike):
-        return DataError("{where} is empty. Give one image at least.", where=where)
-    if not found.entries and not issues:
-        is_table = os.fspath(where).casefold().endswith(TABLE_SUFFIXES)
-        return DataError(NO_ROW if is_table else NO_FILE, where=where)
+    example = reasons = ""
+    if issues:
+        first, reasons = issues[0], Sentence(" ({tally})", tally=issues.tally())
+        example = Sentence(" The first: {path}: {detail}.", path=first.path, detail=first.detail)
+    if isinstance(images, str | os.PathLike):
+        where = os.fspath(images)
+        if not found.entries and not issues:
+            is_table = where.casefold().endswith(TABLE_SUFFIXES)
+            return DataError(NO_ROW if is_table else NO_FILE, where=where)
+    else:
+        where = Sentence("the list of images")
+        if not found.entries:
+            return DataError("{where} is empty. Give one image at least.", where=where)
     return DataError(
         "{where}: no usable image among {files}{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
         "WebP images.",

@@ -145,10 +145,10 @@ class Issues(LazySequence[Issue]):
         return combined(parts, ", ")
 
     def _items_at(self, positions: Sequence[int]) -> Issues:
-        made = Issues()
-        made._reasons.extend(self._reasons[position] for position in positions)
-        made._paths, made._details = self._paths.take(positions), self._details.take(positions)
-        return made
+        result = Issues()
+        result._reasons.extend(self._reasons[position] for position in positions)
+        result._paths, result._details = self._paths.take(positions), self._details.take(positions)
+        return result
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False)

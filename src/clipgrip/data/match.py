@@ -186,35 +186,35 @@ def match(
     """
     written, issues = found.labels, Issues()
     # image, class, and index of the label, for each label that is bound; labels are many, so no objects are kept
-    images, classes_of, places = array("q"), array("q"), array("q")
+    images, classes_of, label_indexes = array("q"), array("q"), array("q")
     unbound = array("q")
 
-    def bind(image: int, place: int) -> None:
+    def bind(image: int, index_of_label: int) -> None:
         images.append(image)
-        classes_of.append(position(written[place], classes))
-        places.append(place)
+        classes_of.append(position(written[index_of_label], classes))
+        label_indexes.append(index_of_label)
 
-    for place, one in enumerate(written):
+    for index_of_label, one in enumerate(written):
         image = index.by_place(one.path, bases)
         if image is None:
             position(one, classes)  # an unknown label is refused before any name is compared
-            unbound.append(place)
+            unbound.append(index_of_label)
         else:
-            bind(image, place)
+            bind(image, index_of_label)
     by_path = np.unique(np.array(images, np.int64))
-    for place in unbound:
-        one = written[place]
+    for index_of_label in unbound:
+        one = written[index_of_label]
         image = _by_name(one, index, bases, by_path)
         issues.append(_match_issue(one, None if image is None else index.entries[image]))
         if image is not None:
-            bind(image, place)
+            bind(image, index_of_label)
     if not written:
         return Matched(issues=issues)
     if not images:
         raise _nothing_matches(written, bases, shown)
 
     def resolved(number: int) -> ResolvedLabel:
-        return ResolvedLabel(classes_of[number], written[places[number]].where)
+        return ResolvedLabel(classes_of[number], written[label_indexes[number]].where)
 
     return Matched(ResolvedLabels.of(index.exact, np.array(images, np.int64), resolved), issues)
 

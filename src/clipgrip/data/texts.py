@@ -38,11 +38,11 @@ class Texts(LazySequence[str]):
 
     def take(self, positions: Iterable[int]) -> Texts:
         """The texts at ``positions``, in that order."""
-        made = Texts()
+        result = Texts()
         for position in positions:
-            made._content += self._bytes(position)
-            made._ends.append(len(made._content))
-        return made
+            result._content += self._bytes(position)
+            result._ends.append(len(result._content))
+        return result
 
     def _bytes(self, position: int) -> bytearray:
         return self._content[self._ends[position] : self._ends[position + 1]]

@@ -20,7 +20,7 @@ from clipgrip.data.embedlayout import name_of_position
 from clipgrip.data.embedtables import NO_EMBEDDING, table_arrays
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.banks import BankMap, banks_of, check_banks
-from clipgrip.runs.precomputed import places
+from clipgrip.runs.precomputed import rows_of_classes
 from clipgrip.types import ClassEmbeds, ImageEmbeds, WideEmbeds
 
 
@@ -144,6 +144,6 @@ def beside_embeds(
             names = ClassNames(file.class_names, file.class_names)
         elif names is not None and file.class_names:
             class_embeds = class_embeds[
-                places(file.path, names, file.class_names, len(class_embeds))
+                rows_of_classes(file.path, names, file.class_names, len(class_embeds))
             ]
     return y, names, class_embeds, logit_scale

@@ -172,20 +172,20 @@ def write_sheet(
     place: AnyPath,
     *,
     show_labels: bool = False,
-    given: Mapping[int, str] | None = None,
+    answered: Mapping[int, str] | None = None,
     planned: int | None = None,
     mark: str = "",
 ) -> None:
-    """Write the ``chosen`` rows as a CSV whose column ``answer`` holds the answers in ``given`` (row -> text).
+    """Write the ``chosen`` rows as a CSV whose column ``answer`` holds the answers in ``answered`` (row -> text).
 
     ``mark`` replaces the audit's own, for another draw from its pool.
     """
-    given, names = given or {}, audit.classes.display
+    answered, names = answered or {}, audit.classes.display
     rows, mark = [], mark or audit.mark
     mark = mark if planned is None else f"{mark}-{planned}"
     for number, row in enumerate(chosen, 1):
         shown = (names[audit.pool.labels[row]],) if show_labels else ()
-        rows.append((number, mark, audit.images[row].path, given.get(row, ""), *shown))
+        rows.append((number, mark, audit.images[row].path, answered.get(row, ""), *shown))
     header = (*SHEET, *(("predicted",) if show_labels else ()))
     write_output(place, csv_bytes(header, rows), AUDIT)
 
@@ -264,7 +264,7 @@ class Sheet:
             )
         if self.mark != audit.mark:
             raise DataError(OF_ANOTHER, name=self.table.name, audit=self.mark, now=audit.mark)
-        answer_of = self.given(audit)
+        answer_of = self.class_by_row(audit)
         self._check_gaps(audit, answer_of)
         rows = [row for row in audit.order if row in answer_of]
         return np.array(rows, dtype=np.int64), np.array(
@@ -288,7 +288,7 @@ class Sheet:
                 image=audit.images[drawn[place - 1]].path,
             )
 
-    def given(self, audit: Audit) -> dict[int, int]:
+    def class_by_row(self, audit: Audit) -> dict[int, int]:
         """Row of the pool -> class of the answer, in the sheet's order. DataError: an unknown image or class."""
         rows = {p: row for row, several in enumerate(audit.images.paths()) for p in several}
         return answers_in(self.table, rows, audit.classes, NO_IMAGE)

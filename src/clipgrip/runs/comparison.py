@@ -145,8 +145,8 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     order = [_order(outcome, classes) for outcome in outcomes]
     ballots = torch.stack(
         [
-            torch.stack([answers[key] for key in common])[:, places]
-            for answers, places in zip(by_run, order, strict=True)
+            torch.stack([answers[key] for key in common])[:, columns]
+            for answers, columns in zip(by_run, order, strict=True)
         ]
     )
     rows = {row.sha256: row for row in outcomes[0].manifest.rows}

@@ -91,9 +91,9 @@ class MeasuringAudit:
                 audit=sheet.mark,
                 now=self.mark,
             )
-        given = sheet.given(self.audit)
+        class_by_row = sheet.class_by_row(self.audit)
         for order in self.strata_of_pool.order:
-            answered = np.array([row in given for row in order.tolist()], dtype=bool)
+            answered = np.array([row in class_by_row for row in order.tolist()], dtype=bool)
             if (~answered[:-1] & answered[1:]).any():
                 missing = self.audit.images[int(order[int((~answered).argmax())])].path
                 raise DataError(
@@ -102,21 +102,21 @@ class MeasuringAudit:
                     name=sheet.table.name,
                     missing=missing,
                 )
-        rows = np.array(list(given), dtype=np.int64)
-        return rows, np.array(list(given.values()), dtype=np.int64)
+        rows = np.array(list(class_by_row), dtype=np.int64)
+        return rows, np.array(list(class_by_row.values()), dtype=np.int64)
 
     def write_sheet(
         self, place: AnyPath, planned: int, rows: Whole, truth: Whole, new: Whole, show_labels: bool
     ) -> None:
         """Write a sheet of the answered ``rows`` with their answers ``truth``, followed by the ``new`` rows."""
         names, chosen = self.audit.classes.display, [*rows.tolist(), *new.tolist()]
-        given = {row: names[c] for row, c in zip(rows.tolist(), truth.tolist(), strict=True)}
+        answered = {row: names[c] for row, c in zip(rows.tolist(), truth.tolist(), strict=True)}
         write_sheet(
             self.audit,
             chosen,
             place,
             show_labels=show_labels,
-            given=given,
+            answered=answered,
             planned=planned,
             mark=self.mark,
         )

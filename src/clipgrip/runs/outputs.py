@@ -132,10 +132,10 @@ def prediction_lines(
         in_pool = numbers < n_pool
         probs[in_pool] = answers.pool[numbers[in_pool]]
         probs[~in_pool] = answers.test[numbers[~in_pool] - n_pool].to(probs.dtype)
-        given = torch.where(
+        person_labels = torch.where(
             in_pool, outcome.task.labels[numbers.clamp_max(n_pool - 1)], -1
         ).tolist()
-        cells = prediction_cells(probs, names, calibrated, given)
+        cells = prediction_cells(probs, names, calibrated, person_labels)
         yield from ((paths[at], *line) for at, line in zip(part.tolist(), cells, strict=True))
 
 
@@ -166,10 +166,10 @@ def prediction_cells(
     probs: Probs,
     names: Sequence[str],
     calibrated: AuditedCalibration | None = None,
-    given: Sequence[int] | None = None,
+    person_labels: Sequence[int] | None = None,
 ) -> Iterator[tuple[str, ...]]:
     """The cells after the path, for each image."""
-    by_person = given or [-1] * len(probs)
+    by_person = person_labels or [-1] * len(probs)
     shown = as_given(probs if calibrated is None else calibrated(probs), by_person)
     own = as_given(probs, by_person)
     best = own.topk(min(3, probs.shape[1]), dim=1)

@@ -160,7 +160,7 @@ def precomputed_model(
     made = tuple(PrecomputedBank(name, bank.shape[1]) for name, bank in banks.items())
     if vectors is None or classes is None:
         return PrecomputedModel(made, (), None, scale)
-    chosen = vectors[places(file, classes, names, len(vectors))]
+    chosen = vectors[rows_of_classes(file, classes, names, len(vectors))]
     return PrecomputedModel(made, classes.prompts, unit(chosen), scale)
 
 
@@ -173,7 +173,7 @@ def model_of_run(project: Project, manifest: Manifest) -> PrecomputedModel:
     return model
 
 
-def places(file: AnyPath, classes: ClassNames, names: Sequence[str], n: int) -> list[int]:
+def rows_of_classes(file: AnyPath, classes: ClassNames, names: Sequence[str], n: int) -> list[int]:
     """The row of each class's embedding: by its prompt, else by its name; in the same order if rows have no names."""
     if not names:
         if n != len(classes):

@@ -172,16 +172,16 @@ class Glances:
 
         An image whose embedding was cached is opened now.
         """
-        found, places = [], []
-        for place, row in enumerate(rows):
+        found, positions = [], []
+        for position, row in enumerate(rows):
             try:
                 known = self.found.get(row.sha256)
                 found.append(_glance(open_row(row)) if known is None else known)
             except DataError:  # moved or changed since: the embedding is known, the picture is not
                 continue
-            places.append(place)
+            positions.append(position)
         appearances = np.array([appearance for _, appearance in found], np.float32)
-        return [looks for looks, _ in found], appearances.reshape(-1, WIDTH), places
+        return [looks for looks, _ in found], appearances.reshape(-1, WIDTH), positions
 
 
 def _glance(picture: Image.Image) -> tuple[Looks, Numbers]:

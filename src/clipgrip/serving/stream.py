@@ -167,7 +167,7 @@ def _of_shard(
     failures: dict[str, Any],
 ) -> ShardAnswers:
     paths: list[str] = []
-    places: list[int] = []
+    answered: list[int] = []
     issues = Issues()
     for entry, found in zip(shard.entries, examined, strict=True):
         issue = _issue(entry, found, failures)
@@ -175,9 +175,9 @@ def _of_shard(
             issues.append(issue)
         if isinstance(found, Usable) and found.sha256 in rows:
             paths.append(entry.path)
-            places.append(rows[found.sha256])
+            answered.append(rows[found.sha256])
     names = predictor.classes.display
-    return answers_of(paths, probs[places], names, predictor.calibrated, issues)
+    return answers_of(paths, probs[answered], names, predictor.calibrated, issues)
 
 
 def _issue(entry: Entry, found: Usable | Issue, failures: dict[str, Any]) -> Issue | None:

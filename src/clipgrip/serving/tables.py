@@ -133,8 +133,8 @@ def _complete(table: Any, people: Sequence[bool]) -> Any:
     table = table.append_column("decided_by", by.dictionary_encode())
     for name in COLUMNS:
         if "confidence" in name:
-            place = table.schema.get_field_index(name)
-            table = table.set_column(place, name, pc.round(table[name], 6))
+            column = table.schema.get_field_index(name)
+            table = table.set_column(column, name, pc.round(table[name], 6))
     return table.select(list(COLUMNS)).replace_schema_metadata(None)
 
 

@@ -102,13 +102,13 @@ def _bet(
 ) -> tuple[int, tuple[Alarm, ...]]:
     line, state = store.begun(), store.state()
     unseen = store.fresh([row.sha256 for row in answers.rows])
-    places = [i for i, row in enumerate(answers.rows) if row.sha256 in unseen]
-    looks, appearances, readable = glances.of([answers.rows[i] for i in places])
-    places = [places[i] for i in readable]
-    if not places:
+    positions = [i for i, row in enumerate(answers.rows) if row.sha256 in unseen]
+    looks, appearances, readable = glances.of([answers.rows[i] for i in positions])
+    positions = [positions[i] for i in readable]
+    if not positions:
         return 0, ()
-    far = line.anchors.distances(answers.embeds[places].numpy(), appearances)
-    images = _images(state, answers, looks, far, places)
+    far = line.anchors.distances(answers.embeds[positions].numpy(), appearances)
+    images = _images(state, answers, looks, far, positions)
     codes = np.stack([one.codes for one in images])
     labels = np.array([one.label for one in images], dtype=np.int64)
     chances = chances_of([one.sha256 for one in images])
@@ -117,12 +117,12 @@ def _bet(
 
 
 def _images(
-    state: State, answers: FileAnswers, looks: Sequence[Looks], far: Values, places: list[int]
+    state: State, answers: FileAnswers, looks: Sequence[Looks], far: Values, positions: list[int]
 ) -> list[SeenImage]:
     """The new images, in the order of the rows, which is that of their hashes."""
-    confidence, labels = (values.numpy() for values in answers.probs[places].max(1))
+    confidence, labels = (values.numpy() for values in answers.probs[positions].max(1))
     codes = scores_of(looks, confidence, far)
-    seen_at, rows = now(), [answers.rows[i] for i in places]
+    seen_at, rows = now(), [answers.rows[i] for i in positions]
     return [
         SeenImage(
             state.images + n,

@@ -36,7 +36,7 @@ class Upheld:
     level: float
     """Level of the bet; at 1 it is won and the promise is withdrawn."""
     withdrawn: dict[str, Any] | None
-    place: int
+    promise_number: int
     """Number of its promise among all of the run, from 1."""
     corrected: int = 0
     """How many of its answers were corrected later."""
@@ -102,7 +102,7 @@ def upheld(store: WatchStore, scopes: Sequence[WatchedScope]) -> list[Upheld]:
     noted, fallen = _noted(store), _withdrawn(store)
     known = noted | _fresh(noted, scopes, len(answers))
     every = [_upheld(one, alpha, known[_key(one)], answers, fallen) for one in scopes]
-    newest = max((one.place for one in every if one.withdrawn is None), default=0)
+    newest = max((one.promise_number for one in every if one.withdrawn is None), default=0)
     return [
         replace(one, renewed=one.withdrawn is not None and one.withdrawn["places"] < newest)
         for one in every
@@ -136,7 +136,7 @@ def withdraw_broken(store: WatchStore, scopes: Sequence[WatchedScope], now: str)
             wrong = np.array([one.scope.is_wrong(a.predicted, a.label) for a in mine])
             first = mine[since(wrong, one.scope.max_error)]
             counts = {"wrong": one.wrong, "answers": one.answers}
-            facts = {**counts, "since": first.at, "places": _last_place(noted)}
+            facts = {**counts, "since": first.at, "places": _last_number(noted)}
             store.db.execute(
                 "INSERT OR IGNORE INTO withdrawal VALUES (?, ?, ?, ?)",
                 (one.scope.audit, one.scope.name, now, json.dumps(facts, sort_keys=True)),
@@ -189,15 +189,17 @@ def _upheld(
     answers: Sequence[DailyAnswer],
     fallen: dict[tuple[str, str], dict[str, Any]],
 ) -> Upheld:
-    place, share, after = noted
+    promise_number, share, after = noted
     mine = _within(scope, answers, after)
     wrong = np.array([scope.is_wrong(one.predicted, one.label) for one in mine], dtype=bool)
-    own = share * period_budget((1 - OF_IMAGES) * alpha, place)
+    own = share * period_budget((1 - OF_IMAGES) * alpha, promise_number)
     path = against(wrong, scope.max_error, own)
     level = float(path.max() * own) if len(path) else 0.0
     withdrawn = fallen.get((scope.audit, scope.name))
     corrected = sum(one.corrected for one in mine)
-    return Upheld(scope, own, len(mine), int(wrong.sum()), level, withdrawn, place, corrected)
+    return Upheld(
+        scope, own, len(mine), int(wrong.sum()), level, withdrawn, promise_number, corrected
+    )
 
 
 def _within(scope: WatchedScope, answers: Sequence[DailyAnswer], after: int) -> list[DailyAnswer]:
@@ -216,17 +218,17 @@ def _key(scope: WatchedScope) -> tuple[str, str, float, float]:
 
 def _fresh(noted: Noted, scopes: Sequence[WatchedScope], after: int) -> Noted:
     """The entries for scopes that are not stored yet."""
-    places: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     found: Noted = {}
     for one in scopes:
         if _key(one) not in noted:
-            place = places.setdefault(one.audit, _last_place(noted) + len(places) + 1)
-            found[_key(one)] = (place, one.share, after)
+            promise_number = numbers.setdefault(one.audit, _last_number(noted) + len(numbers) + 1)
+            found[_key(one)] = (promise_number, one.share, after)
     return found
 
 
-def _last_place(noted: Noted) -> int:
-    return max((place for place, _, _ in noted.values()), default=0)
+def _last_number(noted: Noted) -> int:
+    return max((promise_number for promise_number, _, _ in noted.values()), default=0)
 
 
 def _noted(store: WatchStore) -> Noted:

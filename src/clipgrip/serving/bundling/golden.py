@@ -47,8 +47,10 @@ class Compared:
     def chosen(self) -> list[int]:
         """Positions of the `GOLDEN` images: one of each answered class as far as possible, then others in order."""
         labels = self.ours.argmax(1).tolist()
-        first = [place for place, label in enumerate(labels) if label not in labels[:place]]
-        others = [place for place in range(len(labels)) if place not in first]
+        first = [
+            position for position, label in enumerate(labels) if label not in labels[:position]
+        ]
+        others = [position for position in range(len(labels)) if position not in first]
         return sorted([*first, *others][:GOLDEN])
 
 
@@ -84,8 +86,8 @@ def golden_members(
     chosen = compared.chosen()
     names = [f"golden/{number}.png" for number in range(1, len(chosen) + 1)]
     images = [
-        {"member": name, "probs": np.round(compared.ours[place], 9).tolist()}
-        for name, place in zip(names, chosen, strict=True)
+        {"member": name, "probs": np.round(compared.ours[position], 9).tolist()}
+        for name, position in zip(names, chosen, strict=True)
     ]
     content: dict[str, object] = {"images": images, "tolerance": TOLERANCES[precision]}
     return content, {name: compared.pictures[n] for name, n in zip(names, chosen, strict=True)}
