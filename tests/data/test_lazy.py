@@ -1,4 +1,4 @@
-"""Lists and folders are columns: no object a row before it is read, and the same answers as with one."""
+"""Lazy sequences, text columns and rows: no object for an item before it is read, and the same answers as with one."""
 
 from __future__ import annotations
 
