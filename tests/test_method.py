@@ -13,7 +13,6 @@ from projects import CLASSES
 
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
-from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule
@@ -27,6 +26,7 @@ from clipgrip.pseudolabel.select.chosen import NO_CONTEXT, Chosen, Context
 from clipgrip.pseudolabel.stop import AlarmLimits
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Round
+from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES
 from clipgrip.types import Probs

@@ -13,7 +13,6 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor
 
-from clipgrip.data.task import Task
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.fewshot.teacher import Teacher, joint_without_labels
@@ -27,6 +26,7 @@ from clipgrip.pseudolabel.select.chosen import NO_CONTEXT, Context, Selector, na
 from clipgrip.pseudolabel.select.top import balanced
 from clipgrip.pseudolabel.stop import LIMITS, AlarmLimits, Stop, Summary, collapse, summarise
 from clipgrip.seeds import generator
+from clipgrip.task import Task
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
 from clipgrip.types import ImageEmbeds, Probs, SomeProbs

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clipgrip.data.task import Task
 from clipgrip.errors import DataError
 from clipgrip.sentences import mark
+from clipgrip.task import Task
 
 PAPER_K = 16
 PAPER_ROUNDS = 10

@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.mapped import FileRows, Folder, like, mapped
 from clipgrip.prompts.classifier import predict_proba
@@ -34,6 +33,7 @@ from clipgrip.pseudolabel.refine.simple import (
     propagated,
 )
 from clipgrip.pseudolabel.refine.space import PoolImages
+from clipgrip.task import Task
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMask
 
 

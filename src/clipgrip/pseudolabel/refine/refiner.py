@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from clipgrip.data.task import Task
 from clipgrip.mapped import like, picked
 from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
@@ -16,6 +15,7 @@ from clipgrip.pseudolabel.refine.discriminant import tempered
 from clipgrip.pseudolabel.refine.reasons import WOULD_DIVIDE
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
+from clipgrip.task import Task
 from clipgrip.types import ImageEmbeds, Probs, SomeProbs
 
 Refiner = Callable[[Probs, Task], Refined]
