@@ -39,6 +39,10 @@ class Task:
         """Positions of the classes that some row may be of, ascending; None for all."""
         return None if self.absent is None else (~self.absent).nonzero().squeeze(1)
 
+    def among(self, values: Tensor) -> Tensor:
+        """Of values (n, C) the columns of the classes that some row may be of."""
+        return values if self.absent is None else values[:, ~self.absent]
+
     @property
     def absent_classes(self) -> tuple[int, ...]:
         """Positions of the classes that no row is of."""

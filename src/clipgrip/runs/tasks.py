@@ -1,4 +1,4 @@
-"""The data decides the paradigm; a list of seen classes decides it for the data."""
+"""Makes the task from the labels: they, or a list of seen classes, decide between UL, SSL and TRZSL."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ ALL_SEEN = mark(
     "may_occur names seen classes only, so no class is left for the unlabeled images. Add those that they may be of, "
     "or leave --seen away."
 )
+LABELS_ALONE = mark(
+    "{option} is not used: there are no texts, so labels alone decide, and an image may be of any class with a label."
+)
 NO_CLASS = mark('{place} line {line}: no class is called "{name}". Known: {known}.{nearest}')
 
 
@@ -41,8 +44,8 @@ def make_task(
 ) -> Task:
     """UL without labels, SSL with labels for each class, TRZSL with labels for some classes only.
 
-    ``seen`` are the classes whose images are all labeled; where nobody says so they are those that have a label, unless
-    somebody names all classes that ``may_occur``.
+    ``seen`` are positions of the classes whose images are all labeled; by default those with any label, unless somebody
+    names all classes that ``may_occur``.
     """
     labeled = sorted(set(labels[labels >= 0].tolist()))
     if may_occur is not None:
@@ -75,6 +78,13 @@ def task_rule(
     return settings, rule
 
 
+def by_labels_alone(settings: Settings, note: Callable[[str], None]) -> Settings:
+    """The settings where there are no texts: every class with a label stays possible, and no other is."""
+    if settings.may_occur is not None:
+        note(Sentence(LABELS_ALONE, option="--may-occur"))
+    return settings.model_copy(update={"candidates": "all", "may_occur": None})
+
+
 def _among(
     labels: Labels,
     classes: ClassNames,
@@ -96,10 +106,10 @@ def _among(
     return Task(labels, candidates, absent if absent.any() else None)
 
 
-def beside_folders(settings: Settings, manifest: Manifest) -> Settings:
-    """The settings where folders labeled some of the images: what lies elsewhere may be of any class.
+def with_folder_labels(settings: Settings, manifest: Manifest) -> Settings:
+    """The settings for labels from folder names: images elsewhere may be of any class, so all are candidates.
 
-    Where each class has a label that is so anyway, and they stay as they are: a run's identity holds them.
+    Where each class has a label that is the case anyway; then the settings, which are a part of the run's id, stay.
     """
     labeled = set(manifest.labels[manifest.pool].tolist())
     if labeled >= set(range(len(manifest.classes))):
@@ -119,7 +129,7 @@ def stored_task(labels: Labels, classes: ClassNames, data: Mapping[str, Any]) ->
 def read_seen(
     path: Path, labels: Labels, classes: ClassNames, encoding: str | None = None
 ) -> list[int]:
-    """Class positions from a file with one name a line. DataError: a line names no class, or no image has a label."""
+    """Positions of seen classes from a file with one name a line. DataError: an unknown name, or no labels at all."""
     lines = [canonical(line) for line in read_text(path, encoding).splitlines()]
     places = {name: number for number, name in reversed([*enumerate(lines, 1)]) if name}
     for name, number in places.items():
