@@ -8,8 +8,8 @@ the classes that occur), of GRIP as it is and of GRIP with ``may_occur``. With `
 labeled. ``present`` is how many classes GRIP takes for present where nobody says it.
 
 ``--counts`` asks what is gained if somebody knows how often each class occurs, too: refined answers where presence is
-known, and these brought to the true shares, and to shares of counts that are off by some 30 %; as the pool is and thinned
-ten to one, beside the share of the commonest class.
+known, and these brought to the true shares, and to shares of counts that are off by some 30 %; as the pool is and
+thinned ten to one, beside the share of the commonest class.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _answered(data: Set, there: Ints, pool: Ints, new: Ints, seed: int, labels: 
     return found
 
 
-def _counted(data: Set, there: Ints, pool: Ints, _: Ints, seed: int) -> Iterator[tuple[str, float]]:
+def _counted(data: Set, there: Ints, pool: Ints, seed: int) -> Iterator[tuple[str, float]]:
     """What refining makes of the pool with classes and counts known, as it is and thinned ten to one."""
     assert data.texts is not None
     place = np.full(data.n_classes, -1)
