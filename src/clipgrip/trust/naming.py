@@ -100,14 +100,18 @@ def naming(
 ) -> Naming:
     """Of the untuned texts (C, D) on the pool (N, D); ``labels`` (N,) are people's, -1 elsewhere.
 
-    ``among`` are the positions of the classes that may occur: nothing is said of others, which have no image.
+    ``among`` are positions of the classes that may occur: nothing can be said of the others, which have no image.
     """
     if among is not None:
         place = torch.full((len(class_embeds) + 1,), -1)  # the last is nobody's
         place[among] = torch.arange(len(among))
         own = None if labels is None else place[labels]
         found = naming(image_embeds, class_embeds[among], logit_scale, own)
-        return Naming(tuple(_at_places(one, among.tolist()) for one in found.names), found.nameless)
+        every = [NameFit(c, None, "unknown") for c in range(len(class_embeds))]
+        for c, one in zip(among.tolist(), found.names, strict=True):
+            group = None if one.group is None else int(among[one.group])
+            every[c] = replace(one, position=c, group=group)
+        return Naming(tuple(every), found.nameless)
     images, step = even_sample(image_embeds, SAMPLE), max(1, len(image_embeds) // SAMPLE)
     seen = look(image_embeds, class_embeds, logit_scale, labels)
     enough = _enough(len(images), len(class_embeds))
@@ -119,11 +123,6 @@ def naming(
     best = (images.float() @ class_embeds[trusted].float().T).max(1).values
     rows = best.topk(min(SHOWN, len(best)), largest=False).indices
     return Naming(names, tuple((rows * step).tolist()))
-
-
-def _at_places(one: NameFit, places: list[int]) -> NameFit:
-    group = None if one.group is None else places[one.group]
-    return replace(one, position=places[one.position], group=group)
 
 
 def look(
