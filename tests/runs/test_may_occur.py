@@ -24,8 +24,8 @@ from clipgrip.report.from_run import facts
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.prepare import Prepared, prepare_arrays
 from clipgrip.runs.reopen import reopen
-from clipgrip.runs.start import residual
 from clipgrip.runs.tasks import make_task
+from clipgrip.runs.untuned_model import residual
 from clipgrip.serving.predictor import Predictor
 from clipgrip.trust.naming import naming
 
