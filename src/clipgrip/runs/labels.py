@@ -24,8 +24,8 @@ def label_facts(
     if teacher is None:
         return None
     facts = teacher.facts()
-    if names and teacher.foretold:
-        facts["misnamed"] = [names[c] for c in teacher.foretold]
+    if names and teacher.misnamed:
+        facts["misnamed"] = [names[c] for c in teacher.misnamed]
     if not teacher.has_text:
         facts["has_text"] = False
     if facts["held_out"]:
