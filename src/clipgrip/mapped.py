@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from clipgrip.errors import DataError
-from clipgrip.files import AnyPath, part_name
+from clipgrip.files import AnyPath, part_name, sweep
 
 Folder = AnyPath
 Space = Callable[[tuple[int, int]], Tensor]
@@ -57,6 +57,7 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
         count *= size
     if not count:
         return torch.empty(shape, dtype=dtype)
+    sweep(folder)  # where a file in use cannot go, a killed process leaves it
     path, size = part_name(folder), count * dtype.itemsize
     with open(path, "xb") as file:
         if hasattr(

@@ -18,6 +18,7 @@ NOUNS = (
 """What sentences count."""
 VERBS = {
     "are": "is",
+    "become": "becomes",
     "were": "was",
     "have": "has",
     "do": "does",
@@ -105,11 +106,22 @@ def _agreeing(template: str, values: Mapping[str, object]) -> str:
     }
 
     def agreed(found: re.Match[str]) -> str:
-        before, name, noun, verb = found.groups()
-        if name not in ones:
-            return found[0]
-        stem = noun[:-2] if noun == "classes" else noun[:-1]
-        stem = f"{noun[:-3]}y" if noun.endswith("ies") else stem
-        return f"{before}{stem}{f' {VERBS[verb]}' if verb else ''}"
+        return f"{found[1]}{_of_one(found)}" if found[2] in ones else found[0]
 
     return _COUNTED.sub(agreed, template) if ones else template
+
+
+def both_forms(template: str) -> str:
+    """``{n} {n|image is|images are}`` for ``{n} images are``: for scripts, which know the numbers."""
+    return _COUNTED.sub(
+        lambda found: f"{found[1]}{{{found[2]}|{_of_one(found)}|{found[0][len(found[1]) :]}}}",
+        template,
+    )
+
+
+def _of_one(found: re.Match[str]) -> str:
+    """Noun and verb of what is counted, for one of it."""
+    _, _, noun, verb = found.groups()
+    stem = noun[:-2] if noun == "classes" else noun[:-1]
+    stem = f"{noun[:-3]}y" if noun.endswith("ies") else stem
+    return f"{stem} {VERBS[verb]}" if verb else stem

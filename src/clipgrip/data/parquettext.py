@@ -79,7 +79,11 @@ def pieces(
     """
     from pyarrow import types
 
-    some, begins, limit = groups or range(file.num_row_groups), tuple(columns), most_bytes or MAX_BYTES
+    some, begins, limit = (
+        groups or range(file.num_row_groups),
+        tuple(columns),
+        most_bytes or MAX_BYTES,
+    )
     fields = [field for field in file.schema_arrow if field.name in columns]
     once = {field.name for field in fields if types.is_dictionary(field.type)}
     parts = [file.metadata.row_group(number) for number in some]
