@@ -17,6 +17,7 @@ NOUNS = (
 )
 """What sentences count."""
 VERBS = {
+    "appear": "appears",
     "are": "is",
     "become": "becomes",
     "were": "was",
@@ -32,13 +33,18 @@ NAMES = ("folder", "klass", "label", "name", "path", "range", "request", "text",
 """Values that a person named; "1" there is no number."""
 BETWEEN = (
     "audited|class|daily|dead|different|drawn|folder|further|golden|known|labeled|more"
-    "|new|other|prompt|right|test|trustworthy|worst"
+    "|new|other|prompt|right|test|trustworthy|worst|wrong"
 )
 """What may stand between a number and what it counts."""
 _COUNTED = re.compile(
     rf"(\{{(\w+)(?:[:!][^{{}}]*)?\}}(?: (?:{BETWEEN})){{0,2}} )"
     rf"({NOUNS})\b(?: ({'|'.join(VERBS)})\b)?"
 )
+_SOME = re.compile(
+    r"(\{(\w+)(?:[:!][^{}]*)?\} of (?:the |these )?(?:\{\w+\} )?(?:\w+ ){0,2}?"
+    rf"(?:{NOUNS})(?: of the run| under review| hardly)? )({'|'.join(VERBS)})\b"
+)
+"""Some of several: the verb alone goes with the number."""
 
 
 def mark(text: str) -> str:
@@ -108,15 +114,21 @@ def _agreeing(template: str, values: Mapping[str, object]) -> str:
     def agreed(found: re.Match[str]) -> str:
         return f"{found[1]}{_of_one(found)}" if found[2] in ones else found[0]
 
-    return _COUNTED.sub(agreed, template) if ones else template
+    def some(found: re.Match[str]) -> str:
+        return f"{found[1]}{VERBS[found[3]]}" if found[2] in ones else found[0]
+
+    return _COUNTED.sub(agreed, _SOME.sub(some, template)) if ones else template
 
 
 def both_forms(template: str) -> str:
     """``{n} {n|image is|images are}`` for ``{n} images are``: for scripts, which know the numbers."""
-    return _COUNTED.sub(
-        lambda found: f"{found[1]}{{{found[2]}|{_of_one(found)}|{found[0][len(found[1]) :]}}}",
-        template,
-    )
+
+    def both(found: re.Match[str]) -> str:
+        before, name = found[1], found[2]
+        several = found[0][len(before) :]
+        return found[0] if name in NAMES else f"{before}{{{name}|{_of_one(found)}|{several}}}"
+
+    return _COUNTED.sub(both, template)
 
 
 def _of_one(found: re.Match[str]) -> str:

@@ -208,7 +208,7 @@ def _weak(run: Reading, after: Scores) -> list[str]:
 def _paired_sentence(run: Reading, say: Words) -> str:
     fixed, broken = run.paired
     sentence = say(
-        "On the same test images, tuning put {fixed} right that were wrong, and {broken} wrong that were right.",
+        "On the same test images, tuning put {fixed} wrong answers right, and {broken} right answers wrong.",
         fixed=say.number(fixed),
         broken=say.number(broken),
     )

@@ -155,8 +155,8 @@ SCRIPT = (
     mark("{done} of {total} MB sent"),
     mark("sent; the labels are being read …"),
     mark(
-        "The model of round {n} answers again instead of that of round {now}. Answers that people gave stay. Classes, "
-        "their names and texts do not go back: they stay as they are now. No round is deleted."
+        "Round {n}: its model answers again, instead of that of round {now}. Answers that people gave stay. "
+        "Classes, their names and texts do not go back: they stay as they are now. No round is deleted."
     ),
     mark(
         "Take “{klass}” away? What was answered with this class becomes invalid ({n} answers), and comes back for "
