@@ -71,7 +71,7 @@ def _reworded(
 ) -> Rewording:
     from clipgrip.report.rewording import Rewording
     from clipgrip.runs.knowledge import doubts
-    from clipgrip.runs.naming import labels_alone_decide
+    from clipgrip.runs.naming import doubted_names, labels_alone_decide, told
     from clipgrip.trust.advice import headline, reasons
     from clipgrip.trust.knowledge import knows_nothing
 
@@ -92,6 +92,7 @@ def _reworded(
         proposed=better,
         templates=good,
         tried=_tried(trial, words),
+        examples={one["name"]: told(one).example for one in doubted_names(outcome.run.facts)},
         labels_decide=labels_alone_decide(outcome.run.facts),
         left_out=len(others) + len(templates) - len(better) - len(good),
     )

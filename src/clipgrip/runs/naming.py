@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from clipgrip.runs.prepare import Prepared
+from clipgrip.trust.doubted import ToldName, exchanges
 from clipgrip.trust.knowledge import Finding, knows_nothing
-from clipgrip.trust.naming import naming
+from clipgrip.trust.naming import NameFit, naming
 
 
 def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | None:
@@ -31,6 +32,7 @@ def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | 
                 "verdict": one.verdict,
                 "group": None if one.group is None else names[one.group],
                 "labeled": one.labeled,
+                "example": _example(ready, one) if one.doubted else "",
                 "points_at": [rows[row].sha256 for row in one.rows],
             }
             for one in seen.names
@@ -39,18 +41,32 @@ def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | 
     }
 
 
+def _example(ready: Prepared, one: NameFit) -> str:
+    """Where an image that people gave the class lies; empty where there is none."""
+    rows = (ready.task.labels == one.position).nonzero().flatten().tolist()
+    return str(ready.embeds.pool_rows[rows[0]].path) if rows else ""
+
+
 def labels_alone_decide(facts: Mapping[str, Any]) -> bool:
     """Whether held-out labels found that the names say nothing, so that they move no answer."""
     return (facts.get("labels") or {}).get("text_weight") == 0
 
 
 def doubted_names(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Facts of the names that do not fit, the worst first; none where labels alone decide, whatever names say.
+    """Facts of the names that do not fit, the worst first.
 
-    None of a run that was made before it was looked for.
+    Where labels alone decide, whatever names say, only those that changed places with others: that may be the labels'
+    fault. None of a run that was made before it was looked for.
     """
-    if labels_alone_decide(metrics):
-        return []
     classes = (metrics.get("names") or {}).get("classes", ())
     found = [one for one in classes if one["verdict"] in ("nothing", "other")]
+    if labels_alone_decide(metrics):
+        rings = {one.name for ring in exchanges([told(one) for one in found]) for one in ring}
+        found = [one for one in found if one["name"] in rings]
     return sorted(found, key=lambda one: float(one["fit"]))
+
+
+def told(one: Mapping[str, Any]) -> ToldName:
+    """Facts of a name, to be said."""
+    example = one.get("example", "")
+    return ToldName(one["name"], one["verdict"], one["group"], one["labeled"], example)
