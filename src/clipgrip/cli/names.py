@@ -88,7 +88,7 @@ def _reworded(
     return Rewording(
         classes=trial.classes,
         names=fits,
-        against=(headline(say), *reasons(found, say)) if lost else (),
+        against=(headline(say, found), *reasons(found, say)) if lost else (),
         proposed=better,
         templates=good,
         tried=_tried(trial, words),

@@ -117,16 +117,16 @@ def say_guesses(newest: Path, ui: Ui) -> None:
     """That the model seems to know nothing, as its run says, unless audited answers have said more since."""
     from clipgrip.runs.audits import was_promised
     from clipgrip.runs.calibrated import read_calibration
-    from clipgrip.runs.knowledge import is_guessing
+    from clipgrip.runs.knowledge import doubts, is_guessing
     from clipgrip.runs.store import NAME, open_store
-    from clipgrip.trust.advice import HEADLINE
+    from clipgrip.trust.advice import headline_of
 
     if not (newest / NAME).is_file() or read_calibration(newest) or was_promised(newest):
         return
     with open_store(newest) as store:
         run = store.run()
     if run is not None and is_guessing(run):
-        ui.screen.note(Sentence(HEADLINE))
+        ui.screen.note(Sentence(headline_of(doubts(run.facts))))
 
 
 def _labeled(

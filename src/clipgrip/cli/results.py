@@ -124,7 +124,7 @@ def _doubts(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
     words, eye = quoted(folder), could_have_an_eye(metrics)
     advised = remedies(found, classes, say, given=given, learns=learns, run=words, eye=eye)
     helps = enumerate(advised, 1)
-    in_words = [headline(say)] if knows_nothing(found) else []
+    in_words = [headline(say, found)] if knows_nothing(found) else []
     return [
         *(Sentence("doubt        {text}", text=text) for text in [*in_words, *reasons(found, say)]),
         *(f"  {n}. {text}" for n, text in helps),

@@ -11,7 +11,7 @@ from clipgrip.report.reading import Reading, Scores
 from clipgrip.report.story import done, missing, strategy
 from clipgrip.runs.knowledge import could_have_an_eye
 from clipgrip.sentences import quoted
-from clipgrip.trust.advice import reasons, remedies
+from clipgrip.trust.advice import UNTESTED, reasons, remedies
 from clipgrip.trust.folders import folder_sentences
 from clipgrip.trust.labels import held_out, label_sentences
 from clipgrip.trust.unlearned import unlearned_sentences
@@ -88,10 +88,11 @@ def verdict(run: Reading, say: Words) -> Verdict:
         "before": say.percent(before["accuracy"] if before else None),
         "pool": say.number(int(run.data.get("pool", len(run.facts.paths)))),
     }
+    is_open = any(one.kind == "untested" for one in run.doubts)
     return Verdict(
         tone=tone,
-        badge=say(BADGES[tone]),
-        headline=say(HEADLINES[tone], **values),
+        badge=say(BADGES["open" if is_open else tone]),
+        headline=say(UNTESTED if is_open else HEADLINES[tone], **({} if is_open else values)),
         done=done(run, say),
         strategy=strategy(run, say),
         figures=_measured(run, after, say) if after else _unmeasured(run, say),

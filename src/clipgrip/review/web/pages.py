@@ -233,7 +233,7 @@ def _doubts(o: Overview, context: PageContext) -> dict[str, Any]:
     say, learns = context.say, _strategy(context) != "zero-shot"
     given = int(context.snapshot.view.learned.sum())
     return {
-        "guesses": headline(say) if knows_nothing(o.doubts) else "",
+        "guesses": headline(say, o.doubts) if knows_nothing(o.doubts) else "",
         "against": reasons(o.doubts, say),
         "remedies": remedies(o.doubts, len(o.classes), say, given=given, learns=learns),
     }
