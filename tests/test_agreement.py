@@ -54,3 +54,11 @@ def _check(text: str) -> None:
     some = r"\b1 (?!these )(?:of (?:the |these )?)?(?:1 )?(?:\w+ ){0,2}?"
     assert not re.search(rf"{some}(?:{nouns}) (?:{verbs})\b", said), said
     assert not re.search(r"\b[Rr]ound 1 (?:answer|image|label)\b", said), said
+
+
+def test_an_error_of_the_system_is_said_without_its_number() -> None:
+    error = FileNotFoundError(2, "No such file or directory", "/proc/c")
+    assert str(Sentence("{path}: {error}.", path="x", error=error)) == (
+        "x: No such file or directory."
+    )
+    assert str(Sentence("{error}", error=OSError("of its own words"))) == "of its own words"

@@ -65,14 +65,20 @@ class Sentence(str):
 
     def __new__(cls, template: str, /, **values: object) -> Sentence:
         """``Sentence("{path} is a file.", path=path)``."""
+        shown = {name: _shown(value) for name, value in values.items()}
         made = super().__new__(
-            cls, _agreeing(template, values).format(**values) if values else template
+            cls, _agreeing(template, values).format(**shown) if values else template
         )
         made.template, made.values = template, values
         return made
 
     def __reduce__(self) -> tuple[object, ...]:
         return _remade, (self.template, dict(self.values))
+
+
+def _shown(value: object) -> object:
+    """Of an error of the system what it says, without its number and the path, which a sentence names itself."""
+    return value.strerror if isinstance(value, OSError) and value.strerror else value
 
 
 def counted(n: int, one: str, many: str) -> Sentence:

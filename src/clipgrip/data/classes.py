@@ -162,8 +162,9 @@ class ClassNames:
         return cls.from_names(classes)
 
     def listing(self, most: int = 12) -> str:
-        """The display names in one line, cut when there are many."""
-        return shortlist(self.display, most)
+        """The display names in one line, cut when there are many; in quotes where one has a comma itself."""
+        names = [f"“{name}”" if set(name) & set(",、，") else name for name in self.display]
+        return shortlist(names, most)
 
     @cached_property
     def _index(self) -> NameIndex:
