@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from projects import Place, command
 
+from clipgrip.advice.model import headline, reasons, remedies
 from clipgrip.runs.knowledge import doubts, is_guessing
 from clipgrip.runs.store import StoredRun, open_store
-from clipgrip.trust.advice import headline, reasons, remedies
 from clipgrip.words import ENGLISH
 
 GUESSES = "take its answers for guesses"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from clipgrip.advice.doubted import ToldName, exchanges
 from clipgrip.runs.prepare import Prepared
-from clipgrip.trust.doubted import ToldName, exchanges
 from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.trust.naming import NameFit, naming
 
