@@ -53,7 +53,7 @@ def in_short(found: Sequence[ToldName], classes: int, say: Words) -> str:
     """The names that are doubted, and of those that changed places with others that it may be the labels."""
     rings = exchanges(found)
     others = [one.name for one in found if not any(one in ring for ring in rings)]
-    said = [_exchanged(ring, say) for ring in rings]
+    sentences = [_exchanged(ring, say) for ring in rings]
     if others:
         text = (
             mark("{n} of {classes} class texts does not seem to fit its images: {names}.")
@@ -61,22 +61,22 @@ def in_short(found: Sequence[ToldName], classes: int, say: Words) -> str:
             else mark("{n} of {classes} class texts do not seem to fit their images: {names}.")
         )
         names = say.names([say("“{name}”", name=name) for name in others], 4)
-        said.insert(0, say(text, n=len(others), classes=classes, names=names))
-    return say(" ").join(said)
+        sentences.insert(0, say(text, n=len(others), classes=classes, names=names))
+    return say(" ").join(sentences)
 
 
 def _exchanged(ring: Sequence[ToldName], say: Words) -> str:
     names = say.names([say("“{name}”", name=one.name) for one in ring])
-    told = say(
+    either = say(
         "Either the names or the labels of these {n} classes seem exchanged: {names}.",
         n=len(ring),
         names=names,
     )
     images = [one.example for one in ring if one.example]
     if not images:
-        return told
+        return either
     look = say("Look at images labeled so: {images}.", images=say.names(images, 3))
-    return f"{told}{say(' ')}{look}"
+    return f"{either}{say(' ')}{look}"
 
 
 def where_to_look(command: str, say: Words) -> str:

@@ -88,8 +88,8 @@ def headline_of(found: Sequence[Finding]) -> str:
 
 def reasons(found: Sequence[Finding], say: Words) -> list[str]:
     """A sentence for each finding, and for names in another script the English that the glossary has for them."""
-    said = [one for one in found if one.kind != "untested"]  # which is the headline
-    return [text for one in said for text in [_reason(one, say), *_english(one, say)]]
+    others = [one for one in found if one.kind != "untested"]  # which is the headline
+    return [text for one in others for text in [_reason(one, say), *_english(one, say)]]
 
 
 def remedies(

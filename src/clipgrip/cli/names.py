@@ -72,7 +72,7 @@ def _reworded(
     from clipgrip.advice.model import headline, reasons
     from clipgrip.report.rewording import Rewording
     from clipgrip.runs.knowledge import doubts
-    from clipgrip.runs.naming import doubted_names, labels_alone_decide, told
+    from clipgrip.runs.naming import doubted_names, labels_alone_decide, to_tell
     from clipgrip.trust.knowledge import knows_nothing
 
     found = doubts(outcome.run.facts)
@@ -92,7 +92,7 @@ def _reworded(
         proposed=better,
         templates=good,
         tried=_tried(trial, words),
-        examples={one["name"]: told(one).example for one in doubted_names(outcome.run.facts)},
+        examples={one["name"]: to_tell(one).example for one in doubted_names(outcome.run.facts)},
         labels_decide=labels_alone_decide(outcome.run.facts),
         left_out=len(others) + len(templates) - len(better) - len(good),
     )

@@ -15,7 +15,7 @@ from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of
 from clipgrip.runs.eyes import eye_sentences
 from clipgrip.runs.knowledge import could_have_an_eye, doubts
-from clipgrip.runs.naming import doubted_names, told
+from clipgrip.runs.naming import doubted_names, to_tell
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.rounds import name_of_round, skipped_rounds
 from clipgrip.sentences import combined, quoted
@@ -146,7 +146,7 @@ def _labels(metrics: dict[str, Any], say: Words) -> list[str]:
 
 
 def _names(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
-    doubted = [told(one) for one in doubted_names(metrics)]
+    doubted = [to_tell(one) for one in doubted_names(metrics)]
     if not doubted:
         return []
     in_words = in_short(doubted, len(metrics["data"]["classes"]), say)

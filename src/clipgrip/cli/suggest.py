@@ -100,9 +100,7 @@ def suggest(
                 audits=sheets, seed=seed, encoding=encoding, ignore_folders=ignore_folders, listener=screen,
             )  # fmt: skip
     write_suggestions(out, found, ui.say)
-    plain = ["--ignore-folders"] if ignore_folders else []
-    plain += [f"--encoding {encoding}"] if encoding else []
-    then = _command(where, is_run, more, plain, out)
+    then = _command(where, is_run, more, _plain(ignore_folders, encoding), out)
     facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
     return Result(
         [*summary_lines(found, count, out), Sentence("Then:    {then}", then=then)], facts
@@ -136,6 +134,12 @@ def _eyes(where: Path, named: tuple[str, ...], model: Model) -> tuple[Eye, ...]:
             raise ConfigError(NEEDS_IMAGES, file=where, option="--eye")
         return tuple(model.eyes)
     return eyes_of(Settings(eye=named_eyes(named)), model)
+
+
+def _plain(ignore_folders: bool, encoding: str | None) -> list[str]:
+    """How images and tables are read, as options of the next command."""
+    asked = ["--ignore-folders"] if ignore_folders else []
+    return [*asked, f"--encoding {encoding}"] if encoding else asked
 
 
 def _command(where: Path, is_run: bool, more: dict[str, Any], plain: list[str], out: Path) -> str:

@@ -183,8 +183,8 @@ def _joined(
 ) -> Embeds:
     """What the eyes see beside the model, as a run would join it."""
     own, settings = seen.embeds, PRESETS["default"]["textual"].banks
-    said = None if texts is None else predict_proba(own.pool, texts, backbone.logit_scale)
-    return see(eyes, seen, said, own.pool_labels, listener, settings=settings)[0]
+    answers = None if texts is None else predict_proba(own.pool, texts, backbone.logit_scale)
+    return see(eyes, seen, answers, own.pool_labels, listener, settings=settings)[0]
 
 
 def _answers(

@@ -61,12 +61,12 @@ def doubted_names(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     classes = (metrics.get("names") or {}).get("classes", ())
     found = [one for one in classes if one["verdict"] in ("nothing", "other")]
     if labels_alone_decide(metrics):
-        rings = {one.name for ring in exchanges([told(one) for one in found]) for one in ring}
+        rings = {one.name for ring in exchanges([to_tell(one) for one in found]) for one in ring}
         found = [one for one in found if one["name"] in rings]
     return sorted(found, key=lambda one: float(one["fit"]))
 
 
-def told(one: Mapping[str, Any]) -> ToldName:
+def to_tell(one: Mapping[str, Any]) -> ToldName:
     """Facts of a name, to be said."""
     example = one.get("example", "")
     return ToldName(one["name"], one["verdict"], one["group"], one["labeled"], example)
