@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 NOUNS = (
     "answers|bands|blocks|bytes|cells|characters|classes|columns|deliveries|digits|draws"
-    "|entries|errors|files|folders|groups|hours|images|labels|letters|lines|messages"
+    "|embeddings|entries|errors|files|folders|groups|hours|images|labels|letters|lines|messages"
     "|minutes|months|names|numbers|parts|paths|pictures|pixels|points|positions"
     "|processors|pseudolabels|remarks|rounds|rows|scans|seconds|seeds|stations|tables"
-    "|terms|texts|times|tokens|trainings|values"
+    "|terms|texts|times|tokens|trainings|tries|values"
 )
 """What sentences count."""
 VERBS = {
