@@ -1,4 +1,4 @@
-"""The texts of a Parquet file, a few rows at a time: a few kilobytes may stand for gigabytes of the same value."""
+"""Reads the text of Parquet files with bounded memory: a small file can unpack to gigabytes of one repeated value."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from clipgrip.sentences import mark
 
 MOST_CELLS = 40_000_000
 PIECE = 8192
-"""Rows that are objects at a time."""
+"""The most rows that are Python objects at a time."""
 MOST_READ = 1 << 20
-"""Rows of a column with a dictionary that are read at a time."""
+"""The most rows of a dictionary column that are read at a time."""
 LONGEST = 4096
-"""Bytes of a path or label, on average."""
+"""The most bytes of a path or label, on average."""
 MOST_SHORT = 1 << 20
-"""Bytes of text that are asked nothing."""
+"""Bytes of text up to which the average is not checked."""
 MOST_LONG = 64 << 20
-"""Bytes of text that are read first, to find out how long they are."""
+"""The most bytes of the sample that is read first, to learn how long the texts are."""
 TOO_LONG = mark(
     "{name}: its texts are longer than {n} characters on average, so they are no paths or labels. Leave such columns "
     "out."
@@ -28,9 +28,9 @@ TOO_LONG = mark(
 
 
 def text_of(file: Any, columns: list[str], name: str) -> Any:
-    """The columns as a table, read in pieces: a few kilobytes may stand for gigabytes of the same value.
+    """The columns as an Arrow table, read in pieces.
 
-    DataError: more columns or cells than any table of images has, or more text.
+    DataError: more columns, cells or text than any list of images has.
     """
     import pyarrow as pa
 
@@ -45,7 +45,7 @@ def text_of(file: Any, columns: list[str], name: str) -> Any:
             max_columns=MAX_COLUMNS,
             most_cells=f"{MOST_CELLS:,}",
         )
-    some = next(pieces(file, columns, most_bytes=MOST_LONG), None)  # before more of such are read
+    some = next(pieces(file, columns, most_bytes=MOST_LONG), None)  # a sample, before much is read
     if some is not None:
         _check_long(some.nbytes, some.num_rows, columns, name)
     read, rows, parts = 0, 0, []
@@ -60,7 +60,7 @@ def text_of(file: Any, columns: list[str], name: str) -> Any:
 
 
 def _check_long(read: int, rows: int, columns: list[str], name: str) -> None:
-    """DataError where so many bytes were read in these rows that no cell of them is a path or a label."""
+    """DataError where the texts are too long on average to be paths or labels."""
     if read > MOST_SHORT and read > LONGEST * rows * len(columns):
         raise DataError(TOO_LONG, name=name, n=LONGEST)
 
@@ -72,10 +72,10 @@ def pieces(
     most: int = PIECE,
     most_bytes: int | None = None,
 ) -> Any:
-    """The columns a few rows at a time: no more than what a value that stands once in the file may make large.
+    """Batches of the columns, so small that even the longest possible value in every row fits into the memory.
 
-    Dictionaries are unpacked. Arrow gives each piece that it reads all of a dictionary, and so the whole column of a
-    few paths: of such a column much is read at once, which is no more than stands in the file, and unpacked in pieces.
+    Dictionary columns are decoded. Each batch that Arrow reads holds the whole dictionary, so such columns are read in
+    large batches (no larger than the file) and decoded in small ones.
     """
     from pyarrow import types
 
@@ -98,7 +98,7 @@ def pieces(
     for batch in file.iter_batches(rows, row_groups=list(some), columns=columns):
         step = max(1, min(most, limit // max([1, *map(_longest, batch.columns)])))
         for start in range(0, len(batch), step):
-            yield _plain(batch.slice(start, step))
+            yield _decode(batch.slice(start, step))
 
 
 def _longest(column: Any) -> int:
@@ -111,7 +111,7 @@ def _longest(column: Any) -> int:
     return compute.max(compute.binary_length(texts)).as_py() or 0
 
 
-def _plain(part: Any) -> Any:
+def _decode(part: Any) -> Any:
     """A piece whose dictionaries, also those in lists and structs, are the texts that they stand for."""
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""Tables in and out: CSV as people's spreadsheets write it, and Parquet."""
+"""Reads tables from CSV, as spreadsheets write it, and from Parquet; writes CSV."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ COMMENT = mark(
 
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[ \t]*\r?(?:\n|$)', re.IGNORECASE)
 _FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
-"""Begins what a spreadsheet may run: also in the full width of Japanese keyboards, and behind a line feed."""
+"""The start of a cell that a spreadsheet may run as a formula; full-width signs of Japanese keyboards count too."""
 _FIRST = frozenset("'=+-@＝＋－＠﹦﹢﹣﹫\t\r\n")
-"""What such a cell begins with."""
+"""The first characters of such cells, for a quick check."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LINE = re.compile(r"[^\r\n]+(?:\r\n|\r|\n)?|\r\n|\r|\n")
 
@@ -77,7 +77,7 @@ def parse_csv(text: str, name: str) -> Table:
 def _split(
     text: str, name: str, delimiter: str, start: int
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Each row that is not empty, with the number of its first line; the text's is ``start``."""
+    """Each row that is not empty, with the number of its first line; the text begins at line ``start``."""
     lines = (found[0] for found in _LINE.finditer(text))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     before = start - 1
@@ -93,7 +93,7 @@ def _split(
 
 
 def dialect(text: str) -> tuple[str, str, int]:
-    """The text without Excel's ``sep=`` line, its delimiter, and the number of its first line."""
+    """The text without Excel's ``sep=`` line, the delimiter, and the number of its first line."""
     if found := _SEPARATOR_LINE.match(text):
         return text[found.end() :], found[1], found[0].count("\n") + 1
     first = next((line[0] for line in _LINE.finditer(text) if line[0].strip()), "")

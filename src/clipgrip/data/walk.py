@@ -1,4 +1,4 @@
-"""All files below a folder, once each, whatever the links; system litter is set apart."""
+"""Lists all files below a folder, each once in spite of links; hidden and system files become issues."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LITTER = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
     | {"system volume information", "lost+found"}
 )
-"""Names, in lower case, that operating systems and network drives leave behind."""
+"""Names, in lower case, of files that operating systems and network drives create."""
 OWN = ".clipgrip"
+"""How the names of clipgrip's own hidden files begin; they get no issue."""
 HIDDEN = Sentence("hidden, or made by the system or an editor")
-"""Begins the names of clipgrip's own hidden files, which are nobody's images and no news."""
 
 
 def walk(folder: str, root: str) -> tuple[Texts, Issues]:
@@ -38,7 +38,7 @@ def walk(folder: str, root: str) -> tuple[Texts, Issues]:
 
 
 def _walk_real(folder: str, root: str, seen: set[str], files: Texts, issues: Issues) -> list[str]:
-    """Read a folder without following links, however deep; the linked folders in it are returned."""
+    """Add the files below a folder without following links; returns the linked folders that were met."""
     links: list[str] = []
     real = os.path.realpath(folder)
     seen.add(real)
@@ -58,7 +58,7 @@ def _walk_real(folder: str, root: str, seen: set[str], files: Texts, issues: Iss
 
 
 def _listed(here: str, root: str, files: Texts, issues: Issues) -> dict[str, bool]:
-    """The folders in a folder, and whether each is a link; its files are added to ``files``."""
+    """Add the files of one folder to ``files``; returns its sub-folders, and whether each is a link."""
     folders: dict[str, bool] = {}
     try:
         with os.scandir(openable(here)) as entries:
@@ -80,14 +80,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _real(folder: str, path: str) -> str:
-    """Where a folder that is no link really lies, from where its parent does; Windows has junctions besides links."""
+    """The real path of a sub-folder that is no link, from its parent's. Windows also has junctions, so it is asked."""
     return (
         os.path.realpath(path) if os.name == "nt" else os.path.join(folder, os.path.basename(path))
     )
 
 
 def _unread(links: list[str], root: str, seen: set[str], issues: Issues) -> list[str]:
-    """The links that lead to a folder that was not read; the others become issues."""
+    """The links to folders that were not read yet; the others become issues."""
     new = [link for link in links if os.path.realpath(link) not in seen]
     detail = Sentence("links to a folder that is read already")
     issues.extend(
@@ -97,18 +97,17 @@ def _unread(links: list[str], root: str, seen: set[str], issues: Issues) -> list
 
 
 def hidden_issue(path: str, root: str) -> Issue:
-    """The issue of a file that is litter."""
     return Issue(relative(path, root), "hidden", HIDDEN)
 
 
 def is_litter(path: str, folder: str) -> bool:
-    """Whether a name between ``folder`` and the file is hidden or a system's."""
+    """Whether the file, or a folder between ``folder`` and it, is hidden or belongs to the system."""
     parts = relative(path, folder).split("/")
     return any(part.startswith((".", "~$")) or part.casefold() in LITTER for part in parts)
 
 
 def relative(path: str, root: str) -> str:
-    """The path as shown: relative to ``root`` with ``/``; absolute on another drive, and a URL where root is none."""
+    """The path as people see it: relative to ``root`` with ``/``; absolute if it is on another drive or in a store."""
     prefix = root.rstrip(os.sep) + os.sep
     if path.startswith(prefix):
         return path[len(prefix) :].replace(os.sep, "/")

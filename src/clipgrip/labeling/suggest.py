@@ -26,16 +26,16 @@ from clipgrip.labeling.coverage import nearest_counts
 from clipgrip.method import PRESETS, refiner_of, teacher_of
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
-from clipgrip.runs.auditing import Sheet
-from clipgrip.runs.audits import audited
-from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded
+from clipgrip.runs.audit_sheet import Sheet
+from clipgrip.runs.audit_store import audited
+from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embed_with_cache
 from clipgrip.runs.events import Listener
-from clipgrip.runs.eyes import see
+from clipgrip.runs.eyes import embed_eyes
 from clipgrip.runs.knowledge import doubts, knowledge_of
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.reopen import reopen
-from clipgrip.runs.start import Answers
 from clipgrip.runs.store import open_store
+from clipgrip.runs.untuned_model import Answers
 from clipgrip.sentences import Sentence, mark
 from clipgrip.task import ssl
 from clipgrip.trust.knowledge import knows_nothing
@@ -104,7 +104,7 @@ def from_images(
         folder_facts(found.by_folder, len(found.manifest.pool), found.issues), ENGLISH
     ):
         listener.note(sentence)
-    seen = embedded(backbone, found.manifest, listener)
+    seen = embed_with_cache(backbone, found.manifest, listener)
     issues = Issues(found.issues, seen.issues).in_order()
     if issues:
         first = issues[0]
@@ -184,7 +184,7 @@ def _joined(
     """What the eyes see beside the model, as a run would join it."""
     own, settings = seen.embeds, PRESETS["default"]["textual"].banks
     answers = None if texts is None else predict_proba(own.pool, texts, backbone.logit_scale)
-    return see(eyes, seen, answers, own.pool_labels, listener, settings=settings)[0]
+    return embed_eyes(eyes, seen, answers, own.pool_labels, listener, settings=settings)[0]
 
 
 def _answers(
@@ -253,7 +253,7 @@ def _reasons(
 
 def names_in(images: Path) -> ClassNames:
     """The labels that a table of images brings; two names stand in where there are none."""
-    claims = discover(images).claims if images.is_file() else ()
+    claims = discover(images).labels if images.is_file() else ()
     names = dict.fromkeys(canonical(claim.label) for claim in claims)
     known = [name for name in names if name not in UNLABELED_MARKS]
     return ClassNames.from_names([*known, "class 1", "class 2"] if len(known) < 2 else known)
