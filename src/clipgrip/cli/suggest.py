@@ -124,12 +124,12 @@ def _model(
 def _eyes(where: Path, named: tuple[str, ...], model: Model) -> tuple[Eye, ...]:
     """What sees the images beside the model, as in a run; ConfigError where it is the model, or there are no images."""
     from clipgrip.backbone.eyes import named_eyes
-    from clipgrip.backbone.given import GivenModel
+    from clipgrip.backbone.precomputed import PrecomputedModel
     from clipgrip.config import Settings
     from clipgrip.runs.eyes import eyes_of
-    from clipgrip.runs.given import NEEDS_IMAGES
+    from clipgrip.runs.precomputed import NEEDS_IMAGES
 
-    if isinstance(model, GivenModel):
+    if isinstance(model, PrecomputedModel):
         if named:
             raise ConfigError(NEEDS_IMAGES, file=where, option="--eye")
         return tuple(model.eyes)
