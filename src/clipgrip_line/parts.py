@@ -122,6 +122,7 @@ def _scoring(bundle: Bundle, facts: Mapping[str, Any]) -> Scoring:
         tuple(heads),
         bool(content["joins"]),
         tuple(map(int, content.get("absent", ()))),
+        float(content.get("division", 1.0)),
     )
 
 
@@ -149,6 +150,8 @@ def scoring_members(scoring: Scoring) -> tuple[dict[str, Any], dict[str, bytes]]
         "text_weight": scoring.text_weight,
         "heads": len(scoring.heads),
         "joins": scoring.joins,
-        **({"absent": list(scoring.absent)} if scoring.absent else {}),
+        **(
+            {"absent": list(scoring.absent), "division": scoring.division} if scoring.absent else {}
+        ),
     }
     return content, {f"arrays/{name}.npy": array_bytes(array) for name, array in arrays.items()}

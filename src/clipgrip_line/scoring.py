@@ -66,7 +66,8 @@ class Scoring:
     joins: bool = False
     """Whether labels taught anything beside the prompt."""
     absent: tuple[int, ...] = ()
-    """Classes of which nothing was learned: the text alone says whether an image is of one."""
+    """Classes of which nothing was learned: the text, ``division`` times, says whether an image is of one."""
+    division: float = 1.0
 
     @property
     def width(self) -> int:
@@ -94,6 +95,7 @@ class Scoring:
         if self.text_weight:
             joined = joined + np.float32(self.text_weight) * text
             if self.absent:
+                text = log_softmax(np.float32(self.division) * text)
                 rest = np.delete(np.arange(n_classes), self.absent)
                 left = np.log(np.maximum(np.exp(text[:, rest]).sum(axis=1, keepdims=True), TINY))
                 among, joined = log_softmax(joined[:, rest]), text.copy()

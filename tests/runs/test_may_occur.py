@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,7 +196,9 @@ def test_nothing_learned_denies_an_absent_class(labeled: int) -> None:
     images = vectors(30, seed=2)
     text = (20.0 * images @ ready.start.zero_shot.T).log_softmax(1)
     found = joint.probs(images, text)
-    torch.testing.assert_close(found[:, 2:], text.exp()[:, 2:])
+    divides = (joint.division * text).softmax(1)
+    torch.testing.assert_close(found[:, 2:], divides[:, 2:])
+    assert joint.division == (1.0 if ready.teacher is None else ready.teacher.weights.text)
 
 
 def test_the_text_divides_between_the_classes_and_what_was_learned_among_them() -> None:
@@ -210,8 +213,8 @@ def test_the_text_divides_between_the_classes_and_what_was_learned_among_them() 
     torch.testing.assert_close(found[:, [1, 3]], text.exp()[:, [1, 3]])
     left = found[:, [0, 2]]
     torch.testing.assert_close(left / left.sum(1, keepdim=True), among / among.sum(1, keepdim=True))
-    again = Joint.from_tensors(whole.tensors())
-    assert again.absent == (1, 3)
+    again = Joint.from_tensors(replace(whole, division=0.25).tensors())
+    assert (again.absent, again.division) == ((1, 3), 0.25)
     assert "absent" not in free.tensors()
     moved = whole.renumbered([3, None, 0], torch.zeros(3, 16))
     assert moved.absent == (0,)

@@ -48,6 +48,8 @@ class Joint:
     absent: tuple[int, ...] = ()
     """Classes that its images could not be of. Nothing that it learned speaks of them, so the text alone says whether
     an image is of one of these (docs/decisions/0090)."""
+    division: float = 1.0
+    """Factor on the text's logits where they say that: where there are labels, how much these let the text count."""
 
     def class_embeds(self, tuned: ClassEmbeds) -> ClassEmbeds:
         """(C, D) the class embeddings that the text's logits are made with, from those of a tuned prompt."""
@@ -65,7 +67,8 @@ class Joint:
             joined += over_all_classes(head.logits(image_embeds), head.classes, self.n_classes)
         if text is not None and self.text_weight:
             joined = joined + self.text_weight * text
-            return apart(joined, text, self.absent) if self.absent else joined
+            own = (self.division * text).log_softmax(1)
+            return apart(joined, own, self.absent) if self.absent else joined
         known = torch.zeros(self.n_classes, dtype=torch.bool)
         for head in self.heads:
             known[head.classes] = True
@@ -111,6 +114,7 @@ class Joint:
             found["foretold"] = torch.tensor(self.misnamed)
         if self.absent:
             found["absent"] = torch.tensor(self.absent)
+            found["division"] = torch.tensor(self.division, dtype=torch.float64)
         return {**found, "n_classes": torch.tensor(self.n_classes)}
 
     @classmethod
@@ -121,13 +125,19 @@ class Joint:
             Head(**{one.name: tensors[f"{number}.{one.name}"] for one in fields(Head)})
             for number in numbers
         ]
+        misnamed, absent = (
+            tuple(tensors[name].tolist()) if name in tensors else ()
+            for name in ("foretold", "absent")
+        )
         return cls(
             float(tensors["text_weight"]),
             tuple(heads),
             int(tensors["n_classes"]),
             tensors.get("texts"),
             float(tensors["untuned"]),
-            *(tuple(tensors[n].tolist()) if n in tensors else () for n in ("foretold", "absent")),
+            misnamed,
+            absent,
+            float(tensors.get("division", 1.0)),
         )
 
     def apart_from(self, absent: tuple[int, ...], texts: ClassEmbeds) -> Joint:
@@ -196,7 +206,8 @@ def join(fitted: FittedHead, labels: Labels, n_classes: int, weights: JointWeigh
     counts = torch.bincount(labels, minlength=n_classes)
     head = scaled(fitted.head, weights.head * _gain_of_all_labels(counts, labels[fitted.rows]))
     offsets = head.offsets + weights.shares * _log_shares(counts, fitted.head)
-    return Joint(weights.text, (replace(head, offsets=offsets),), n_classes)
+    heads = (replace(head, offsets=offsets),)
+    return Joint(weights.text, heads, n_classes, division=weights.text)
 
 
 def weigh(

@@ -289,13 +289,11 @@ def _settled(run: Reading, say: Words) -> list[str]:
     if not run.rounds or run.stopped or one_round:
         return []
     share = say.percent(changed := run.rounds[-1]["changed"])
-    if changed < SMALL_CHANGE:
-        return [
-            say(
-                "The answers have settled: {share} changed in the last round. Settled is not yet right.",
-                share=share,
-            )
-        ]
-    return [
-        say("The answers have not settled: {share} still changed in the last round.", share=share)
-    ]
+    text = (
+        mark(
+            "The answers have settled: {share} changed in the last round. Settled is not yet right."
+        )
+        if changed < SMALL_CHANGE
+        else mark("The answers have not settled: {share} still changed in the last round.")
+    )
+    return [say(text, share=share)]

@@ -244,8 +244,8 @@ def scoring_of(predictor: Predictor) -> Scoring:
     if joint is None:
         return made
     heads = tuple(map(_head, joint.heads))
-    weight, absent = joint.text_weight, joint.absent
-    return replace(made, text_weight=weight, heads=heads, joins=True, absent=absent)
+    joined = replace(made, text_weight=joint.text_weight, heads=heads, joins=True)
+    return replace(joined, absent=joint.absent, division=joint.division)
 
 
 def _head(head: Head) -> scoring.Head:
