@@ -26,7 +26,7 @@ def untuned(
     seed: int,
     kind: str = "textual",
 ) -> Prompt:
-    """The prompt that every round starts from: the words of the first template, where there are several.
+    """The prompt that every round starts from; of several templates the first one is used.
 
     Of embeddings, to which no text tower belongs, a residual of the class embeddings.
     """
