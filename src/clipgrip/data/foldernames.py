@@ -150,7 +150,7 @@ def _near_issue(folder: str, name: str, count: int) -> Issue:
 
 def _test_folder_issue(folder: str, count: int) -> Issue:
     detail = Sentence(
-        "{count} images below it are not labeled by their folders; to measure on them give --test {folder}",
+        "the folders in it label none of its {count} images; to measure on it give --test {folder}",
         count=count,
         folder=folder,
     )
