@@ -253,8 +253,8 @@ def _reasons(
 
 def names_in(images: Path) -> ClassNames:
     """The labels that a table of images brings; two names stand in where there are none."""
-    claims = discover(images).labels if images.is_file() else ()
-    names = dict.fromkeys(canonical(claim.label) for claim in claims)
+    labels = discover(images).labels if images.is_file() else ()
+    names = dict.fromkeys(canonical(one.label) for one in labels)
     known = [name for name in names if name not in UNLABELED_MARKS]
     return ClassNames.from_names([*known, "class 1", "class 2"] if len(known) < 2 else known)
 
