@@ -42,7 +42,7 @@ def number_kind(kind: Any, least: float | None = None, most: float | None = None
 def _number_wanted(kind: Any, metadata: Sequence[Any]) -> Sentence:
     """As `number_kind`, but also for ranges that exclude their ends."""
     least, most = bounds(metadata)
-    above, below = (_edge(metadata, name) for name in ("gt", "lt"))
+    above, below = (_bound(metadata, name) for name in ("gt", "lt"))
     if below is None:
         return number_kind(kind, least, most)
     name = number_kind(kind)
@@ -51,18 +51,18 @@ def _number_wanted(kind: Any, metadata: Sequence[Any]) -> Sentence:
     return Sentence("{name} above {least} and below {most}", name=name, least=above, most=below)
 
 
-def _edge(metadata: Sequence[Any], name: str) -> Any:
+def _bound(metadata: Sequence[Any], name: str) -> Any:
     return next((getattr(one, name) for one in metadata if hasattr(one, name)), None)
 
 
 def bounds(metadata: Sequence[Any]) -> tuple[Any, Any]:
     """The least and the greatest value in a setting's declaration; None where it has no such bound."""
-    return _edge(metadata, "ge"), _edge(metadata, "le")
+    return _bound(metadata, "ge"), _bound(metadata, "le")
 
 
-def _sized(metadata: Sequence[Any], usual: Sentence, text: str) -> Sentence:
+def _with_length_bounds(metadata: Sequence[Any], usual: Sentence, text: str) -> Sentence:
     """``text`` with both bounds of a length if the declaration has them, else ``usual``."""
-    least, most = (_edge(metadata, name) for name in ("min_length", "max_length"))
+    least, most = (_bound(metadata, name) for name in ("min_length", "max_length"))
     return usual if least is None else Sentence(text, least=least, most=most)
 
 
@@ -84,12 +84,16 @@ def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> 
     elif kind is Path:
         allowed = Sentence("the name of a file or folder in quotes")
     elif kind is list or get_origin(kind) is list:
-        allowed = _sized(metadata, Sentence("a list"), mark("a list of {least} to {most} entries"))
+        allowed = _with_length_bounds(
+            metadata, Sentence("a list"), mark("a list of {least} to {most} entries")
+        )
     elif any(get_origin(one) is tuple for one in kinds):
         allowed = Sentence("a text in quotes, or a list of such")
-    elif (longest := _edge(metadata, "max_length")) is not None:
+    elif (longest := _bound(metadata, "max_length")) is not None:
         allowed = Sentence("a text of at most {most} characters", most=longest)
-        allowed = _sized(metadata, allowed, mark("a text of {least} to {most} characters"))
+        allowed = _with_length_bounds(
+            metadata, allowed, mark("a text of {least} to {most} characters")
+        )
     else:
         allowed = Sentence("a text in quotes")
     text = mark("{name} = {value} is not allowed. Give {wanted}.{hint}")
@@ -112,10 +116,10 @@ def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str
         ]  # there may be thousands
         raise ConfigError(combined(list(dict.fromkeys(found)), "\n")) from None
     except ConfigError as error:  # from our own validators, which do not know the place
-        raise _placed(model, values, where, error) from None
+        raise _with_place(model, values, where, error) from None
 
 
-def _placed(
+def _with_place(
     model: type[Any], values: dict[str, Any], where: Callable[[str], str], error: ConfigError
 ) -> ConfigError:
     """The error with the place of its value, found by validating one value after another."""

@@ -239,7 +239,7 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
         return str(toml) if toml and key not in given else here
 
     if not values.keys() <= Project.model_fields.keys():
-        raise _unknown(values, where)
+        raise _unknown_settings(values, where)
     for key, option in (("images", "IMAGES"), ("classes", "--classes FILE")):
         if key not in values and not (key == "classes" and _may_name_classes(values["images"])):
             raise ConfigError(
@@ -255,7 +255,7 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
     return checked(Project, values, where)
 
 
-def _unknown(values: dict[str, Any], where: Callable[[str], str]) -> ConfigError:
+def _unknown_settings(values: dict[str, Any], where: Callable[[str], str]) -> ConfigError:
     """The error for unknown settings, together with other wrong values; missing ones are reported later."""
     known = {key: value for key, value in values.items() if key in Project.model_fields}
     unknown = sorted(values.keys() - known.keys())[:20]  # there may be thousands

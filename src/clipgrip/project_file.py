@@ -46,7 +46,7 @@ FILES = ("images", "classes", "class_embeds", "labels", "seen", "test", "out")
 def read_toml(path: Path) -> dict[str, Any]:
     """The keys of a project file, with its paths made absolute. ConfigError: it cannot be read, or is no TOML."""
     try:
-        values = _parsed(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
+        values = _parse_toml(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
         wrong = next((key for key, value in values.items() if "\0" in str(value)), None)
     except OSError as error:
         unread = mark("{path} cannot be read: {reason}. Check the name.")
@@ -72,15 +72,17 @@ def read_toml(path: Path) -> dict[str, Any]:
             is_far = url_of(values[key]) is not None
             values[key] = values[key] if is_far else path.parent / from_home(local_of(values[key]))
     if "template" in values:
-        values["template"] = _from_folder(path.parent, values["template"])
+        values["template"] = _templates_beside(path.parent, values["template"])
     backbone = values.get("backbone")
     if isinstance(backbone, str):
-        values["backbone"] = _beside(path.parent, backbone)
+        values["backbone"] = _model_beside(path.parent, backbone)
     eye = values.get("eye")
     if isinstance(eye, str):
-        values["eye"] = _beside(path.parent, eye)
+        values["eye"] = _model_beside(path.parent, eye)
     elif isinstance(eye, list):
-        values["eye"] = [_beside(path.parent, one) if isinstance(one, str) else one for one in eye]
+        values["eye"] = [
+            _model_beside(path.parent, one) if isinstance(one, str) else one for one in eye
+        ]
     return values
 
 
@@ -97,7 +99,7 @@ def _parser_error(error: Exception) -> str:
     )
 
 
-def _beside(folder: Path, model: str) -> str:
+def _model_beside(folder: Path, model: str) -> str:
     """The path of a model that is a folder relative to ``folder``; any other name as it is."""
     return str(folder / model) if is_model_folder(folder / model, model) else model
 
@@ -112,16 +114,16 @@ def whole_path(model: str) -> str:
     return str(Path(model).resolve()) if is_model_folder(Path(model), model) else model
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parse_toml(text: str) -> dict[str, Any]:
     """Parse TOML, after refusing keys with more than `MOST_DOTS` dots."""
     if any(part.count(".") > MOST_DOTS for line in text.split("\n") for part in line.split("=")):
         raise RecursionError
     return tomllib.loads(text)
 
 
-def _from_folder(folder: Path, template: Any) -> Any:
+def _templates_beside(folder: Path, template: Any) -> Any:
     """A template, in which the path of a file (``@name``) is made relative to ``folder``."""
     if isinstance(template, list):
-        return [_from_folder(folder, one) for one in template]
+        return [_templates_beside(folder, one) for one in template]
     is_file = isinstance(template, str) and template.startswith("@") and "{}" not in template
     return f"@{folder / template[1:]}" if is_file else template

@@ -259,14 +259,14 @@ def _read(path: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 (not a dict)
                 if name.startswith(prefixes):
-                    yield name, _floating(path, name, file.get_tensor(name))
+                    yield name, _as_float(path, name, file.get_tensor(name))
     except (SafetensorError, OSError) as error:
         raise BackboneError(
             "{path} cannot be read: {error}. Copy the model again.", path=path, error=error
         ) from error
 
 
-def _floating(path: Path, name: str, tensor: Tensor) -> Tensor:
+def _as_float(path: Path, name: str, tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point() and not name.endswith("position_ids"):
         raise BackboneError(
             "{path}: the tensor {name} is of the type {dtype}; weights are floating-point "

@@ -124,7 +124,9 @@ def siglip_text(source: TowerSource) -> TextTower:
 
     first_release = tokenizer_class(source.checkpoint).startswith("SiglipTokenizer")
     length = tower.config.max_position_embeddings
-    rules = TextRules(length, pad_to=length, clean=_bare if first_release else str.lower)
+    rules = TextRules(
+        length, pad_to=length, clean=_without_punctuation if first_release else str.lower
+    )
     modules = TextModules(tower.embeddings.token_embedding, features)
     return HfTextTower(modules, tokenizer(source.checkpoint), rules)
 
@@ -157,6 +159,6 @@ def _bert(source: TowerSource, model: Any, pool: Callable[[Any], Tensor]) -> Tex
     return HfTextTower(TextModules(tower.get_input_embeddings(), features), words, rules)
 
 
-def _bare(text: str) -> str:
+def _without_punctuation(text: str) -> str:
     """Lower case without punctuation, as SigLIP's first release reads texts."""
     return " ".join(text.lower().translate(str.maketrans("", "", string.punctuation)).split())

@@ -42,7 +42,7 @@ class FolderEye:
     def recipe(self) -> EyeRecipe:
         """How a worker opens the same folder."""
         made = type(self), self.name, self.folder, self.arguments, self.fingerprint
-        return EyeRecipe(self.image_key, _reopened, made)
+        return EyeRecipe(self.image_key, _reopen, made)
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """Resize and crop one RGB image as the model's own image processor does, before rescaling."""
@@ -54,7 +54,7 @@ class FolderEye:
             return self.image_tower(torch.from_numpy(np.ascontiguousarray(pixels)))
 
 
-def _reopened(
+def _reopen(
     kind: Any, name: str, folder: Path, arguments: dict[str, Any], fingerprint: str
 ) -> FolderEye:
     found: FolderEye = kind(name, folder, **arguments)

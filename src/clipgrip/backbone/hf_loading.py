@@ -37,7 +37,7 @@ def clip_text(checkpoint: Checkpoint, device: torch.device) -> ClipText:
             folder=checkpoint.folder,
             error=error,
         ) from error
-    return ClipText(_frozen(tower, device), _frozen(projection, device), tokenizer(checkpoint))
+    return ClipText(_freeze(tower, device), _freeze(projection, device), tokenizer(checkpoint))
 
 
 def whole_model(checkpoint: Checkpoint, device: torch.device) -> Any:
@@ -45,7 +45,7 @@ def whole_model(checkpoint: Checkpoint, device: torch.device) -> Any:
 
     BackboneError: a weight is missing, has another shape, or is unknown to the model.
     """
-    return _frozen(_read_whole(checkpoint), device)
+    return _freeze(_read_whole(checkpoint), device)
 
 
 def _read_whole(checkpoint: Checkpoint, unused: tuple[str, ...] = ()) -> Any:
@@ -78,7 +78,7 @@ def vision_model(checkpoint: Checkpoint, device: torch.device) -> Any:
 
     Its pooler may be missing: not every family uses it (`vision.FAMILIES`).
     """
-    return _frozen(_read_whole(checkpoint, unused=("classifier", "pooler", "head")), device)
+    return _freeze(_read_whole(checkpoint, unused=("classifier", "pooler", "head")), device)
 
 
 def tokenizer(checkpoint: Checkpoint) -> Any:
@@ -152,7 +152,7 @@ def _inner(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name.removeprefix(at): value for name, value in tensors.items() if name.startswith(at)}
 
 
-def _frozen(module: Any, device: torch.device) -> Any:
+def _freeze(module: Any, device: torch.device) -> Any:
     """The module on the device without gradients. Position ids on the meta device have no values and are made anew."""
     for part in module.modules():
         ids = getattr(part, "position_ids", None)

@@ -101,11 +101,11 @@ class HfTextTower:
         rows = [torch.cat([prefix, tail]) for tail in tails.embeds.split(tails.lengths)]
         mask = pad_sequence([rows[0].new_ones(len(row)).long() for row in rows], batch_first=True)
         if self._rules.pad_to is not None:
-            rows = [self._filled(row, self._rules.pad_to) for row in rows]
+            rows = [self._pad(row, self._rules.pad_to) for row in rows]
         features = self._modules.features(pad_sequence(rows, batch_first=True), mask)
         return F.normalize(features, dim=-1)
 
-    def _filled(self, row: Float[Tensor, "L E"], length: int) -> Float[Tensor, "M E"]:
+    def _pad(self, row: Float[Tensor, "L E"], length: int) -> Float[Tensor, "M E"]:
         padding = self.embed_tokens([self._tokenizer.pad_token_id or 0])
         return torch.cat([row, padding.expand(length - len(row), -1)])
 

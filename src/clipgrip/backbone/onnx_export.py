@@ -139,8 +139,8 @@ def _fixed_positions() -> Iterator[None]:
             return usual(values, *arguments, **named)
         tracer._set_tracing_state(None)
         try:
-            plain = {name: _plain(value) for name, value in named.items()}
-            return usual(values.detach(), *map(_plain, arguments), **plain).clone()
+            plain = {name: _as_number(value) for name, value in named.items()}
+            return usual(values.detach(), *map(_as_number, arguments), **plain).clone()
         finally:
             tracer._set_tracing_state(state)
 
@@ -151,10 +151,10 @@ def _fixed_positions() -> Iterator[None]:
         functional.interpolate = usual
 
 
-def _plain(value: Any) -> Any:
+def _as_number(value: Any) -> Any:
     """Sizes as numbers; while a graph is traced they are tensors."""
     if isinstance(value, tuple | list):
-        return tuple(map(_plain, value))
+        return tuple(map(_as_number, value))
     return value.item() if isinstance(value, Tensor) and value.ndim == 0 else value
 
 

@@ -50,11 +50,11 @@ class PrecomputedEye:
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """Refused: no picture can be seen."""
-        _refused(image)
+        _refuse(image)
 
     def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
         """Refused: no picture can be seen."""
-        _refused(pixels)
+        _refuse(pixels)
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,11 @@ class PrecomputedTexts:
 
     def embed_tokens(self, ids: Sequence[int]) -> Float[Tensor, "L E"]:
         """Refused: there are no tokens."""
-        _refused(ids)
+        _refuse(ids)
 
     def encode(self, prefix: Float[Tensor, "P E"], tails: Tails) -> ClassEmbeds:
         """Refused: there are no tokens."""
-        _refused(prefix, tails)
+        _refuse(prefix, tails)
 
     def encode_texts(self, texts: Sequence[str]) -> ClassEmbeds:
         """(C, D) of known texts; PromptError for others."""
@@ -172,5 +172,5 @@ def unit(vectors: np.ndarray) -> Tensor:
     return F.normalize(torch.from_numpy(np.ascontiguousarray(vectors)), dim=-1)
 
 
-def _refused(*_: object) -> NoReturn:
+def _refuse(*_: object) -> NoReturn:
     raise BackboneError(NO_PICTURES)

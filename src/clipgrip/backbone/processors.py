@@ -51,7 +51,7 @@ def complete(config: Mapping[str, Any], fallback: str) -> dict[str, Any]:
     BackboneError: the processor is unknown here.
     """
     values = {name: value for name, value in config.items() if value is not None}
-    name = _plain(
+    name = _class_name(
         values.get("image_processor_type") or values.get("feature_extractor_type") or fallback
     )
     if name not in PROCESSORS:
@@ -88,7 +88,7 @@ def _cut_as_convnext(values: dict[str, Any]) -> dict[str, Any]:
     return values | {"size": larger, "crop_size": square, "do_center_crop": True}
 
 
-def _plain(name: str) -> str:
+def _class_name(name: str) -> str:
     for ending in ("Fast", "Pil"):
         name = name.removesuffix(ending)
     return name.replace("FeatureExtractor", "ImageProcessor")

@@ -45,7 +45,7 @@ class PromptedBackbone:
     def recipe(self) -> EyeRecipe:
         """The model's recipe and the tokens."""
         tokens = self.tokens.detach().cpu().numpy()
-        return EyeRecipe(self.image_key, _prompted, (recipe_for(self.backbone), tokens))
+        return EyeRecipe(self.image_key, _open_prompted, (recipe_for(self.backbone), tokens))
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """As `Eye.preprocess`."""
@@ -58,7 +58,7 @@ class PromptedBackbone:
             return tower.encode(torch.from_numpy(np.ascontiguousarray(pixels)), self.tokens)
 
 
-def _prompted(recipe: EyeRecipe, tokens: Float[np.ndarray, "K P E"]) -> PromptedBackbone:
+def _open_prompted(recipe: EyeRecipe, tokens: Float[np.ndarray, "K P E"]) -> PromptedBackbone:
     return PromptedBackbone(cast(Backbone, recipe.eye()), torch.from_numpy(tokens.copy()))
 
 

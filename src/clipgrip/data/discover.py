@@ -61,16 +61,16 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
     if not isinstance(images, str | os.PathLike):
         return _from_sequence(images, frozenset(skip))
     if (url := url_of(images)) is not None:
-        return _embedded(url) if is_embeddings(url) else from_store(url)
+        return _from_embeddings(url) if is_embeddings(url) else from_store(url)
     path = os.path.abspath(local_of(images))
     if is_embeddings(path):
-        return _embedded(path)
+        return _from_embeddings(path)
     if not os.path.exists(openable(path)) and len(names := expand_range(path)) > 1:
-        return from_packed([_there(name, images) for name in names], os.path.dirname(path))
-    _there(path, images)
+        return from_packed([_check_exists(name, images) for name in names], os.path.dirname(path))
+    _check_exists(path, images)
     if os.path.isdir(path):
-        files, issues = _files(path, path, frozenset(skip))
-        packed = _packed(files)
+        files, issues = _walk_without(path, path, frozenset(skip))
+        packed = _packed_alone(files)
         if packed:
             return from_packed(packed, path)
         return Found(path, file_entries(files, path), issues)
@@ -83,13 +83,13 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
     return Found(os.path.dirname(path), (file_entry(path, os.path.dirname(path)),))
 
 
-def _embedded(path: str) -> Found:
+def _from_embeddings(path: str) -> Found:
     from clipgrip.data.embeddedrows import from_embeddings
 
     return from_embeddings(path)
 
 
-def _there(path: str, images: AnyPath) -> str:
+def _check_exists(path: str, images: AnyPath) -> str:
     if not os.path.exists(openable(path)):
         raise DataError(
             "{images}: no such file or folder. Give a folder of images, one image, a CSV or Parquet file that "
@@ -112,9 +112,9 @@ def packed_files(place: AnyPath) -> list[str]:
         return names if is_packed(names[0]) else packed_below(names[0])
     path = os.path.abspath(local_of(place))
     if os.path.isdir(path):
-        return _packed(walk(path, path)[0])
+        return _packed_alone(walk(path, path)[0])
     names = [path] if os.path.exists(openable(path)) else expand_range(path)
-    return [_there(name, place) for name in names] if is_packed(names[0]) else []
+    return [_check_exists(name, place) for name in names] if is_packed(names[0]) else []
 
 
 def is_packed_place(place: AnyPath) -> bool:
@@ -125,7 +125,7 @@ def is_packed_place(place: AnyPath) -> bool:
     if (url := url_of(place)) is not None:
         return not url.lower().endswith(TEXT_SUFFIXES)
     if os.path.isdir(path):
-        return bool(_packed(walk(os.path.abspath(path), os.path.abspath(path))[0]))
+        return bool(_packed_alone(walk(os.path.abspath(path), os.path.abspath(path))[0]))
     if path.lower().endswith(PARQUET_SUFFIXES) and os.path.isfile(path):
         from clipgrip.data.parquet import image_column, open_parquet
 
@@ -139,7 +139,7 @@ def from_folder(folder: str, root: str) -> Found:
     return Found(root, file_entries(files, root), issues)
 
 
-def _files(folder: str, root: str, skip: frozenset[str]) -> tuple[Texts, Issues]:
+def _walk_without(folder: str, root: str, skip: frozenset[str]) -> tuple[Texts, Issues]:
     """As `walk`, without the files whose keys are in ``skip``."""
     files, issues = walk(folder, root)
     if skip:
@@ -147,7 +147,7 @@ def _files(folder: str, root: str, skip: frozenset[str]) -> tuple[Texts, Issues]
     return files, issues
 
 
-def _packed(files: Texts) -> list[str]:
+def _packed_alone(files: Texts) -> list[str]:
     """The Parquet and tar files of a folder; empty where images lie beside them."""
     packed = [path for path in files if path.lower().endswith(TARS_AND_TABLES)]
     others = (path for path in files if not path.lower().endswith(TARS_AND_TABLES))
@@ -165,7 +165,7 @@ def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
             continue
         path = os.path.abspath(os.fspath(item))
         if os.path.isdir(path):
-            files, left = _files(path, root, skip)
+            files, left = _walk_without(path, root, skip)
             issues.extend(left)
             paths_found.extend(files)
         elif exists_or_issue(path, root, issues, Sentence("given")):

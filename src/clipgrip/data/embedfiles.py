@@ -125,7 +125,9 @@ def read_several(files: Sequence[str]) -> Arrays:
     wanted = _shapes(every[0])
     for path, arrays in zip(files, every, strict=True):
         if (found := _shapes(arrays)) != wanted:
-            raise _differs(OTHERS, path, files[0], found=_listed(found), wanted=_listed(wanted))
+            raise _differs(
+                OTHERS, path, files[0], found=_shapes_text(found), wanted=_shapes_text(wanted)
+            )
         for name in OF_CLASSES:
             first, value = (
                 of_classes.setdefault(name, (path, arrays[name]))
@@ -134,7 +136,7 @@ def read_several(files: Sequence[str]) -> Arrays:
             )
             if value is not None and not np.array_equal(value, arrays[name]):
                 raise _differs(TWO_CLASSES, path, first, name=name)
-    stacked = {name: _stacked([arrays[name] for arrays in every]) for name in wanted}
+    stacked = {name: _concatenate([arrays[name] for arrays in every]) for name in wanted}
     return {**stacked, **{name: value for name, (_, value) in of_classes.items()}}
 
 
@@ -151,11 +153,11 @@ def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
     return {name: array.shape[1:] for name, array in arrays.items() if name not in OF_CLASSES}
 
 
-def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
+def _shapes_text(shapes: dict[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {shape}" if shape else name for name, shape in shapes.items())
 
 
-def _stacked(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def _concatenate(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """The parts one after another; large banks in a temporary file that is removed with the array."""
     is_bank = parts[0].ndim == 2 and parts[0].dtype.kind == "f"
     if not is_bank or sum(part.nbytes for part in parts) < embedlarge.LARGE:

@@ -43,7 +43,7 @@ def folder_labels(
     near: dict[str, tuple[int, int]] = {}
     counts_of_tests: dict[str, int] = defaultdict(int)
     for number, folder in enumerate(names):
-        named = _named(folder, known, splits)
+        named = _class_folders_along(folder, known, splits)
         if not named:
             _count_near(folder, counts[number], known, near)
         elif test_folder := _test_folder(folder, known, splits):
@@ -54,7 +54,7 @@ def folder_labels(
             outer = [classes.display[c] for _, c in named]
             if len(set(outer)) > 1:
                 inside = selected(entries, np.flatnonzero(folder_of == number))
-                issues.extend(_nested(inside, outer))
+                issues.extend(_nested_issues(inside, outer))
     issues.extend(
         _near_issue(folder, classes.display[label], count)
         for folder, (label, count) in near.items()
@@ -91,7 +91,9 @@ def _image_counts(
     return np.bincount(counted, minlength=count).tolist()
 
 
-def _named(folder: str, known: ClassFolders, splits: Sequence[str]) -> list[tuple[str, int]]:
+def _class_folders_along(
+    folder: str, known: ClassFolders, splits: Sequence[str]
+) -> list[tuple[str, int]]:
     """The folders along a path that are named like classes, outermost first: (path, class position)."""
     parts = folder.split("/")
     found = []
@@ -124,7 +126,7 @@ def _count_near(
             return
 
 
-def _nested(images: Sequence[Entry], names: Sequence[str]) -> list[Issue]:
+def _nested_issues(images: Sequence[Entry], names: Sequence[str]) -> list[Issue]:
     outer = dict.fromkeys(name for name in names[:-1] if name != names[-1])
     detail = Sentence(
         'in a folder of {outer} too; the nearest folder, "{nearest}", is taken',

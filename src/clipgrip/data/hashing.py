@@ -51,7 +51,7 @@ class Usable:
 def examine(entry: Entry) -> Usable | Issue:
     """Read and check one image."""
     if isinstance(entry.source, EmbeddingSource):
-        return _embedded(entry, entry.source)
+        return _examine_embedding(entry, entry.source)
     try:
         data = _read(entry.source)
         detail = shown_of(data)
@@ -64,7 +64,7 @@ def examine(entry: Entry) -> Usable | Issue:
     return Usable(hashlib.sha256(data).hexdigest(), remark)
 
 
-def _embedded(entry: Entry, source: EmbeddingSource) -> Usable:
+def _examine_embedding(entry: Entry, source: EmbeddingSource) -> Usable:
     """Check the picture of an embedding; the vectors were checked with their file. A bad picture is left out."""
     if not source.picture:
         return Usable(entry.sha256, None, source)
@@ -100,7 +100,7 @@ def examine_all(
     try:
         while left := len(entries) - done:
             if executor.is_worth(done, left, time.monotonic() - began):
-                yield from _by_workers(executor, entries, done, report)
+                yield from _examine_by_workers(executor, entries, done, report)
                 return
             part = entries[done : done + PART]
             # threads help where a disk is waited for; for what is in memory they only cost time
@@ -113,7 +113,7 @@ def examine_all(
         pool.shutdown(cancel_futures=True)
 
 
-def _by_workers(
+def _examine_by_workers(
     executor: Executor, entries: Sequence[Entry], first: int, report: Progress
 ) -> Iterator[Usable | Issue]:
     """The answers for the entries from ``first`` on, in their order, whatever order the parts arrive in."""
@@ -134,15 +134,15 @@ def _by_workers(
 def _check_reached(entries: Sequence[Entry], answers: Sequence[Usable | Issue]) -> None:
     """DataError where a worker could not read a file that this process can: its machine lacks the files."""
     for entry, answer in zip(entries, answers, strict=True):
-        lost = _remark(answer)
+        lost = _issue_of(answer)
         if lost is None or lost.reason not in ("unreadable", "no-picture"):
             continue
-        here = _remark(examine(entry))
+        here = _issue_of(examine(entry))
         if here is None or here.reason != lost.reason:
             raise DataError(UNREACHED, error=lost.detail)
 
 
-def _remark(answer: Usable | Issue) -> Issue | None:
+def _issue_of(answer: Usable | Issue) -> Issue | None:
     return answer.remark if isinstance(answer, Usable) else answer
 
 

@@ -53,7 +53,7 @@ class Shard:
     def key(self) -> str:
         """SHA-256 over the paths and sources of the images, and the size and time of the files they lie in."""
         stamps: dict[str, Any] = {}
-        rows = [[entry.path, *_stamped(entry.source, stamps)] for entry in self.entries]
+        rows = [[entry.path, *_source_and_stamp(entry.source, stamps)] for entry in self.entries]
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
@@ -89,14 +89,14 @@ def listing(images: AnyPath, encoding: str | None = None) -> ImageListing:
         found = discover(images, encoding=encoding)
         return ImageListing(found.entries, found.issues, len(found.entries), embeddings)
     root = _root(images, packed)
-    return ImageListing(_stream(packed, root), Issues(), _rows_of(packed))
+    return ImageListing(_packed_entries(packed, root), Issues(), _count_rows(packed))
 
 
-def _stream(files: list[str], root: str) -> Iterator[Entry]:
+def _packed_entries(files: list[str], root: str) -> Iterator[Entry]:
     """The images of packed files in order. The files' own names keep images with equal names apart."""
     for file in files:
         if file.lower().endswith(PARQUET_SUFFIXES):
-            yield from _of_parquet(file, root, is_one=len(files) == 1)
+            yield from _parquet_entries(file, root, is_one=len(files) == 1)
         else:
             for one in pictures(file):
                 name = f"{file}/{one.name}"
@@ -104,7 +104,7 @@ def _stream(files: list[str], root: str) -> Iterator[Entry]:
                 yield Entry(relative(name, root), place_key(name), source)
 
 
-def _of_parquet(file: str, root: str, *, is_one: bool) -> Iterator[Entry]:
+def _parquet_entries(file: str, root: str, *, is_one: bool) -> Iterator[Entry]:
     """An entry for each row: its cell, or the file that the cell or a column of paths names."""
     from clipgrip.data.parquet import image_column, named_rows, open_parquet
 
@@ -127,7 +127,7 @@ def _root(images: AnyPath, files: list[str]) -> str:
     return parent_folder(files[0]) if len(files) == 1 or "{" in place else place.rstrip("/")
 
 
-def _rows_of(files: list[str]) -> int | None:
+def _count_rows(files: list[str]) -> int | None:
     """How many rows Parquet files have together; None where one is a tar, which does not say it."""
     if not all(file.lower().endswith(PARQUET_SUFFIXES) for file in files):
         return None
@@ -136,7 +136,7 @@ def _rows_of(files: list[str]) -> int | None:
     return sum(open_parquet(file).metadata.num_rows for file in files)
 
 
-def _stamped(source: ImageSource, stamps: dict[str, Any]) -> list[object]:
+def _source_and_stamp(source: ImageSource, stamps: dict[str, Any]) -> list[object]:
     values = source_fields(source) if isinstance(source, StoredSource) else []
     path = str(values[0]) if values else ""
     if path not in stamps:

@@ -75,15 +75,15 @@ class PathIndex:
         return TextIndex(self._keys)
 
     @cached_property
-    def _composed(self) -> TextIndex:
+    def _by_nfc_key(self) -> TextIndex:
         return TextIndex(self._keys, lambda key: (nfc(key),))
 
     @cached_property
-    def _names(self) -> TextIndex:
+    def _by_nfc_name(self) -> TextIndex:
         return TextIndex(self._keys, lambda key: (nfc(os.path.basename(key)),))
 
     @cached_property
-    def _like(self) -> TextIndex:
+    def _by_folded_form(self) -> TextIndex:
         return TextIndex(self._keys, _folded_forms)
 
     def by_place(self, path: str, bases: Sequence[str]) -> int | None:
@@ -93,7 +93,7 @@ class PathIndex:
                 key = place_key(os.path.join(base, text))
                 if (found := self.exact.last_position(key)) is not None:
                     return found
-                if (found := _only(self._composed.positions(nfc(key)))) is not None:
+                if (found := _only(self._by_nfc_key.positions(nfc(key)))) is not None:
                     return found
         return self.exact.last_position(path)
 
@@ -105,14 +105,16 @@ class PathIndex:
         text = native_separators(path)
         places = (case_folded(place_key(os.path.join(base, text))) for base in bases)
         for place in (*places, case_folded(os.path.basename(text))):
-            if (found := _only(self._like.positions(place))) is not None:
+            if (found := _only(self._by_folded_form.positions(place))) is not None:
                 return found
         return None
 
     def by_name(self, path: str) -> int | None:
         """The only image with this file name, in any folder; None where there are several or none."""
         return _only(
-            self._names.positions(nfc(os.path.normcase(os.path.basename(native_separators(path)))))
+            self._by_nfc_name.positions(
+                nfc(os.path.normcase(os.path.basename(native_separators(path))))
+            )
         )
 
 

@@ -44,12 +44,12 @@ class FolderNames:
         if folder != path and not os.path.isdir(openable(folder)):
             folder = self.similar(folder) or folder
         if folder not in self._names:
-            self._names[folder] = _listed(folder)
+            self._names[folder] = _names_in(folder)
         alike = self._names[folder].get(case_folded(name), [])
         return os.path.join(folder, alike[0]) if len(alike) == 1 else None
 
 
-def _listed(folder: str) -> dict[str, list[str]]:
+def _names_in(folder: str) -> dict[str, list[str]]:
     names: dict[str, list[str]] = defaultdict(list)
     try:
         entries = os.listdir(openable(folder))

@@ -95,7 +95,7 @@ def objects_below(url: str) -> list[tuple[str, int]]:
     DataError: nothing is there, or it cannot be reached.
     """
     system, scheme = file_system(url), url.partition("://")[0]
-    with _reached(url):
+    with _store_errors(url):
         found = system.find(url, detail=True)
         if not found and system.isfile(url):
             found = {url: system.info(url)}
@@ -116,7 +116,7 @@ def objects_in(url: str) -> list[str]:
     DataError: the store cannot be reached.
     """
     scheme = url.partition("://")[0]
-    with _reached(url):
+    with _store_errors(url):
         try:
             found = file_system(url).ls(url, detail=True)
         except (FileNotFoundError, NotADirectoryError):
@@ -130,7 +130,7 @@ def objects_in(url: str) -> list[str]:
 
 def forget_listing(url: str) -> None:
     """Drop fsspec's cached listings, so that the next look asks the store."""
-    with _reached(url):
+    with _store_errors(url):
         file_system(url).invalidate_cache()
 
 
@@ -139,7 +139,7 @@ def version_of(url: str) -> list[str] | None:
 
     DataError: the store cannot be reached.
     """
-    with _reached(url):
+    with _store_errors(url):
         try:
             facts = file_system(url).info(url)
         except FileNotFoundError:
@@ -149,7 +149,7 @@ def version_of(url: str) -> list[str] | None:
 
 def exists(url: str) -> bool:
     """Whether an object is there; DataError where the store cannot be reached."""
-    with _reached(url):
+    with _store_errors(url):
         return bool(file_system(url).isfile(url))
 
 
@@ -162,7 +162,7 @@ def opened(place: str) -> Any:
     """
     if url_of(place) is None:
         return open_file(place)
-    with _reached(place):
+    with _store_errors(place):
         return file_system(place).open(place, "rb")
 
 
@@ -199,7 +199,7 @@ def _bytes_of(url: str, start: int, end: int) -> bytes:
 
 
 @contextlib.contextmanager
-def _reached(url: str) -> Iterator[None]:
+def _store_errors(url: str) -> Iterator[None]:
     """Turn whatever a store's package raises into a DataError."""
     try:
         yield

@@ -127,7 +127,11 @@ def labels_in(
         return LazyItems(len(numbers), written)
 
     taken = [*groups["train"], *groups["test"]]
-    issues = Issues(_remarks(table, groups), _unseen(table, taken), _contradicted(table, label))
+    issues = Issues(
+        _left_out_remarks(table, groups),
+        _unseen_remarks(table, taken),
+        _contradiction_remarks(table, label),
+    )
     if required and not any(cell.strip() for cell in table.rows.column(label)):
         detail = Sentence('no cell of its column "{column}" is filled', column=table.columns[label])
         issues.append(Issue(table.name, "labels-empty", detail))
@@ -162,7 +166,7 @@ def _ticked_splits(table: Table) -> Callable[[int], str]:
     return split_of if is_split else lambda _: "train"
 
 
-def _remarks(table: Table, groups: Mapping[str, Sequence[int]]) -> Iterator[Issue]:
+def _left_out_remarks(table: Table, groups: Mapping[str, Sequence[int]]) -> Iterator[Issue]:
     details = {
         "test": mark("{n} rows of the split test are measured on and not learned from"),
         "val": mark("labels of {n} rows of the split val are not learned from"),
@@ -173,7 +177,7 @@ def _remarks(table: Table, groups: Mapping[str, Sequence[int]]) -> Iterator[Issu
             yield Issue(table.name, "labels-left-out", Sentence(detail, n=n))
 
 
-def _unseen(table: Table, rows: Iterable[int]) -> Iterator[Issue]:
+def _unseen_remarks(table: Table, rows: Iterable[int]) -> Iterator[Issue]:
     """A remark on labels that were a model's answers and left to a person: perhaps nobody has looked at them yet."""
     if n := sum(map(left_to_person(table), rows)):
         yield Issue(table.name, "labels-unseen", Sentence(UNSEEN, n=n))
@@ -195,7 +199,7 @@ def left_to_person(table: Table) -> Callable[[int], bool]:
     return is_left_to_person
 
 
-def _contradicted(table: Table, label: int) -> Iterator[Issue]:
+def _contradiction_remarks(table: Table, label: int) -> Iterator[Issue]:
     """Remarks on further columns of labels that contradict the one that is read."""
     for column, name in enumerate(table.columns):
         if column != label and name.strip().casefold() in LABEL_COLUMNS:

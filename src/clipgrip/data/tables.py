@@ -69,7 +69,7 @@ def parse_csv(text: str, name: str) -> Table:
                 raise DataError(COMMENT, name=name, number=number)
             rows = Cells(len(columns))
             continue
-        rows.append(_fitted(cells, len(columns), name, number))
+        rows.append(_fit_width(cells, len(columns), name, number))
         numbers.append(number)
     return Table(name, columns, rows, numbers)
 
@@ -84,7 +84,7 @@ def _split(
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                yield start, tuple(_unguarded(cell) for cell in cells)
+                yield start, tuple(_unescape_formula(cell) for cell in cells)
             start = before + reader.line_num + 1
     except csv.Error as error:
         raise DataError(
@@ -112,7 +112,7 @@ def _check_width(cells: tuple[str, ...], name: str, number: int, *, is_first: bo
         )
 
 
-def _fitted(cells: tuple[str, ...], width: int, name: str, number: int) -> tuple[str, ...]:
+def _fit_width(cells: tuple[str, ...], width: int, name: str, number: int) -> tuple[str, ...]:
     if any(cell.strip() for cell in cells[width:]):
         raise DataError(
             "{where}: {n_cells} cells, but the first line names {width} columns. Put quotes around a "
@@ -141,13 +141,13 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     out = io.BytesIO()
     text = io.TextIOWrapper(out, "utf-8-sig", "backslashreplace", newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([_guarded(cell) for cell in header])
-    writer.writerows([_guarded(cell) for cell in row] for row in rows)
+    writer.writerow([_escape_formula(cell) for cell in header])
+    writer.writerows([_escape_formula(cell) for cell in row] for row in rows)
     text.flush()
     return out.getvalue()
 
 
-def _guarded(cell: Cell) -> Cell:
+def _escape_formula(cell: Cell) -> Cell:
     if not isinstance(cell, str) or cell[:1] not in _FIRST or not cell.strip():
         return cell
     if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
@@ -155,5 +155,5 @@ def _guarded(cell: Cell) -> Cell:
     return cell
 
 
-def _unguarded(cell: str) -> str:
+def _unescape_formula(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

@@ -66,8 +66,8 @@ def pictures(path: str) -> Iterator[TarImage]:
     Raises:
         DataError: it is compressed, damaged, or cannot be read.
     """
-    with _opened(path) as tar:
-        for name, info in _files(tar):
+    with _open_tar(path) as tar:
+        for name, info in _members(tar):
             if _ending(name) in IMAGE_ENDINGS:
                 yield TarImage(name, info.offset_data, info.size)
 
@@ -80,8 +80,8 @@ def contents(path: str) -> Contents:
     """
     images, labels = list[TarImage](), dict[str, str]()
     unread: dict[str, set[str]] = defaultdict(set)
-    with _opened(path) as tar:
-        for name, info in _files(tar):
+    with _open_tar(path) as tar:
+        for name, info in _members(tar):
             ending = _ending(name)
             if ending in IMAGE_ENDINGS:
                 images.append(TarImage(name, info.offset_data, info.size))
@@ -91,7 +91,7 @@ def contents(path: str) -> Contents:
                     labels[name] = text  # of two members of one name the last
             elif ending == "txt" and len(unread[".txt"]) < LOOKED_AT and info.size <= 1000:
                 unread[".txt"].add(_text(tar, info))
-    return Contents(_labeled(images, labels), {k: frozenset(v) for k, v in unread.items() if v})
+    return Contents(_with_labels(images, labels), {k: frozenset(v) for k, v in unread.items() if v})
 
 
 def check_plain(path: str) -> None:
@@ -104,7 +104,7 @@ def check_plain(path: str) -> None:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[tarfile.TarFile]:
+def _open_tar(path: str) -> Iterator[tarfile.TarFile]:
     check_plain(path)
     try:
         with opened(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
@@ -117,7 +117,7 @@ def _opened(path: str) -> Iterator[tarfile.TarFile]:
         ) from error
 
 
-def _files(tar: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
     """Each file but hidden ones, with its name, from which ``..`` and a leading ``/`` are removed."""
     for info in tar:
         vars(tar)["members"].clear()  # else tarfile keeps every member in memory
@@ -129,7 +129,7 @@ def _ending(name: str) -> str:
     return key_and_ending(name)[1].rpartition(".")[2]
 
 
-def _labeled(images: Sequence[TarImage], labels: Mapping[str, str]) -> list[TarImage]:
+def _with_labels(images: Sequence[TarImage], labels: Mapping[str, str]) -> list[TarImage]:
     """The images with their labels, which are given by the names of their members."""
     called = {form for one in images for form in (one.name, posixpath.splitext(one.name)[0])}
     by_name, by_key = dict[str, str](), dict[str, str]()

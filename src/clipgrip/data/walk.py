@@ -30,7 +30,7 @@ def walk(folder: str, root: str) -> tuple[Texts, Issues]:
     pending = [folder]
     while pending:
         pending += _walk_real(pending.pop(0), root, seen, files, issues)
-        pending = _unread(pending, root, seen, issues)
+        pending = _unread_links(pending, root, seen, issues)
     issues.extend(hidden_issue(path, root) for path in files if is_litter(path, folder))
     ordered = files.order().tolist()
     visible = (place for place in ordered if not is_litter(files[place], folder))
@@ -45,19 +45,19 @@ def _walk_real(folder: str, root: str, seen: set[str], files: Texts, issues: Iss
     pending = [(folder, real)]
     while pending:
         here, real = pending.pop()
-        for name in sorted(folders := _listed(here, root, files, issues)):
+        for name in sorted(folders := _list_folder(here, root, files, issues)):
             path = os.path.join(here, name)
             if folders[name]:
                 links.append(path)
                 continue
-            inner = _real(real, path)
+            inner = _real_path(real, path)
             if inner not in seen:
                 seen.add(inner)
                 pending.append((path, inner))
     return links
 
 
-def _listed(here: str, root: str, files: Texts, issues: Issues) -> dict[str, bool]:
+def _list_folder(here: str, root: str, files: Texts, issues: Issues) -> dict[str, bool]:
     """Add the files of one folder to ``files``; returns its sub-folders, and whether each is a link."""
     folders: dict[str, bool] = {}
     try:
@@ -68,7 +68,7 @@ def _listed(here: str, root: str, files: Texts, issues: Issues) -> dict[str, boo
                 elif not entry.name.startswith(OWN):
                     files.append(os.path.join(here, entry.name))
     except OSError as error:
-        issues.append(Issue(relative(here, root), "unreadable", _plain(error)))
+        issues.append(Issue(relative(here, root), "unreadable", _unreadable_detail(error)))
     return folders
 
 
@@ -79,14 +79,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _real(folder: str, path: str) -> str:
+def _real_path(folder: str, path: str) -> str:
     """The real path of a sub-folder that is no link, from its parent's. Windows also has junctions, so it is asked."""
     return (
         os.path.realpath(path) if os.name == "nt" else os.path.join(folder, os.path.basename(path))
     )
 
 
-def _unread(links: list[str], root: str, seen: set[str], issues: Issues) -> list[str]:
+def _unread_links(links: list[str], root: str, seen: set[str], issues: Issues) -> list[str]:
     """The links to folders that were not read yet; the others become issues."""
     new = [link for link in links if os.path.realpath(link) not in seen]
     detail = Sentence("links to a folder that is read already")
@@ -119,5 +119,5 @@ def relative(path: str, root: str) -> str:
         return path.replace(os.sep, "/")
 
 
-def _plain(error: OSError) -> Sentence:
+def _unreadable_detail(error: OSError) -> Sentence:
     return Sentence("the folder cannot be read ({reason})", reason=system_words(error))

@@ -51,7 +51,7 @@ class OnRay(Executor):
             MissingPackage: Ray is not installed.
             ConfigError: no cluster answers there.
         """
-        self._ray = _imported()
+        self._ray = _import_ray()
         self._is_own = not self._ray.is_initialized()
         self._folder: str | None = None
         if self._is_own:
@@ -116,7 +116,7 @@ class OnRay(Executor):
             _remove(self._folder)
 
 
-def _imported() -> Any:
+def _import_ray() -> Any:
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
     try:

@@ -75,7 +75,7 @@ class Processes(Executor):
                     part, pool = running.pop(future)
                     if _is_broken(future):
                         self._close_pool(pool)
-                        retries.append(self._retried(part))
+                        retries.append(self._next_try(part))
                     else:
                         self._answered = True
                         yield PartAnswer(part.number, future.result())
@@ -83,7 +83,7 @@ class Processes(Executor):
             if running:  # stopped half-way; cancelling the futures of a pool that ends would break its thread
                 self.close()
 
-    def _retried(self, part: _Part) -> _Part:
+    def _next_try(self, part: _Part) -> _Part:
         if part.tries >= MOST_TRIES:
             raise died(MOST_TRIES) if self._answered else RunError(NEVER_BEGAN, tries=MOST_TRIES)
         return part._replace(tries=part.tries + 1)

@@ -65,7 +65,7 @@ def open_database(
     with ExitStack() as stack:
         stack.enter_context(plain_errors(path))
         closed = path.exists() and not is_writable(path)
-        place = stack.enter_context(_copied(path)) if closed else path
+        place = stack.enter_context(_read_only_copy(path)) if closed else path
         connected = sqlite3.connect(place, timeout=30, check_same_thread=not threads)
         db = stack.enter_context(closing(connected))
         for pragma in PRAGMAS:
@@ -84,7 +84,7 @@ def is_writable(path: Path) -> bool:
 
 
 @contextmanager
-def _copied(path: Path) -> Iterator[Path]:
+def _read_only_copy(path: Path) -> Iterator[Path]:
     """A temporary copy, with the write-ahead log, which holds the last transactions."""
     with TemporaryDirectory(prefix="clipgrip-") as folder:
         copy = Path(folder, path.name)

@@ -227,7 +227,7 @@ def prepare_stored(
     BackboneError: the model is not here, or is another one than the run's.
     """
     settings, manifest = settings_of(run), store.manifest(run.id)
-    counting = [EyeFacts(**_own(one)) for one in run.facts.get("eyes", ()) if one["weight"]]
+    counting = [EyeFacts(**_eye_facts(one)) for one in run.facts.get("eyes", ()) if one["weight"]]
     backbone: Model
     if is_precomputed(settings):
         backbone = given = read_precomputed(folder, run.backbone_fingerprint)
@@ -267,7 +267,7 @@ def _with_eyes(
     return replace(ready, embeds=embeds, eye_banks=eye_banks)
 
 
-def _own(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _eye_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `EyeFacts` among the facts that a run stores about an eye."""
     return {one.name: facts[one.name] for one in fields(EyeFacts)}
 

@@ -24,18 +24,18 @@ def reopen(folder: Path, listener: Listener | None = None) -> Outcome:
     listener = listener or Listener()
     with open_store(folder) as store:
         run = store.finished_run(folder)
-        prepared = prepare_stored(folder, store, run, listener, beside=_joined_by(folder, run))
+        prepared = prepare_stored(folder, store, run, listener, beside=_stored_eyes(folder, run))
         for issue in prepared.issues[:3]:
             listener.note(
                 Sentence(
                     "{path}: {detail}; left out of the report", path=issue.path, detail=issue.detail
                 )
             )
-        written = _written(folder, run, prepared.ready.method.fingerprint())
+        written = _stored_prompt_facts(folder, run, prepared.ready.method.fingerprint())
         return assemble(folder, store, run, prepared, listener, written=written)
 
 
-def _written(folder: Path, run: StoredRun, method_id: str) -> PromptFacts | None:
+def _stored_prompt_facts(folder: Path, run: StoredRun, method_id: str) -> PromptFacts | None:
     """The facts of the prompt file in the run's folder, so that the head beside it is used and not computed again.
 
     Newer code, or fewer images, could give another head and so other answers. None where there are no files of this
@@ -54,10 +54,10 @@ def _written(folder: Path, run: StoredRun, method_id: str) -> PromptFacts | None
     return facts if facts.run == run.id else None
 
 
-def _joined_by(folder: Path, run: StoredRun) -> JoinedEyes | None:
+def _stored_eyes(folder: Path, run: StoredRun) -> JoinedEyes | None:
     """How the run joined the embeddings of its eyes, from its files; None where they do not say it."""
     try:
         _, facts = read(folder / NAME)
         return read_eyes(folder, facts) if facts.run == run.id else None
-    except PromptError:  # `_written` refuses damaged files
+    except PromptError:  # `_stored_prompt_facts` refuses damaged files
         return None

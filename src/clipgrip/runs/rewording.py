@@ -89,11 +89,11 @@ class TextTrial:
         """
         classes = self.worded(words)
         changed = zero_shot(self.backbone, classes.prompts, self.template)
-        return self._moved(changed)
+        return self._changes(changed)
 
     def with_template(self, template: Template) -> AnswerChanges:
         """The changes by another template."""
-        return self._moved(zero_shot(self.backbone, self.classes.prompts, template))
+        return self._changes(zero_shot(self.backbone, self.classes.prompts, template))
 
     def worded(self, words: Mapping[int, str]) -> ClassNames:
         """The classes with other prompt texts for some, by position."""
@@ -114,7 +114,7 @@ class TextTrial:
         given = isinstance(self.backbone, PrecomputedModel)
         return () if given else templates_beside(self.template)
 
-    def _moved(self, texts: ClassEmbeds) -> AnswerChanges:
+    def _changes(self, texts: ClassEmbeds) -> AnswerChanges:
         before, after = ((self.images @ one.T).argmax(1) for one in (self.texts, texts))
         steps = Counter(zip(before.tolist(), after.tolist(), strict=True))
         pairs = sorted((-n, a, b) for (a, b), n in steps.items() if a != b)

@@ -55,7 +55,7 @@ def run_rounds(
     began, refined = time.monotonic(), None
     for done in fresh:
         seconds = round(time.monotonic() - began, 3)
-        stored = _stored(done, ready, inputs, {"loss": last[0], "seconds": seconds})
+        stored = _to_stored_round(done, ready, inputs, {"loss": last[0], "seconds": seconds})
         store.add_round(identity, stored)
         listener.round_done(stored.facts)
         if done.why and (done.refined_by, done.why) != refined:
@@ -91,10 +91,12 @@ def reached(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Reach
     ):  # the only rule that looks back; pixels are not read cheaply
         previous = _answers(stored[:-1], ready, inputs)
     answers = _answers(stored, ready, inputs)
-    return Reached(last.number, answers, last.changed, previous, ready.first, _past(stored))
+    return Reached(
+        last.number, answers, last.changed, previous, ready.first, _stored_summaries(stored)
+    )
 
 
-def _past(stored: list[StoredRound]) -> tuple[Summary, ...]:
+def _stored_summaries(stored: list[StoredRound]) -> tuple[Summary, ...]:
     """The summaries of all stored rounds for the stop rules; () where older versions stored none."""
     summaries = [done.facts.get("summary") for done in stored]
     return tuple(Summary(**one) for one in summaries if one) if all(summaries) else ()
@@ -150,11 +152,15 @@ def pseudolabels_of(stored: StoredRound, embeds: Embeds, n_classes: int) -> Pseu
     return PseudoLabels.hard(rows, labels[here], confidence[here], n_classes)
 
 
-def _stored(done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any]) -> StoredRound:
+def _to_stored_round(
+    done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any]
+) -> StoredRound:
     embeds, task, rule = ready.embeds, ready.task, ready.method.select
     labels, names = done.pseudolabels.labels, ready.start.classes.display
     learned = done.learner.prompt.learned()
-    stored = StoredRound(done.number, done.k, done.changed, learned, {}, _named(done, embeds))
+    stored = StoredRound(
+        done.number, done.k, done.changed, learned, {}, _named_labels(done, embeds)
+    )
     takes_all = rule == "everything"  # then no class is short of a k
     short = [] if takes_all else short_classes(done.pseudolabels, task, done.k)
     test = done.predict_proba(inputs.test, inputs.test_beside)
@@ -183,7 +189,7 @@ def _stored(done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any])
     return stored
 
 
-def _named(done: Round, embeds: Embeds) -> NamedLabels:
+def _named_labels(done: Round, embeds: Embeds) -> NamedLabels:
     chosen = done.pseudolabels
     hashes = embeds.pool_rows.hashes[chosen.rows.numpy()]
     return NamedLabels(hashes, chosen.labels.numpy(), chosen.confidence.double().numpy())

@@ -30,7 +30,7 @@ def choose_folder(wanted: Path, identity: str, note: Callable[[str], None]) -> P
 
     RunError: one on the way is a folder with other content.
     """
-    for folder in _numbered(wanted):
+    for folder in _numbered_folders(wanted):
         check_place(folder)
         if _is_free(folder) or holds(folder, identity):
             if folder != wanted:
@@ -76,7 +76,7 @@ def is_ours(root: str, path: str) -> bool:
     return file.name in (PROJECT, RECORD) or (file.parent / NAME).is_file()
 
 
-def _numbered(wanted: Path) -> itertools.chain[Path]:
+def _numbered_folders(wanted: Path) -> itertools.chain[Path]:
     more = (wanted.with_name(f"{wanted.name}-{number}") for number in itertools.count(2))
     return itertools.chain([wanted], more)
 

@@ -101,9 +101,9 @@ def reference_scores(
     """
     glances = Glances()
     found = (
-        _of_run(run, predictor, glances, on_progress)
+        _run_images(run, predictor, glances, on_progress)
         if place is None
-        else _of_folder(place, predictor, glances, on_progress)
+        else _folder_images(place, predictor, glances, on_progress)
     )
     looks, appearances, readable = glances.of(found.rows)
     if len(readable) < FEWEST:
@@ -123,7 +123,7 @@ def reference_scores(
     return ReferenceScores(rows, codes, labels, held_out, ~half, anchors, found.contents)
 
 
-def _of_folder(
+def _folder_images(
     place: Path, predictor: Predictor, glances: Glances, on_progress: Progress
 ) -> ReferenceImages:
     answers = predict_files(predictor, place, on_progress, item_of=glances.item_of)
@@ -133,7 +133,7 @@ def _of_folder(
     return ReferenceImages(rows, answers.embeds[some], answers.probs[some], everything, contents)
 
 
-def _of_run(
+def _run_images(
     run: Path, predictor: Predictor, glances: Glances, on_progress: Progress
 ) -> ReferenceImages:
     """The first images of the run by content hash, embedded by the predictor."""

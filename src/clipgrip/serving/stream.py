@@ -77,9 +77,9 @@ def predict_stream(
     with naming(parts):
         parts.mkdir(parents=True, exist_ok=True)
     with locked(parts):
-        names, fresh = _fill(predictor, folder, parts, found, on_progress)
-        counted = _joined([parts / name for name in names], found, out, decide, say)
-    _remove(parts)
+        names, fresh = _answer_missing(predictor, folder, parts, found, on_progress)
+        counted = _join_parts([parts / name for name in names], found, out, decide, say)
+    _remove_parts(parts)
     if not counted.images:
         first, listed = counted.first_issue, issues_path(out)
         path, _, detail = first or ("", "", Sentence("there is no image"))
@@ -87,7 +87,7 @@ def predict_stream(
     return Streamed(counted.images, fresh, counted.people, counted.issues)
 
 
-def _fill(
+def _answer_missing(
     predictor: Predictor,
     folder: Path,
     parts: Path,
@@ -101,7 +101,7 @@ def _fill(
         missing = [(name, shard) for name, shard in keyed if not (parts / name).is_file()]
         rows = sum(len(shard.entries) for shard in window)
         fresh += sum(len(shard.entries) for _, shard in missing)
-        for name, answers in _answered(predictor, missing):
+        for name, answers in _answer_shards(predictor, missing):
             write_part(parts / name, answers)
         names += [name for name, _ in keyed]
         done += rows
@@ -109,7 +109,7 @@ def _fill(
     return names, fresh
 
 
-def _remove(parts: Path) -> None:
+def _remove_parts(parts: Path) -> None:
     """Remove the folder of shards; other files in it stay, and then so does the folder."""
     for path in parts.iterdir():
         if re.fullmatch(r"[0-9a-f]{40}\.parquet", path.name) or path.name == LOCK:
@@ -136,7 +136,7 @@ def _name(shard: Shard, folder: Path) -> str:
     return f"{digest.hexdigest()[:40]}.parquet"
 
 
-def _answered(
+def _answer_shards(
     predictor: Predictor, shards: Sequence[tuple[str, Shard]]
 ) -> Iterator[tuple[str, ShardAnswers]]:
     """The answers of several shards, whose images are read and encoded together, by file name."""
@@ -155,10 +155,10 @@ def _answered(
     for name, shard in shards:
         part = examined[start : start + len(shard.entries)]
         start += len(part)
-        yield name, _of_shard(predictor, shard, part, rows, probs, failures)
+        yield name, _shard_answers(predictor, shard, part, rows, probs, failures)
 
 
-def _of_shard(
+def _shard_answers(
     predictor: Predictor,
     shard: Shard,
     examined: Sequence[Usable | Issue],
@@ -188,7 +188,7 @@ def _issue(entry: Entry, found: Usable | Issue, failures: dict[str, Any]) -> Iss
     return found.remark
 
 
-def _joined(
+def _join_parts(
     parts: Iterable[Path], found: ImageListing, out: Path, decide: Decide | None, say: Words
 ) -> Counted:
     """Join the shards into one file of answers and one of issues, each whole or not at all."""

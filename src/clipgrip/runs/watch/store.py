@@ -114,7 +114,7 @@ class WatchStore:
             self.seals.renew("image")
             self._keep(state)
             if rung is not None:
-                self._ring(state.period, rung, now)
+                self._add_alarm(state.period, rung, now)
 
     def images(self, first: int = 0, last: int | None = None) -> list[SeenImage]:
         """The stored images with numbers from ``first`` to ``last``, oldest first."""
@@ -156,7 +156,7 @@ class WatchStore:
             self.seals.renew("response")
             self._keep(state)
 
-    def _ring(self, period: int, rung: Mapping[str, Any], now: str) -> None:
+    def _add_alarm(self, period: int, rung: Mapping[str, Any], now: str) -> None:
         facts = json.dumps(rung["facts"], sort_keys=True)
         self.db.execute(
             "INSERT INTO alarm (period, at, rang_at, facts) VALUES (?, ?, ?, ?)",

@@ -99,8 +99,8 @@ def run_scopes(run: Path) -> list[WatchedScope]:
 def upheld(store: WatchStore, scopes: Sequence[WatchedScope]) -> list[Upheld]:
     """The current state of each scope's test."""
     alpha, answers = store.begun().alpha, daily_answers(store)
-    noted, fallen = _noted(store), _withdrawn(store)
-    known = noted | _fresh(noted, scopes, len(answers))
+    noted, fallen = _stored_scopes(store), _withdrawals(store)
+    known = noted | _new_scopes(noted, scopes, len(answers))
     every = [_upheld(one, alpha, known[_key(one)], answers, fallen) for one in scopes]
     newest = max((one.promise_number for one in every if one.withdrawn is None), default=0)
     return [
@@ -114,7 +114,7 @@ def note_scopes(store: WatchStore, scopes: Sequence[WatchedScope]) -> None:
 
     A promise on other terms or groups is a new one and gets a new number, so that no part of alpha is spent twice.
     """
-    fresh = _fresh(_noted(store), scopes, len(daily_answers(store)))
+    fresh = _new_scopes(_stored_scopes(store), scopes, len(daily_answers(store)))
     if not fresh:
         return
     with store.db:
@@ -129,7 +129,7 @@ def withdraw_broken(store: WatchStore, scopes: Sequence[WatchedScope], now: str)
     """Withdraw each promise whose bet is won, for good; returns those that were withdrawn now."""
     note_scopes(store, scopes)
     fresh = [one for one in upheld(store, scopes) if one.withdrawn is None and one.level >= 1]
-    answers, noted = daily_answers(store), _noted(store)
+    answers, noted = daily_answers(store), _stored_scopes(store)
     with store.db:
         for one in fresh:
             mine = _within(one.scope, answers, noted[_key(one.scope)][2])
@@ -151,7 +151,7 @@ def fallen_scopes(run: Path) -> list[WatchedScope]:
     if not (run / NAME).is_file():
         return []
     with open_watch(run) as store:
-        fallen = _withdrawn(store)
+        fallen = _withdrawals(store)
     return [one for one in run_scopes(run) if (one.audit, one.name) in fallen]
 
 
@@ -160,7 +160,7 @@ def fell_at(run: Path) -> str:
     if not (run / NAME).is_file():
         return ""
     with open_watch(run) as store:
-        return max((one["at"] for one in _withdrawn(store).values()), default="")
+        return max((one["at"] for one in _withdrawals(store).values()), default="")
 
 
 def for_people(run: Path, labels: Sequence[int], confidence: Sequence[float]) -> list[bool]:
@@ -208,7 +208,7 @@ def _within(scope: WatchedScope, answers: Sequence[DailyAnswer], after: int) -> 
     ]
 
 
-Noted = dict[tuple[str, str, float, float], tuple[int, float, int]]
+StoredScopes = dict[tuple[str, str, float, float], tuple[int, float, int]]
 """`_key` of a scope -> number of its promise, share of alpha, and answers given before it."""
 
 
@@ -216,10 +216,10 @@ def _key(scope: WatchedScope) -> tuple[str, str, float, float]:
     return scope.audit, scope.name, scope.threshold, scope.max_error
 
 
-def _fresh(noted: Noted, scopes: Sequence[WatchedScope], after: int) -> Noted:
+def _new_scopes(noted: StoredScopes, scopes: Sequence[WatchedScope], after: int) -> StoredScopes:
     """The entries for scopes that are not stored yet."""
     numbers: dict[str, int] = {}
-    found: Noted = {}
+    found: StoredScopes = {}
     for one in scopes:
         if _key(one) not in noted:
             promise_number = numbers.setdefault(one.audit, _last_number(noted) + len(numbers) + 1)
@@ -227,11 +227,11 @@ def _fresh(noted: Noted, scopes: Sequence[WatchedScope], after: int) -> Noted:
     return found
 
 
-def _last_number(noted: Noted) -> int:
+def _last_number(noted: StoredScopes) -> int:
     return max((promise_number for promise_number, _, _ in noted.values()), default=0)
 
 
-def _noted(store: WatchStore) -> Noted:
+def _stored_scopes(store: WatchStore) -> StoredScopes:
     store.seals.check("scope")
     rows = store.db.execute(
         "SELECT audit, name, threshold, max_error, position, share, after FROM scope"
@@ -239,7 +239,7 @@ def _noted(store: WatchStore) -> Noted:
     return {row[:4]: row[4:] for row in rows}
 
 
-def _withdrawn(store: WatchStore) -> dict[tuple[str, str], dict[str, Any]]:
+def _withdrawals(store: WatchStore) -> dict[tuple[str, str], dict[str, Any]]:
     store.seals.check("withdrawal")
     rows = store.db.execute("SELECT audit, scope, at, facts FROM withdrawal")
     return {(audit, name): {"at": at, **parsed(facts)} for audit, name, at, facts in rows}

@@ -41,7 +41,7 @@ def card(model: Mapping[str, Any], language: str) -> str:
     say = Words(cast(Language, language))
     parts = (
         [f"# {say('Model card')}"],
-        _made(model, say),
+        _origin(model, say),
         _classes(model, say),
         _trust(model, say),
         _line(model, say),
@@ -50,7 +50,7 @@ def card(model: Mapping[str, Any], language: str) -> str:
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
 
-def _made(model: Mapping[str, Any], say: Words) -> Sequence[str]:
+def _origin(model: Mapping[str, Any], say: Words) -> Sequence[str]:
     info = model["info"]
     rows: list[tuple[str, str]] = [
         (say("model that sees the images"), f"{info['backbone']} ({info['fingerprint'][:12]})"),

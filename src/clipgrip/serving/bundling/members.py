@@ -75,7 +75,7 @@ def parts_of(
     check_ok(ok_classes, predictor.classes.display)
     chosen = _precision(precision, predictor)
     _check_audited(promise, chosen, _precision("auto", predictor))
-    run, rows = _stored(folder)
+    run, rows = _stored_run(folder)
     seeing, scoring = Seeing.of(predictor), scoring_of(predictor)
     towers = pack_towers(seeing, chosen)
     compared = compare(rows, seeing, towers, scoring, chosen)
@@ -150,7 +150,7 @@ def _check_audited(promise: Promise | None, chosen: Precision, audited: Precisio
     )
 
 
-def _stored(folder: Path) -> tuple[StoredRun | None, Rows]:
+def _stored_run(folder: Path) -> tuple[StoredRun | None, Rows]:
     """The run and its images; neither for a folder of `GripClassifier.save`."""
     if not (folder / NAME).is_file():
         return None, NO_ROWS
