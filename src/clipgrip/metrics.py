@@ -1,4 +1,4 @@
-"""How right the answers are. Tensors in, floats out; labels of -1 count nowhere."""
+"""Accuracy, calibration and intervals of answers. Tensors in, floats out; rows with a label of -1 count nowhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def accuracy(probs: Probs, labels: Labels) -> float:
 
 
 def per_class(probs: Probs, labels: Labels) -> Tensor:
-    """(C,) share of each class's rows that are found (recall); NaN for a class without rows."""
+    """(C,) recall: the share of each class's rows that are answered with it; NaN for a class without rows."""
     probs, labels = _judged(probs, labels)
     classes = probs.shape[1]
     right = torch.bincount(labels[probs.argmax(1) == labels], minlength=classes)
@@ -42,15 +42,15 @@ def worst_mean(per_class: Tensor, share: float = 0.1) -> float:
 
 
 def precision_per_class(probs: Probs, labels: Labels) -> Tensor:
-    """(C,) share of the rows called a class that are of it; NaN for a class never called."""
+    """(C,) precision: the share of the rows answered with a class that are of it; NaN for a class never answered."""
     probs, labels = _judged(probs, labels)
-    classes, called = probs.shape[1], probs.argmax(1)
-    right = torch.bincount(labels[called == labels], minlength=classes)
-    return right / torch.bincount(called, minlength=classes)
+    classes, answers = probs.shape[1], probs.argmax(1)
+    right = torch.bincount(labels[answers == labels], minlength=classes)
+    return right / torch.bincount(answers, minlength=classes)
 
 
 def confusion(probs: Probs, labels: Labels) -> Tensor:
-    """(C, C) counts, true class in the row, answer in the column."""
+    """(C, C) counts of rows by true class (row) and answer (column)."""
     probs, labels = _judged(probs, labels)
     classes = probs.shape[1]
     return torch.bincount(labels * classes + probs.argmax(1), minlength=classes**2).view(
@@ -64,7 +64,7 @@ def harmonic_mean(first: float, second: float) -> float:
 
 
 def seen_unseen(probs: Probs, labels: Labels, unseen: Mask) -> tuple[float, float, float]:
-    """Accuracy over rows of seen and of unseen classes, answers over all classes, and their harmonic mean."""
+    """Accuracy on rows of seen and of unseen classes, and their harmonic mean. Answers are over all classes."""
     probs, labels = _judged(probs, labels)
     is_unseen = unseen[labels]
     seen_accuracy = accuracy(probs[~is_unseen], labels[~is_unseen])
@@ -89,10 +89,10 @@ def brier(probs: Probs, labels: Labels) -> float:
 def ece(probs: Probs, labels: Labels, bins: int = 15) -> float:
     """Expected calibration error of the top answer over equal-width bins (Guo et al., ICML 2017)."""
     probs, labels = _judged(probs, labels)
-    confidence, called = probs.max(1)
-    place = (confidence * bins).long().clamp_max(bins - 1)
-    gap = (called == labels).double() - confidence.double()
-    per_bin = torch.zeros(bins, dtype=torch.double).index_add_(0, place, gap)
+    confidence, answers = probs.max(1)
+    bin_of = (confidence * bins).long().clamp_max(bins - 1)
+    gap = (answers == labels).double() - confidence.double()
+    per_bin = torch.zeros(bins, dtype=torch.double).index_add_(0, bin_of, gap)
     return (per_bin.abs().sum() / len(labels)).item()
 
 
@@ -113,11 +113,11 @@ class Reliability:
 
 
 def reliability(probs: Probs, labels: Labels, bins: int = 15) -> Reliability:
-    """The labeled rows in bins of equally many by the confidence of the top answer; no bin is empty."""
+    """The diagram over bins of equally many labeled rows, sorted by confidence; no bin is empty."""
     probs, labels = _judged(probs, labels)
-    confidence, called = probs.double().max(1)
+    confidence, answers = probs.double().max(1)
     order = confidence.argsort(stable=True)
-    confidence, right = confidence[order], (called == labels)[order].double()
+    confidence, right = confidence[order], (answers == labels)[order].double()
     groups = [rows for rows in torch.arange(len(labels)).tensor_split(bins) if len(rows)]
     return Reliability(
         torch.tensor([confidence[rows].mean() for rows in groups], dtype=torch.double),
@@ -139,7 +139,7 @@ def wilson_interval(right: int, total: int, level: float = 0.95) -> tuple[float,
 
 
 def exact_interval(right: int, total: int) -> tuple[float, float]:
-    """95% interval of a share by Clopper and Pearson (1934), never too short; (0, 1) without trials."""
+    """95% interval of a share by Clopper and Pearson (1934), which covers at least 95%; (0, 1) without trials."""
     return _interval(right, total, 0.95, "exact")
 
 
