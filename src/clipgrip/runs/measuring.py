@@ -13,7 +13,7 @@ from clipgrip.runs.auditing import Audit, Sheet, write_sheet
 from clipgrip.runs.audits import MEASURE
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.measured import MeasuredAccuracy, measured
-from clipgrip.trust.measuring import Strata, first_phase, further, strata
+from clipgrip.trust.measuring import Strata, first_phase, second_phase, strata
 from clipgrip.trust.scope import Whole
 
 USUAL = 100
@@ -69,7 +69,7 @@ class MeasuringAudit:
         """Rows to ask about beyond the answered ``rows``: the first phase, or what it leaves of the plan."""
         if not len(rows):
             return first_phase(self.made, planned)
-        return further(self.made, rows, self.audit.pool.labels[rows] != truth, planned)
+        return second_phase(self.made, rows, self.audit.pool.labels[rows] != truth, planned)
 
     def read(self, rows: Whole, truth: Whole) -> MeasuredAccuracy | None:
         """Accuracy of the run's answers to its unlabeled images; None where too few are answered."""
