@@ -165,7 +165,7 @@ def deciding(
 ) -> Callable[[Sequence[int], Sequence[float]], Sequence[bool]] | None:
     """Labels and confidences -> whether a person decides, as `given_back`; None where nothing was ever promised."""
     from clipgrip.review.store import round_folders
-    from clipgrip.runs.audits import was_promised
+    from clipgrip.runs.audit_store import was_promised
 
     if not any(map(was_promised, round_folders(reviewed))):  # before anything heavy is imported
         return None
@@ -190,7 +190,7 @@ def say_given_back(run: Path, count: int, ui: Ui) -> None:
     elif count:
         ui.screen.note(
             say(
-                "{n} of these images lie within no promise of the audit, so people decide them",
+                "{n} of these images lie within no promise of the audit, so people decide",
                 n=count,
             )
         )

@@ -37,5 +37,5 @@ def doubts(snapshot: ReviewSnapshot, found: Errors, common: Baseline | None) -> 
     judged = Judged(right, common.right.count, found.overall.total, common.name)
     if not no_better(judged):
         return ()
-    rest = tuple(one for one in seen if one.kind != "no-better")
+    rest = tuple(one for one in seen if one.kind not in ("no-better", "untested"))
     return (Finding("no-better", vars(judged)), *rest)

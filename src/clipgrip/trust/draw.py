@@ -42,7 +42,7 @@ class Draw:
         return self.order[inside[self.order]]
 
     def check(self, pool: Answered, rows: Whole, groups: Sequence[Group]) -> None:
-        """DataError unless the answered ``rows`` (n,) are the first of this draw, in its order; of each group, if apart."""
+        """DataError unless the answered ``rows`` (n,) are the first of this draw in its order, or of each group."""
         insides = (
             [g.members(pool.labels) for g in groups] if self.apart else [np.ones(len(pool), bool)]
         )

@@ -8,7 +8,15 @@ from typing import Any, Literal, get_args
 from clipgrip.trust.pointing import Pointing
 
 Kind = Literal[
-    "demo", "script", "some-unread", "alike", "codes", "pointless", "no-better", "one-class"
+    "demo",
+    "script",
+    "some-unread",
+    "alike",
+    "codes",
+    "pointless",
+    "no-better",
+    "one-class",
+    "untested",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 Help = Literal["model", "labels", "words"]
@@ -101,6 +109,11 @@ def knows_nothing(found: tuple[Finding, ...]) -> bool:
     return any(one.kind not in ("one-class", "some-unread") for one in found)
 
 
+def untested(found: tuple[Finding, ...], held_out: object) -> tuple[Finding, ...]:
+    """The same of answers that labels taught, where none could be held out: whether they are guesses is not known."""
+    return (*found, Finding("untested", {})) if knows_nothing(found) and held_out is None else found
+
+
 def points_at_nothing(seen: Pointing) -> bool:
     """Whether no name has high logits on some of the images only, as names that mean something do."""
     if seen.images < FEW_IMAGES or seen.top >= MOSTLY_ONE or seen.classes < 2:
@@ -128,6 +141,8 @@ def helps(found: tuple[Finding, ...]) -> tuple[Help, ...]:
     kinds = {one.kind for one in found}
     if not knows_nothing(found):
         return ()
+    if "untested" in kinds:
+        return ("labels", "model", "words")
     if "demo" not in kinds and kinds & {"script", "alike"}:
         return ("words", "model", "labels")
     if "demo" not in kinds and "codes" in kinds:
