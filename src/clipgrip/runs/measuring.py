@@ -69,7 +69,9 @@ class MeasuringAudit:
         """The next rows to answer after ``rows``: those of the first phase, or then the rest of the plan."""
         if not len(rows):
             return first_phase(self.strata_of_pool, planned)
-        return second_phase(self.strata_of_pool, rows, self.audit.pool.labels[rows] != truth, planned)
+        return second_phase(
+            self.strata_of_pool, rows, self.audit.pool.labels[rows] != truth, planned
+        )
 
     def read(self, rows: Whole, truth: Whole) -> MeasuredAccuracy | None:
         """The accuracy of the run's answers to its unlabeled images; None with too few answers."""
