@@ -24,7 +24,7 @@ from clipgrip.strategy import Reached, choose, rounds
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import Recipe
 from tools.docs_site import decisions, foreign, stage
-from tools.notebook import code_cells, markdown
+from tools.notebook import code_cells, markdown, printed
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -150,7 +150,7 @@ def test_the_notebook_was_executed_and_its_outputs_are_small_and_of_no_machine()
 
 
 @pytest.mark.slow
-def test_the_code_of_the_notebook_runs(
+def test_the_code_of_the_notebook_prints_what_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -160,9 +160,11 @@ def test_the_code_of_the_notebook_runs(
     for code in code_cells(NOTEBOOK):
         exec(compile(ast.parse(code), "notebook", "exec"), space)
     space["plt"].close("all")
-    printed = capsys.readouterr().out
-    assert "zero-shot:" in printed
-    assert "5 labels a class:" in printed
+    said, stored = capsys.readouterr().out, printed(NOTEBOOK)
+    number = r"\d+\.\d+"
+    assert re.sub(number, "#", said) == re.sub(number, "#", stored)
+    now, then = ([float(one) for one in re.findall(number, text)] for text in (said, stored))
+    assert now == pytest.approx(then, abs=0.8)  # points: other processors may move a few images
 
 
 def test_the_notebook_becomes_a_page_with_its_figures(tmp_path: Path) -> None:
