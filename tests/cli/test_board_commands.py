@@ -15,7 +15,7 @@ from clipgrip.data.tables import write_csv
 from clipgrip.review.rounds import next_round
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Answer, open_review
-from clipgrip.runs.audits import promises
+from clipgrip.runs.audit_store import promises
 from clipgrip.runs.store import open_store
 from clipgrip.sealed import sealed
 

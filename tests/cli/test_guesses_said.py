@@ -51,6 +51,6 @@ def test_predict_says_that_answers_are_guesses_until_an_audit_said_more(
     quick.setattr("clipgrip.runs.knowledge.is_guessing", lambda run: True)
     told = command(capsys, "predict", finished, images, "--out", out)
     assert (told.code, GUESSES in told.err) == (0, True), told.err
-    quick.setattr("clipgrip.runs.audits.was_promised", lambda run: True)
+    quick.setattr("clipgrip.runs.audit_store.was_promised", lambda run: True)
     told = command(capsys, "predict", finished, images, "--out", f"second-{out}")
     assert (told.code, GUESSES in told.err) == (0, False), told.err

@@ -395,7 +395,7 @@ def test_a_watch_of_no_run_says_so(refused: Refused) -> None:
 
 def drawn(run: Path, sheet: Path, truth: dict[str, str], answers: int = 9) -> Path:
     """An audit of 12 images whose first answers are filled in."""
-    from clipgrip.runs.auditing import Audit, write_sheet
+    from clipgrip.runs.audit_sheet import Audit, write_sheet
     from clipgrip.runs.reopen import reopen
 
     audit = Audit.of(reopen(run), 0)

@@ -18,7 +18,7 @@ from clipgrip.report.board.from_run import BoardRequest, kept_promise
 from clipgrip.report.board.notes import sources
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.verdict import withdrawn_text
-from clipgrip.runs.audits import StoredPromise, add_promise
+from clipgrip.runs.audit_store import StoredPromise, add_promise
 from clipgrip.runs.promised import AUTOMATION
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store

@@ -32,7 +32,7 @@ def bundle(
     """
     from clipgrip.cli.reviewed import at_work, classes_at_work
     from clipgrip.review.store import round_folders
-    from clipgrip.runs.audits import was_promised
+    from clipgrip.runs.audit_store import was_promised
     from clipgrip.serving.bundling.members import check_ok, parts_of
     from clipgrip.serving.bundling.promised import standing_promise
     from clipgrip.written import check_output, write_output
@@ -63,7 +63,7 @@ def bundle(
 
 
 def _lines(out: Path, version: str, size: int, model: dict[str, Any]) -> list[str]:
-    from clipgrip.trust.advice import HEADLINE
+    from clipgrip.advice.model import HEADLINE
 
     lines: list[str] = [
         Sentence("bundle {version}, {megabytes} MB: {out}", version=version, megabytes=f"{size / 1e6:.1f}", out=out),

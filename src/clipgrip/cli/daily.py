@@ -165,7 +165,7 @@ def deciding(
 ) -> Callable[[Sequence[int], Sequence[float]], Sequence[bool]] | None:
     """Labels and confidences -> whether a person decides, as `given_back`; None where nothing was ever promised."""
     from clipgrip.review.store import round_folders
-    from clipgrip.runs.audits import was_promised
+    from clipgrip.runs.audit_store import was_promised
 
     if not any(map(was_promised, round_folders(reviewed))):  # before anything heavy is imported
         return None

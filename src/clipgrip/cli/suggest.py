@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from clipgrip.data.classes import ClassNames
     from clipgrip.labeling.suggest import Suggestions
     from clipgrip.prompts.templates import Template
-    from clipgrip.runs.auditing import Sheet
+    from clipgrip.runs.audit_sheet import Sheet
 
 AUDIT = Path("audit.csv")
 """Where ``clipgrip audit draw`` writes its sheet unless told otherwise."""
@@ -112,12 +112,12 @@ def _model(
     """The model with its classes and templates; of a file of embeddings what it brings itself."""
     from clipgrip.backbone.registry import load_backbone
     from clipgrip.data.embeddings import is_embeddings
-    from clipgrip.runs.given import TEMPLATE, classes_in, given_model
+    from clipgrip.runs.precomputed import TEMPLATE, classes_in, precomputed_model
 
     if not is_embeddings(where):
         return load_backbone(backbone or "nano", engine="auto"), names, texts
     names = names or classes_in(where)
-    return given_model(where, names), names, TEMPLATE
+    return precomputed_model(where, names), names, TEMPLATE
 
 
 def _command(where: Path, is_run: bool, more: dict[str, Any], plain: list[str], out: Path) -> str:
@@ -182,7 +182,7 @@ def summary_lines(found: Suggestions, count: int, out: Path) -> list[str]:
 
 def _sheets(audits: list[Path] | None, encoding: str | None) -> list[Sheet]:
     """The sheets that were named; else the one that lies where clipgrip audit draw writes it, if it is one."""
-    from clipgrip.runs.auditing import Sheet
+    from clipgrip.runs.audit_sheet import Sheet
 
     if audits is not None:
         return [Sheet.read(path, encoding) for path in audits]

@@ -54,7 +54,7 @@ def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from clipgrip.review.store import round_folders
-    from clipgrip.runs.audits import was_promised
+    from clipgrip.runs.audit_store import was_promised
     from clipgrip.runs.store import open_store
     from clipgrip.serving.bundling.promised import standing_promise
 
@@ -83,7 +83,7 @@ def _promises(folder: Path) -> list[dict[str, Any]]:
     """The newest promise of each audit of a round, if it leaves anything to the model."""
     from dataclasses import asdict
 
-    from clipgrip.runs.audits import made_promises
+    from clipgrip.runs.audit_store import made_promises
     from clipgrip.runs.watch.upholding import fallen_scopes
 
     fallen = {one.audit for one in fallen_scopes(folder)}

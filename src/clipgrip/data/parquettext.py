@@ -1,4 +1,4 @@
-"""The texts of a Parquet file, a few rows at a time: a few kilobytes may stand for gigabytes of the same value."""
+"""Reads the text of Parquet files with bounded memory: a small file can unpack to gigabytes of one repeated value."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from clipgrip.sentences import mark
 
 MOST_CELLS = 40_000_000
 PIECE = 8192
-"""Rows that are objects at a time."""
+"""The most rows that are Python objects at a time."""
 LONGEST = 4096
-"""Bytes of a path or label, on average."""
+"""The most bytes of a path or label, on average."""
 MOST_SHORT = 1 << 20
-"""Bytes of text that are asked nothing."""
+"""Bytes of text up to which the average is not checked."""
 MOST_LONG = 64 << 20
-"""Bytes of text that are read first, to find out how long they are."""
+"""The most bytes of the sample that is read first, to learn how long the texts are."""
 TOO_LONG = mark(
     "{name}: its texts are longer than {n} characters on average, so they are no paths or labels. Leave such columns "
     "out."
@@ -26,9 +26,9 @@ TOO_LONG = mark(
 
 
 def text_of(file: Any, columns: list[str], name: str) -> Any:
-    """The columns as a table, read in pieces: a few kilobytes may stand for gigabytes of the same value.
+    """The columns as an Arrow table, read in pieces.
 
-    DataError: more columns or cells than any table of images has, or more text.
+    DataError: more columns, cells or text than any list of images has.
     """
     import pyarrow as pa
 
@@ -43,7 +43,7 @@ def text_of(file: Any, columns: list[str], name: str) -> Any:
             max_columns=MAX_COLUMNS,
             most_cells=f"{MOST_CELLS:,}",
         )
-    some = next(pieces(file, columns, most_bytes=MOST_LONG), None)  # before more of such are read
+    some = next(pieces(file, columns, most_bytes=MOST_LONG), None)  # a sample, before much is read
     if some is not None:
         _check_long(_bytes_of(some), some.num_rows, columns, name)
     read, texts, rows, parts = 0, 0, 0, []
@@ -58,7 +58,7 @@ def text_of(file: Any, columns: list[str], name: str) -> Any:
 
 
 def _bytes_of(part: Any) -> int:
-    """Of its texts; of a dictionary, which each part has whole, as much as so many rows need on average."""
+    """Bytes of the texts of a batch. Each batch holds the whole dictionary, of which its rows' share is counted."""
     total = 0
     for column in part.columns:
         if (texts := getattr(column, "dictionary", None)) is None:
@@ -70,7 +70,7 @@ def _bytes_of(part: Any) -> int:
 
 
 def _check_long(read: int, rows: int, columns: list[str], name: str) -> None:
-    """DataError where so many bytes were read in these rows that no cell of them is a path or a label."""
+    """DataError where the texts are too long on average to be paths or labels."""
     if read > MOST_SHORT and read > LONGEST * rows * len(columns):
         raise DataError(TOO_LONG, name=name, n=LONGEST)
 
@@ -82,7 +82,7 @@ def pieces(
     most: int = PIECE,
     most_bytes: int | None = None,
 ) -> Any:
-    """The columns a few rows at a time: no more than what a value that stands once in the file may make large."""
+    """Batches of the columns, so small that even the longest possible value in every row fits into the memory."""
     some, begins = groups or range(file.num_row_groups), tuple(columns)
     parts = [file.metadata.row_group(number) for number in some]
     leaves = [part.column(n) for part in parts for n in range(part.num_columns)]

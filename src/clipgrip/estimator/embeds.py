@@ -15,12 +15,12 @@ from torch import Tensor
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
-from clipgrip.data.embedlarge import floats
-from clipgrip.data.embedlayout import numbered
+from clipgrip.data.embedlarge import as_float32
+from clipgrip.data.embedlayout import name_of_position
 from clipgrip.data.embedtables import NO_EMBEDDING, table_arrays
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.banks import BankMap, banks_of, check_banks
-from clipgrip.runs.given import places
+from clipgrip.runs.precomputed import rows_of_classes
 from clipgrip.types import ClassEmbeds, ImageEmbeds, WideEmbeds
 
 
@@ -36,7 +36,7 @@ def banks_of_x(X: Any) -> list[Any]:
     X itself where it is one matrix.
     """
     if (file := embeddings_file(X)) is not None:
-        return [floats(bank) for bank in file.banks.values()]
+        return [as_float32(bank) for bank in file.banks.values()]
     if callable(getattr(X, "to_pandas", None)) and hasattr(X, "column_names"):
         found = [one for one in table_arrays(X, "X", sys.maxsize).values() if one.ndim == 2]
         return found or [X.to_pandas()]
@@ -137,13 +137,13 @@ def beside_embeds(
         tests = file.test or (False,) * len(file.labels)
         y = ["" if test else one for one, test in zip(file.labels, tests, strict=True)]
         if names is not None:
-            y = [numbered(one, names.display) for one in y]
+            y = [name_of_position(one, names.display) for one in y]
     if class_embeds is None and file.class_embeds is not None:
         class_embeds, logit_scale = file.class_embeds, file.logit_scale
         if names is None and file.class_names:
             names = ClassNames(file.class_names, file.class_names)
         elif names is not None and file.class_names:
             class_embeds = class_embeds[
-                places(file.path, names, file.class_names, len(class_embeds))
+                rows_of_classes(file.path, names, file.class_names, len(class_embeds))
             ]
     return y, names, class_embeds, logit_scale

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.data.task import Task
 from clipgrip.runs.prepare import Prepared
-from clipgrip.runs.sampled import sample_rows, vector_hashes
+from clipgrip.runs.tuning_sample import sample_rows, vector_hashes
+from clipgrip.task import Task
 from clipgrip.training import memory
 from clipgrip.types import Labels, WideEmbeds
 
@@ -23,7 +23,7 @@ def learned_from(ready: Prepared) -> Prepared:
     return learning
 
 
-def sample_of(
+def reference_scores(
     embeds: WideEmbeds, labels: Labels, n_classes: int, seed: int
 ) -> tuple[Float[Tensor, "n W"], Int[Tensor, " n"]]:
     """The same where labels alone say what the classes are."""

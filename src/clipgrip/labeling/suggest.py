@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from clipgrip.advice.folders import folder_facts, folder_sentences
+from clipgrip.advice.labels import labels_teach
 from clipgrip.backbone.base import Model
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import discover
@@ -18,7 +20,6 @@ from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issues
 from clipgrip.data.rows import Row
 from clipgrip.data.tables import csv_bytes
-from clipgrip.data.task import ssl
 from clipgrip.files import AnyPath
 from clipgrip.labeling.acquire import doubt, helpful, representative
 from clipgrip.labeling.coverage import nearest_counts
@@ -26,19 +27,18 @@ from clipgrip.method import PRESETS, refiner_of, teacher_of
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
 from clipgrip.pseudolabel.refine import refine
-from clipgrip.runs.auditing import Sheet
-from clipgrip.runs.audits import audited
-from clipgrip.runs.embedding import Embeds, embedded
+from clipgrip.runs.audit_sheet import Sheet
+from clipgrip.runs.audit_store import audited
+from clipgrip.runs.embedding import Embeds, embed_with_cache
 from clipgrip.runs.events import Listener
 from clipgrip.runs.knowledge import doubts, knowledge_of
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.reopen import reopen
-from clipgrip.runs.start import Answers
 from clipgrip.runs.store import open_store
+from clipgrip.runs.untuned_model import Answers
 from clipgrip.sentences import Sentence, mark
-from clipgrip.trust.folders import folder_facts, folder_sentences
+from clipgrip.task import ssl
 from clipgrip.trust.knowledge import knows_nothing
-from clipgrip.trust.labels import labels_teach
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 from clipgrip.words import ENGLISH, Words
 from clipgrip.written import write_output
@@ -103,7 +103,7 @@ def from_images(
         folder_facts(found.by_folder, len(found.manifest.pool), found.issues), ENGLISH
     ):
         listener.note(sentence)
-    seen = embedded(backbone, found.manifest, listener)
+    seen = embed_with_cache(backbone, found.manifest, listener)
     issues = Issues(found.issues, seen.issues).in_order()
     if issues:
         first = issues[0]
@@ -236,7 +236,7 @@ def _reasons(
 
 def names_in(images: Path) -> ClassNames:
     """The labels that a table of images brings; two names stand in where there are none."""
-    claims = discover(images).claims if images.is_file() else ()
+    claims = discover(images).labels if images.is_file() else ()
     names = dict.fromkeys(canonical(claim.label) for claim in claims)
     known = [name for name in names if name not in UNLABELED_MARKS]
     return ClassNames.from_names([*known, "class 1", "class 2"] if len(known) < 2 else known)

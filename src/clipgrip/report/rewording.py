@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from clipgrip.advice.doubted import MARKS, ToldName, how_to_take, in_short, reason
 from clipgrip.data.classes import ClassNames
 from clipgrip.files import AnyPath
-from clipgrip.runs.rewording import Moved
+from clipgrip.runs.rewording import AnswerChanges
 from clipgrip.sentences import quoted
-from clipgrip.trust.doubted import MARKS, ToldName, how_to_take, in_short, reason
 from clipgrip.trust.naming import NameFit, Naming
 from clipgrip.words import Words, mark
 
@@ -27,7 +27,7 @@ class Tried:
 
     texts: dict[int, str]
     template: str | None
-    moved: Moved
+    moved: AnswerChanges
 
     def is_worth_a_try(self, now: Naming, *, judged: bool) -> bool:
         """Whether it moves answers and what is known speaks for it: labels, else how well the names fit.

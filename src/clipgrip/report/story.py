@@ -5,7 +5,7 @@ from __future__ import annotations
 from clipgrip.report.reading import Reading
 from clipgrip.report.refining import never_refined
 from clipgrip.runs.rounds import skipped_rounds
-from clipgrip.runs.sampled import sample_sentence
+from clipgrip.runs.tuning_sample import sample_sentence
 from clipgrip.words import Words, mark
 
 PARADIGMS = {

@@ -11,11 +11,11 @@ import numpy as np
 
 from clipgrip.clock import precisely
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.rows import NO_ROWS, Hashes, Places, Rows
+from clipgrip.data.rows import NO_ROWS, Hashes, HashIndex, Rows
 from clipgrip.review.states import Ints
 from clipgrip.review.store import ReviewRound
 from clipgrip.review.view import RoundClassifier
-from clipgrip.runs.auditing import Audit
+from clipgrip.runs.audit_sheet import Audit
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
@@ -35,7 +35,7 @@ class AuditDraw:
     """Rows in the order of the draw."""
 
     @classmethod
-    def of(cls, audit: Audit | None, row_by_hash: Places) -> AuditDraw:
+    def of(cls, audit: Audit | None, row_by_hash: HashIndex) -> AuditDraw:
         """The draw in rows of the review."""
         if audit is None:
             return cls(None, np.zeros(0, np.int64), np.zeros(0, np.int64))

@@ -8,7 +8,7 @@ from pathlib import Path
 from clipgrip.labeling import suggest
 from clipgrip.labeling.suggest import Suggestions
 from clipgrip.review.store import has_review, newest_round, open_review
-from clipgrip.runs.auditing import Sheet
+from clipgrip.runs.audit_sheet import Sheet
 from clipgrip.runs.events import Listener
 
 

@@ -1,4 +1,4 @@
-"""Which class names of a run fit its images: looked at before anything is learned, and kept."""
+"""Checks which class names fit the images, before anything is learned; the facts are stored with the run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from clipgrip.trust.knowledge import Finding, knows_nothing
 from clipgrip.trust.naming import naming
 
 
-def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | None:
-    """The part of metrics.json about names; None where the model seems to know nothing of all of them.
+def name_facts(ready: Prepared, findings: tuple[Finding, ...]) -> dict[str, Any] | None:
+    """The part of metrics.json about names; None where the model seems to know none of them.
 
-    That labels are answered no better than by chance does not hinder: names may be swapped.
+    The finding that labels are answered no better than by chance is ignored here: names may be swapped.
     """
     if not ready.start.has_texts or knows_nothing(
-        tuple(one for one in found if one.kind != "no-better")
+        tuple(one for one in findings if one.kind != "no-better")
     ):
         return None
     start, embeds = ready.start, ready.embeds
@@ -40,14 +40,14 @@ def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | 
 
 
 def labels_alone_decide(facts: Mapping[str, Any]) -> bool:
-    """Whether held-out labels found that the names say nothing, so that they move no answer."""
+    """Whether held-out labels gave the class names no weight, so that they change no answer."""
     return (facts.get("labels") or {}).get("text_weight") == 0
 
 
 def doubted_names(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Facts of the names that do not fit, the worst first; none where labels alone decide, whatever names say.
+    """The facts of the names that do not fit, worst first; empty where labels alone decide.
 
-    None of a run that was made before it was looked for.
+    Runs of older versions have no such facts.
     """
     if labels_alone_decide(metrics):
         return []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from clipgrip.data.classes import UNLABELED_MARKS, canonical
 from clipgrip.data.entries import LABEL_COLUMNS, PATH_COLUMNS
 from clipgrip.data.table import Table
-from clipgrip.data.tablerows import routed
+from clipgrip.data.tablerows import left_to_person
 from clipgrip.data.tables import parse_csv
 from clipgrip.data.text import decoded
 from clipgrip.errors import DataError
@@ -53,7 +53,7 @@ def _labels(table: Table) -> int:
 
 def _lines(table: Table, paths: int, labels: int) -> Iterator[Read]:
     hashes, deciders = table.find(("sha256",)), table.find(("decided_by",))
-    is_routed = routed(table)
+    is_routed = left_to_person(table)
     called = [table.find((name,)) for name in LABEL_COLUMNS]
     others = [column for column in called if column not in (None, labels)]
     for number, cells in enumerate(table.rows):

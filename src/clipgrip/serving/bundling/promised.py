@@ -1,19 +1,20 @@
-"""The promise that goes with a bundle: what `predict` leaves to people today, as values."""
+"""The promise in a bundle: the scopes that stand when it is packed, as in `predict`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from clipgrip.runs.audits import made_promises, was_promised
+from clipgrip.runs.audit_store import made_promises, was_promised
 from clipgrip.runs.store import NAME
 from clipgrip.runs.watch.upholding import fallen_scopes, scopes_of
 from clipgrip_line.promises import Promise, Scope
 
 
 def standing_promise(folder: Path, *, promised_before: bool) -> Promise | None:
-    """The scopes that stand for the model of a folder; None where nothing was ever promised.
+    """The scopes that stand for the model in a folder; None where nothing was ever promised.
 
-    Where something was (``promised_before``: of an earlier round of the review) and nothing stands, people decide all.
+    Where something was promised, also in an earlier round of the review (``promised_before``), but no scope stands, the
+    result has no scopes: people decide every image.
     """
     if not (folder / NAME).is_file():
         return None
