@@ -14,6 +14,8 @@ import matplotlib
 import pytest
 import torch
 from builders import backbone, pool
+from rich.cells import cell_len
+from test_docs import PAGES
 
 import clipgrip
 from clipgrip.prompts.textual import TextualPrompt
@@ -126,6 +128,21 @@ def test_every_page_of_the_site_is_there_and_every_page_is_in_the_site(tmp_path:
     assert named <= pages
     assert {page for page in pages - named if not page.startswith("decisions/0")} == set()
     assert all(path.name in decisions() for path in DECISIONS)
+
+
+def test_japanese_paragraphs_of_the_site_have_no_spaces_where_lines_end(tmp_path: Path) -> None:
+    stage(tmp_path / "source")
+    text = (tmp_path / "source" / "operations" / "guide.ja.md").read_text("utf-8")
+    assert "。コマンドの結果" in text
+    assert "# 抜き取り確認に必要な枚数と判定基準\nclipgrip audit plan" in text  # code stays
+    assert not re.search(r"[。、]\n(?![\n\s`#|!\d-])", text)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_prose_can_be_read_at_120_columns(page: str) -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL)
+    prose = [line for line in text.splitlines() if not re.match(r"\s*(\||!\[|#)", line)]
+    assert [line for line in prose if cell_len(line) > 120] == []
 
 
 def test_what_a_page_would_fetch_from_another_machine_is_found(tmp_path: Path) -> None:
