@@ -135,7 +135,7 @@ def test_japanese_paragraphs_of_the_site_have_no_spaces_where_lines_end(tmp_path
     text = (tmp_path / "source" / "operations" / "guide.ja.md").read_text("utf-8")
     assert "。コマンドの結果" in text
     assert "# 抜き取り確認に必要な枚数と判定基準\nclipgrip audit plan" in text  # code stays
-    assert not re.search(r"[。、]\n(?![\n\s`#|!\d-])", text)
+    assert not re.search(r"[。、]\n(?![\n\s`#|!\d-]|$)", text)
 
 
 @pytest.mark.parametrize("page", PAGES)
