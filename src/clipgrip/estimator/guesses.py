@@ -1,4 +1,4 @@
-"""What speaks against a fit's answers, as a warning: whoever works in Python sees no report."""
+"""A warning if a fit's answers must be taken for guesses, as in Python nobody sees a report."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ def _joined(
 def _answers(
     backbone: Model, classes: ClassNames, texts: ClassEmbeds, embeds: Embeds, seed: int
 ) -> Probs | None:
-    """(N, C) that a run's first round would learn from: refined, from texts and labels joined; None for guesses."""
+    """(N, C) the answers that a run's first round would learn from; None if they are guesses (`knows_nothing`)."""
     images, labels, scale = embeds.pool, embeds.pool_labels, backbone.logit_scale
     method, task = PRESETS["default"]["textual"], ssl(labels, len(texts))
     answers = Answers(*(predict_proba(part, texts, scale) for part in (images, embeds.test)))
@@ -237,7 +237,7 @@ def _suggested(
 def _reasons(
     images: ImageEmbeds, chosen: Tensor, known: Tensor, probs: Probs | None
 ) -> tuple[str, ...]:
-    """Plain words for each chosen image. The model's answers are left out: they lead people on."""
+    """Why each image was chosen. The model's answer is left out, because it would influence people."""
     near = nearest_counts(images, torch.cat([chosen, known]))[: len(chosen)].tolist()
     total = len(images)
     if probs is None:
@@ -252,15 +252,15 @@ def _reasons(
 
 
 def names_in(images: Path) -> ClassNames:
-    """The labels that a table of images brings; two names stand in where there are none."""
-    claims = discover(images).labels if images.is_file() else ()
-    names = dict.fromkeys(canonical(claim.label) for claim in claims)
+    """The class names of a table of images; two placeholders if it holds fewer than two."""
+    labels = discover(images).labels if images.is_file() else ()
+    names = dict.fromkeys(canonical(one.label) for one in labels)
     known = [name for name in names if name not in UNLABELED_MARKS]
     return ClassNames.from_names([*known, "class 1", "class 2"] if len(known) < 2 else known)
 
 
 def _drawn(sheets: Iterable[Sheet], rows: Sequence[Row], listener: Listener) -> frozenset[str]:
-    """Content hashes of the images that stand on the sheets of audits."""
+    """Content hashes of the images that are listed on sheets of audits; a note if none of a sheet's images is here."""
     places = {canonical(path): row.sha256 for row in rows for path in row.paths}
     found: set[str] = set()
     for sheet in sheets:

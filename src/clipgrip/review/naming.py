@@ -35,7 +35,7 @@ class NameLine:
 
 @dataclass
 class NameBoard:
-    """Remembers what it said until classes or labels change; several pages may ask at once."""
+    """Caches the verdicts until classes or labels change; several pages may ask at once."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _texts: tuple[int, ClassEmbeds] | None = field(default=None, repr=False)

@@ -16,6 +16,7 @@ from clipgrip.mapped import picked
 from clipgrip.method import Method
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import per_class_counts
+from clipgrip.pseudolabel.refine import without_absent
 from clipgrip.pseudolabel.refine.reasons import DONE
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.pseudolabel.stop import Summary, stop_sentence
@@ -26,7 +27,7 @@ from clipgrip.runs.packed_labels import NamedLabels
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.sentences import Sentence, combined
-from clipgrip.strategy import Reached, Round, joined, short_classes
+from clipgrip.strategy import Reached, Round, answers_of, joint_of, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import TrainingState
 from clipgrip.types import Probs
@@ -134,7 +135,8 @@ def _answers(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Prob
     learner = PromptLearner(prompt, inputs.pool, beside=ready.embeds.pool_beside)
     chosen = pseudolabels_of(stored[-1], ready.embeds, ready.task.n_classes)
     head = head_of(stored[-1], ready.method)
-    return joined(learner, ready.task, chosen, ready.teacher, head, ready.start.texts)[0]
+    joint = joint_of(learner, ready.task, chosen, ready.teacher, head, ready.start.texts)
+    return without_absent(answers_of(learner, joint), ready.task.absent)
 
 
 def head_of(stored: StoredRound, method: Method) -> HeadSettings | None:
