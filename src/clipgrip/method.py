@@ -168,7 +168,7 @@ def learn(
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     keeper: Keeper | None = None,
     votes: Sequence[Probs] = (),
-    image_embeds: ImageEmbeds | None = None,
+    image_embeds: WideEmbeds | None = None,
     refine: Refiner | None = None,
     teacher: Teacher | None = None,
     beside: Tensor | None = None,
@@ -180,8 +180,7 @@ def learn(
     model's embeddings with the eyes' columns, by which images are compared; by default the inputs as ``start`` embeds
     them. ``beside`` (N, e) are the eyes' columns where the inputs are pixels. ``votes`` are other models' answers
     (N, C), for the selection rule "models". ``refine`` is a `refiner_of` the method that has been at work already.
-    With a ``teacher`` (`teacher_of`), ``reached`` begins with its answers instead of zero-shot's. ``texts`` (C, D)
-    are zero-shot's.
+    With a ``teacher`` (`teacher_of`), ``reached`` begins with its answers instead of zero-shot's.
 
     ConfigError: selection rule and loss do not go together, or the rule is "models" without votes.
     """
@@ -192,17 +191,15 @@ def learn(
             'the rule "models" compares the answers of several models, and only one answers here. '
             "Give learn(..., votes=[PROBS]), another model's (N, C) answers, or choose another rule."
         )
-    learner = PromptLearner(start, inputs, method.recipe, method.labeled_share, beside)
     zero_shot = reached.zero_shot
+    learner = PromptLearner(start, inputs, method.recipe, method.labeled_share, beside)
     embeds = learner.image_embeds() if image_embeds is None else image_embeds
     if refine is None:
-        eye_columns = _eye_columns(embeds, start)
-        refine = refiner_of(method, embeds, zero_shot, teacher, eye_columns=eye_columns)
+        eyes = _eye_columns(embeds, start)
+        refine = refiner_of(method, embeds, zero_shot, teacher, eye_columns=eyes)
     is_watched = any(ks) and bool(method.stop)
     return rounds(
-        learner,
-        task,
-        reached,
+        *(learner, task, reached),
         ks=ks,
         seed=seed,
         select=select,
