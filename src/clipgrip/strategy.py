@@ -193,15 +193,16 @@ def joint_of(
 
     Where classes are absent the untuned ``texts`` (C, D) stand beside that head.
     """
-    if teacher is not None:
-        return teacher.joint(learner.image_embeds(), pseudolabels)
-    if head is None or not len(pseudolabels.rows):
+    if teacher is None and (head is None or not len(pseudolabels.rows)):
         return None
-    if task.absent is None or texts is None:
-        with torch.no_grad():
-            texts = learner.prompt.class_embeds().cpu()
-    text = texts, learner.prompt.logit_scale
-    return joint_without_labels(learner.image_embeds().cpu(), text, task, pseudolabels, head)
+    images = learner.image_embeds()
+    with torch.no_grad():
+        tuned, scale = learner.prompt.class_embeds().cpu(), learner.prompt.logit_scale
+    if teacher is not None:
+        lost = teacher.settings.lost
+        return teacher.joint(images, pseudolabels).reluctant(images, (tuned, scale), lost)
+    text = tuned if task.absent is None or texts is None else texts
+    return joint_without_labels(images.cpu(), (text, scale), task, pseudolabels, head)
 
 
 def answers_of(learner: PromptLearner, joint: Joint | None) -> Probs:

@@ -66,8 +66,9 @@ class Scoring:
     joins: bool = False
     """Whether labels taught anything beside the prompt."""
     absent: tuple[int, ...] = ()
-    """Classes of which nothing was learned: the text, ``division`` times, says whether an image is of one."""
-    division: float = 1.0
+    """Classes of which nothing was learned: the text says whether an image is of one."""
+    reluctance: float = 0.0
+    """Subtracted from their logits."""
 
     @property
     def width(self) -> int:
@@ -95,10 +96,9 @@ class Scoring:
         if self.text_weight:
             joined = joined + np.float32(self.text_weight) * text
             if self.absent:
-                text = log_softmax(np.float32(self.division) * text)
                 rest = np.delete(np.arange(n_classes), self.absent)
                 left = np.log(np.maximum(np.exp(text[:, rest]).sum(axis=1, keepdims=True), TINY))
-                among, joined = log_softmax(joined[:, rest]), text.copy()
+                among, joined = log_softmax(joined[:, rest]), text - np.float32(self.reluctance)
                 joined[:, rest] = among + left
             return joined
         known = np.zeros(n_classes, bool)

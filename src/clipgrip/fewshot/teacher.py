@@ -242,7 +242,7 @@ def joint_without_labels(
     logits = sharp.logits(images, wide_logits(images, *text).log_softmax(1))
     factor = _as_sure_as(task.among(logits), float(pseudolabels.confidence.double().mean()))
     joint = Joint(factor, (scaled(sharp.heads[0], factor),), task.n_classes)
-    return joint.apart_from(task.absent_classes, text[0])
+    return joint.apart_from(task.absent_classes, text[0]).reluctant(images, text, settings.lost)
 
 
 def _as_sure_as(logits: Logits, confidence: float) -> float:

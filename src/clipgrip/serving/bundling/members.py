@@ -245,7 +245,7 @@ def scoring_of(predictor: Predictor) -> Scoring:
         return made
     heads = tuple(map(_head, joint.heads))
     joined = replace(made, text_weight=joint.text_weight, heads=heads, joins=True)
-    return replace(joined, absent=joint.absent, division=joint.division)
+    return replace(joined, absent=joint.absent, reluctance=joint.reluctance)
 
 
 def _head(head: Head) -> scoring.Head:
