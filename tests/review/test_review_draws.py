@@ -34,6 +34,8 @@ from clipgrip.review.session import ReviewSession
 from clipgrip.runs.audits import promises
 from clipgrip.runs.promised import proven_by
 from clipgrip.runs.store import open_store
+from clipgrip.runs.watch.standing import Standing
+from clipgrip.runs.watch.upholding import Upheld
 from clipgrip.trust.terms import Terms
 from clipgrip_line.trust.scope import WatchedScope
 
@@ -324,8 +326,10 @@ def test_an_export_names_the_model_where_the_overview_does(
     browser, audit = Browser(session), audit_of(session.snapshot, chosen)
     assert audit is not None
     assert 'id="withdrawn"' not in browser.get("/").text
-    fallen = WatchedScope(audit.id, "all", frozenset(), 0.0, 0.45, "", "", 1.0)
-    monkeypatch.setattr("clipgrip.review.draws.fallen_scopes", lambda _: [fallen])
+    scope = WatchedScope(audit.id, "all", frozenset(), 0.0, 0.45, "", "", 1.0)
+    fallen = Standing((), (Upheld(scope, 0.01, 9, 9, 1.0, {"at": "2026-11-29"}, 1),))
+    for place in ("review.deciding", "report.board.from_review", "report.board.from_run"):
+        monkeypatch.setattr(f"clipgrip.{place}.standing", lambda *_, **__: fallen)
     assert overview(session.snapshot, LOOSE, chosen).model == by_model(session) == 0
     assert 'id="withdrawn"' in browser.get("/").text
     if kind == "alike":

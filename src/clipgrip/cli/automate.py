@@ -62,7 +62,7 @@ def automate(
     from clipgrip.runs import auditing, promised
     from clipgrip.runs.audits import first_plan
     from clipgrip.runs.reopen import reopen
-    from clipgrip.runs.watch.upholding import check_stands
+    from clipgrip.runs.watch.standing import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
 

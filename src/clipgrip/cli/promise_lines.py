@@ -56,6 +56,15 @@ def kept_line(promise: dict[str, Any], say: Words) -> Sentence:
 
     facts = promise["facts"]
     error, sure = f"{100 * facts['max_error']:g}%", f"{100 * facts['confidence']:g}%"
+    if all(scope["threshold"] is None for scope in facts["scopes"]):
+        return Sentence(
+            "  audit read on {at}, {by}: not proven yet, {sure} sure, that {what}; people decide all {total} images",
+            at=say.date(promise["said_at"]),
+            by=promise["said_by"] or "–",
+            what=Sentence(WHAT[facts["about"]], error=error),
+            sure=sure,
+            total=facts["pool"],
+        )
     return Sentence(
         "  promise of {at}, {by}: {what}, {sure} sure; the model decides {model} of {total}; proven by {rule}{fallen}",
         at=say.date(promise["said_at"]),
@@ -65,8 +74,18 @@ def kept_line(promise: dict[str, Any], say: Words) -> Sentence:
         model=facts["decided_by_model"],
         total=facts["pool"],
         rule=proven_by(facts),
-        fallen=Sentence("; withdrawn at work, or a part of it") if promise["withdrawn"] else "",
+        fallen=_fallen(promise["fallen"], facts["scopes"], say),
     )
+
+
+def _fallen(names: list[str], scopes: list[dict[str, Any]], say: Words) -> str:
+    """That a promise was withdrawn at work, or which groups of it were while the others stand."""
+    if not names:
+        return ""
+    if len(names) == sum(one["threshold"] is not None for one in scopes):
+        return Sentence("; withdrawn at work")
+    shown = [say.translated(_named(one)) for one in scopes if one["group"] in names]
+    return Sentence("; withdrawn at work of {groups} alone", groups=say.names(shown, 6))
 
 
 def _apart(facts: dict[str, Any]) -> tuple[str, str]:

@@ -68,7 +68,7 @@ def look(
             predictor,
             images,
             lambda answers: write_predictions(
-                out, predictor, answers, given_back(run, newest, answers, ui), ui.say
+                out, predictor, answers, given_back(run, answers, ui), ui.say
             ),
             reference=reference,
             alpha=alpha,
