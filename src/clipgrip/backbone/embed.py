@@ -59,8 +59,8 @@ def embed_images(
     whole batches are stored, so no image ever meets other neighbours in its batch than it would have met. For the same
     reason the executor at work (`clipgrip.executors`) does not change them.
 
-    ``on_progress(done, total)`` counts distinct images, cached and failed ones included. ``hashes`` are those of the
-    items, where they are known without making each; ``room`` makes what holds the embeddings.
+    ``on_progress(done, total)`` counts distinct images, cached and failed ones included; where the cache holds all,
+    nothing is encoded and nothing reported. ``hashes`` are those of the items, where they are known without making each; ``room`` makes what holds the embeddings.
     """
     hashes = [sha256 for sha256, _ in items] if hashes is None else hashes
     loaders = _Loaders(items, hashes)
@@ -68,7 +68,8 @@ def embed_images(
     failures: list[tuple[str, DataError]] = []
     report = on_progress or (lambda *_: None)
     done = len(loaders) - sum(map(len, batches := table.missing(batch_size)))
-    report(done, len(loaders))
+    if batches:
+        report(done, len(loaders))
     with _Shelf(cache) as shelf, closing(encoded(backbone, loaders, batches)) as parts:
         for part in parts:
             failures += part.failures

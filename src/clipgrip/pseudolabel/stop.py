@@ -36,7 +36,7 @@ class Summary:
     largest: float
     """Share of the class that is answered most often."""
     disagreement: float
-    """Share of the answers that differ from zero-shot's."""
+    """Share of the answers that differ from those before tuning: zero-shot's, or what the labels alone give."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,13 @@ ALARMS = (
     mark("one class swallows others"),
     mark("a frequent class is divided up"),
     mark("the answers leave classes out"),
-    mark("the answers leave zero-shot behind"),
+    mark("far more answers than after the first round differ from those before tuning"),
 )
 """What the collapse alarm may say."""
 BETWEEN = "; "
 """Between two reasons."""
+WAS_CALLED = {"the answers leave zero-shot behind": ALARMS[3]}
+"""As runs of earlier versions keep it, also of labels, which give the answers before tuning."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,20 @@ class AlarmLimits:
     entropy_drop: float = 0.1
     """By which the entropy of the answers' shares may fall since zero-shot, as a part of that of equal shares."""
     departure: float = 0.3
-    """Share of the answers that may leave zero-shot since the first tuned round."""
+    """Share of the answers that may leave those before tuning since the first tuned round."""
 
 
 LIMITS = AlarmLimits()
 
 
+def reasons_of(reason: str) -> list[str]:
+    """The parts of a kept reason, as they are called now."""
+    return [WAS_CALLED.get(one, one) for one in reason.split(BETWEEN)]
+
+
 def stop_sentence(reason: str) -> Sentence:
     """The reason of a stop, each part of which can be said in another language."""
-    parts = [reason] if isinstance(reason, Sentence) else map(Sentence, reason.split(BETWEEN))
+    parts = [reason] if isinstance(reason, Sentence) else map(Sentence, reasons_of(reason))
     return combined(list(parts), BETWEEN)
 
 
@@ -108,10 +115,11 @@ def summarise(
 
 
 def collapse(past: Sequence[Summary], limits: AlarmLimits = LIMITS) -> Stop | None:
-    """The alarm: a class swallows others or is divided up, the answers' entropy falls, or they leave zero-shot behind.
+    """The alarm: a class swallows others or is divided up, the answers' entropy falls, or they leave those before.
 
-    Any of these by more than the ``limits``. Rolls back to the round before the alarm whose agreement between
-    neighbours, beyond chance, was highest.
+    Any of these by more than the ``limits``, beside the answers before tuning (``past[0]``), which are zero-shot's or
+    what the labels alone give. Rolls back to the round before the alarm whose agreement between neighbours, beyond
+    chance, was highest.
     """
     if len(past) < 2:
         return None
