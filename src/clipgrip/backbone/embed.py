@@ -60,7 +60,8 @@ def embed_images(
     reason the executor at work (`clipgrip.executors`) does not change them.
 
     ``on_progress(done, total)`` counts distinct images, cached and failed ones included; where the cache holds all,
-    nothing is encoded and nothing reported. ``hashes`` are those of the items, where they are known without making each; ``room`` makes what holds the embeddings.
+    nothing is encoded and nothing reported. ``hashes`` are those of the items, where they are known without making
+    each; ``room`` makes what holds the embeddings.
     """
     hashes = [sha256 for sha256, _ in items] if hashes is None else hashes
     loaders = _Loaders(items, hashes)
