@@ -163,3 +163,31 @@ def test_answers_after_a_kept_promise_are_said_to_prove_more_until_it_is_kept_an
     keep_promise(session, LOOSE, (), "Sato")
     assert first_page(session).model == found.model + found.deciders.more == len(by_model(session))
     assert 'id="more"' not in browser.get("/").text
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_plan_beyond_the_pool_is_refused_and_a_late_one_is_told_what_stands(
+    session: ReviewSession, language: Language
+) -> None:
+    browser = Browser(session, language=language)
+    body = {"kind": "alike", "max_error": 45, "confidence": 50, "ok": [], "planned": 100}
+
+    def refused(plan: int) -> str:
+        told = browser.post("/api/draw", {**body, "plan": plan})
+        assert told.status_code == 400
+        return str(told.json()["error"])
+
+    for plan in (35, 5000, 200_000):
+        assert ("only 34 images" if language == "en" else "34枚") in refused(plan)
+    assert ("answers can promise half" if language == "en" else "画像の半分") in refused(35)
+    assert 'max="34"' in browser.get("/audit").text
+    first = int(session.snapshot.round.draw.rows[0])
+    answer(session, first, int(session.snapshot.view.label[first]), purpose="audit")
+    late = "every answer counts as it comes" if language == "en" else "回答はその都度"
+    assert late in refused(24)
+    assert browser.post("/api/undo", {"tokens": [session.snapshot.answers[-1].token]}).is_success
+    assert browser.post("/api/draw", {**body, "plan": 24}).is_success
+    answer(session, first, int(session.snapshot.view.label[first]), purpose="audit")
+    told = refused(30)
+    assert late not in told
+    assert ("read at 24 answers" if language == "en" else "24件の回答で") in told

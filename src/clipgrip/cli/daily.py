@@ -75,7 +75,7 @@ def _written(ui: Ui, run: Path, newest: Path, store: WatchStore, drawn: Drawn, o
         say("classes: {names}", names=say.names(classes.display, 12)),
         say(
             "Fill the column answer with a class name, from the top without a gap, then: {command}",
-            command=f"clipgrip audit read {quoted(run)} --answers {quoted(out)} --by NAME",
+            command=f"clipgrip audit read {quoted(run)} --answers {quoted(out)}",
         ),
     ]
     facts = {"draw": drawn.number, "drawn": len(drawn.images), "sheet": out, "answered": given}

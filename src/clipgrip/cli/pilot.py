@@ -15,7 +15,7 @@ from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
 from clipgrip.errors import ConfigError
 from clipgrip.files import utf8_bytes
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, quoted
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
@@ -142,11 +142,13 @@ def plan(
         seconds=seconds,
         rule=rule,
     )
-    return _write(wanted, worked_out(wanted), out, {"by": by, "reason": revise}, ui)
+    more = {"by": by, "reason": revise}
+    return _write(wanted, worked_out(wanted), out, more, _draw_from(source), ui)
 
 
-def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui) -> Result:
-
+def _write(
+    wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], draw_from: str, ui: Ui
+) -> Result:
     from clipgrip.pilot.store import write_version
     from clipgrip.report.board.pilot_page import build_pilot
     from clipgrip.written import write_dated
@@ -163,7 +165,7 @@ def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui)
     version = write_version(out, wanted, worked, made=made, before=draw, **more)
     plan_file, page = out.with_name(version.file), pages[0]
     lines = [
-        *summary(version, worked),
+        *summary(version, worked, draw_from),
         Sentence("kept         {kept}  (version {number})", kept=plan_file, number=version.number),
         Sentence("page         {page}", page=page),
     ]
@@ -171,8 +173,18 @@ def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui)
     return Result(lines, facts)
 
 
-def summary(version: Version, worked: Plan) -> list[str]:
-    """The lines that a person reads."""
+def _draw_from(source: Path | None) -> str:
+    """The command that draws, as far as the run is known."""
+    from clipgrip.runs.store import NAME
+
+    is_run = source is not None and (source / NAME).is_file()
+    return f"clipgrip audit draw {quoted(source) if is_run else 'RUN'}"
+
+
+def summary(version: Version, worked: Plan, draw_from: str) -> list[str]:
+    """The lines that a person reads; ``draw_from`` begins the command that draws the images."""
+    from clipgrip.cli.promise_lines import options_of
+
     wanted = version.pilot
     lines: list[str] = [
         Sentence(
@@ -187,15 +199,20 @@ def summary(version: Version, worked: Plan) -> list[str]:
     lines += [_said_need(need) for need in worked.needs]
     lines.append(
         Sentence(
-            "  the precision alone: about {images} images, where they are drawn by clipgrip audit draw --to-measure",
+            "  the precision alone: about {images} images, drawn by: {command}",
             images=worked.to_measure,
+            command=f"{draw_from} --to-measure --count {worked.to_measure}",
         )
     )
-    if any(one.max_error is not None for one in wanted.criteria):
+    errors = [one.max_error for one in wanted.criteria if one.max_error is not None]
+    terms = options_of(errors[0], 0.95, "delivered") if errors else ""
+    command = f"{draw_from} --count {worked.images}{terms}"
+    lines.append(Sentence("  draw them by: {command}", command=command))
+    if errors:
         lines.append(
             Sentence(
-                "  draw them by clipgrip audit draw RUN --count {images}, or plan {images} answers on the page Random "
-                "audit before the first one: the promise is then read there with nothing kept back",
+                "  or plan {images} answers on the page Random audit before the first one: either way the promise is "
+                "read there with nothing kept back",
                 images=worked.images,
             )
         )

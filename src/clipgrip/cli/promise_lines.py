@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,14 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     decides = mark("the model decides {model} of {total} images; {rest} are a person's")
     lines: list[str] = [Sentence(decides, model=model, total=total, rest=total - model)]
     apart, together = _apart(facts)
+    proven = any(scope["threshold"] is not None for scope in facts["scopes"])
     lines.append(
         Sentence(
-            "promise{apart}: {what}, {sure} sure{together}{nothing}",
+            mark("promise{apart}: {what}, {sure} sure{together}{nothing}")
+            if proven
+            else mark(
+                "nothing promised yet{apart}: not proven, {sure} sure{together}, that {what}"
+            ),
             apart=apart,
             what=Sentence(WHAT[facts["about"]], error=error),
             sure=sure,
@@ -39,7 +45,8 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     )
     if facts["about"] == "source":
         lines.append(Sentence("  (only if the model learned from none of the audited images)"))
-    lines.append(Sentence("proven by {rule}", rule=proven_by(facts)))
+    by = mark("proven by {rule}") if proven else mark("read by {rule}")
+    lines.append(Sentence(by, rule=proven_by(facts)))
     counted = facts["answers_counted"]
     lines.append(
         Sentence("answers: {given} given, {counted} counted", given=given, counted=counted)
@@ -106,6 +113,15 @@ def options_of(max_error: float, confidence: float, about: str) -> str:
     return terms + ("" if about == "delivered" else f" --about {about}")
 
 
+def next_sheet(answers: Path) -> Path:
+    """A name for the sheet that goes on from this one, which no file has: audit.csv, audit-2.csv, audit-3.csv."""
+    stem, _, number = answers.stem.rpartition("-")
+    begun = bool(stem) and number.isdecimal()
+    name, first = (stem, int(number)) if begun else (answers.stem, 1)
+    following = (answers.with_name(f"{name}-{n}{answers.suffix}") for n in count(first + 1))
+    return next(path for path in following if not path.exists())
+
+
 def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[str]:
     """What would widen the promise: further down the sheet, or by a longer one; and when to stop."""
     following, given = facts["next_wider"], facts["answers_counted"]
@@ -136,13 +152,17 @@ def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[s
     return [
         line,
         Sentence(
-            "draw on: clipgrip audit draw {run} --count {count} --answers {answers} --out NEW.csv",
-            run=quoted(run),
-            count=given + draws,
-            answers=quoted(answers),
+            "draw on: {command}",
+            command=f"clipgrip audit draw {quoted(run)} --count {given + draws}{_rest(facts, answers)}",
         ),
         Sentence("  (it begins with the same images and keeps the answers given so far)"),
     ]
+
+
+def _rest(facts: dict[str, Any], answers: Path) -> str:
+    """The terms and the sheets of the command that draws on."""
+    terms = options_of(facts["max_error"], facts["confidence"], facts["about"])
+    return f"{terms} --answers {quoted(answers)} --out {quoted(next_sheet(answers))}"
 
 
 def _named(scope: dict[str, Any]) -> str:
@@ -217,10 +237,8 @@ def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
             n=len(paying),
         ),
         Sentence(
-            "draw on: clipgrip audit draw {run}{options} --answers {answers} --out NEW.csv",
-            run=quoted(run),
-            options=options_of(facts["max_error"], facts["confidence"], facts["about"]),
-            answers=quoted(answers),
+            "draw on: {command}",
+            command=f"clipgrip audit draw {quoted(run)}{_rest(facts, answers)}",
         ),
         Sentence("  (it begins with the answers given so far and draws only where they pay)"),
     ]

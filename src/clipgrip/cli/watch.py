@@ -53,11 +53,13 @@ def look(
     """
     from clipgrip.cli.daily import given_back
     from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.sheets import check_no_sheet
     from clipgrip.serving.batch import check_answers_place, check_any_labeled, write_predictions
     from clipgrip.serving.predictor import Predictor
     from clipgrip.serving.watching import watch_files
     from clipgrip.written import check_writable
 
+    check_no_sheet(run, images, encoding)
     check_answers_place(out, images)
     newest = at_work(run, ui.screen)
     check_writable(newest, "RUN")
