@@ -86,13 +86,14 @@ def _what_next(run: Path, out: Path, planned: int, drawn: int) -> str:
             run=quoted(run),
             out=quoted(out),
         )
-    sheets = f"--answers {quoted(out)} --out {quoted(next_sheet(out))}"
+    command = f"clipgrip audit draw {quoted(run)} --to-measure --answers {quoted(out)}"
+    command += f" --out {quoted(next_sheet(out))}"
     return Sentence(
         "Then draw the other {rest} of the {planned} planned, where these answers say that "
         "it pays: {command}",
         rest=planned - drawn,
         planned=planned,
-        command=f"clipgrip audit draw {quoted(run)} --to-measure {sheets}",
+        command=command,
     )
 
 

@@ -28,7 +28,7 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     decides = mark("the model decides {model} of {total} images; {rest} are a person's")
     lines: list[str] = [Sentence(decides, model=model, total=total, rest=total - model)]
     apart, together = _apart(facts)
-    proven = any(scope["threshold"] is not None for scope in facts["scopes"])
+    proven = _proves(facts)
     lines.append(
         Sentence(
             mark("promise{apart}: {what}, {sure} sure{together}{nothing}")
@@ -57,13 +57,19 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     return [*lines, *(_group_line(scope, steps.get(scope["group"])) for scope in facts["scopes"])]
 
 
+def _proves(facts: dict[str, Any]) -> bool:
+    """Whether anything is promised, also where no image of it is left to the model."""
+    scopes = facts["scopes"]
+    return bool(facts["decided_by_model"]) or any(one["threshold"] is not None for one in scopes)
+
+
 def kept_line(promise: dict[str, Any], say: Words) -> Sentence:
     """A kept promise in one line: of what it is and by which rule it was proven, also where version 0.1 kept it."""
     from clipgrip.runs.promised import proven_by
 
     facts = promise["facts"]
     error, sure = f"{100 * facts['max_error']:g}%", f"{100 * facts['confidence']:g}%"
-    if all(scope["threshold"] is None for scope in facts["scopes"]):
+    if not _proves(facts):
         return Sentence(
             "  audit read on {at}, {by}: not proven yet, {sure} sure, that {what}; people decide all {total} images",
             at=say.date(promise["said_at"]),
@@ -149,12 +155,10 @@ def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[s
     )
     if given + draws <= drawn:
         return [line]
+    command = f"clipgrip audit draw {quoted(run)} --count {given + draws}{_rest(facts, answers)}"
     return [
         line,
-        Sentence(
-            "draw on: {command}",
-            command=f"clipgrip audit draw {quoted(run)} --count {given + draws}{_rest(facts, answers)}",
-        ),
+        Sentence("draw on: {command}", command=command),
         Sentence("  (it begins with the same images and keeps the answers given so far)"),
     ]
 
@@ -230,15 +234,13 @@ def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
     if facts["stop"] or not paying:
         return [Sentence("stop here: more answers take more images from the model than they add")]
     draws = sum(step["draws"] for step in paying)
+    command = f"clipgrip audit draw {quoted(run)}{_rest(facts, answers)}"
     return [
         Sentence(
             "{draws} more answers in {n} groups pay; the images of the others may be left out",
             draws=draws,
             n=len(paying),
         ),
-        Sentence(
-            "draw on: {command}",
-            command=f"clipgrip audit draw {quoted(run)}{_rest(facts, answers)}",
-        ),
+        Sentence("draw on: {command}", command=command),
         Sentence("  (it begins with the answers given so far and draws only where they pay)"),
     ]
