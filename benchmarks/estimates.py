@@ -18,10 +18,10 @@ from benchmarks.knowledge import told
 from benchmarks.record import machine, record
 from benchmarks.situations import Situation, permuted, situations
 from clipgrip.data.rows import NO_ROWS
-from clipgrip.data.task import ul
 from clipgrip.pseudolabel.refine.refiner import PoolRefiner
 from clipgrip.runs.confidence import estimate_facts
 from clipgrip.runs.embedding import Embeds
+from clipgrip.task import ul
 from clipgrip.trust.knowledge import Finding
 
 WRONG = 12

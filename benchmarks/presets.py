@@ -21,12 +21,12 @@ from benchmarks.record import machine, record
 from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
-from clipgrip.data.task import Task
 from clipgrip.method import PRESETS, Method, learn, schedule, teacher_of
 from clipgrip.metrics import accuracy, seen_unseen
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, best_round
+from clipgrip.task import Task
 from clipgrip.training.loop import Recipe
 from clipgrip.types import ImageEmbeds, Labels, Probs
 

@@ -27,7 +27,6 @@ from benchmarks.record import machine, record
 from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
-from clipgrip.data.task import Task
 from clipgrip.method import Method, learn, schedule
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.classifier import predict_proba, zero_shot
@@ -35,6 +34,7 @@ from clipgrip.pseudolabel.quality import balance
 from clipgrip.pseudolabel.select import SELECTORS
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Round
+from clipgrip.task import Task
 from clipgrip.training.loss import LOSSES
 from clipgrip.types import Labels, Probs
 

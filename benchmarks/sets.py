@@ -14,9 +14,9 @@ from clipgrip.cli.demo import TEMPLATES
 from clipgrip.data import samples
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.ingest import ingest
-from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.runs.embedding import embed_manifest
 from clipgrip.seeds import generator
+from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.types import ImageEmbeds, Labels
 
 

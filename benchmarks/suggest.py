@@ -32,7 +32,6 @@ from benchmarks.features import with_prototypes, with_text
 from benchmarks.record import RESULTS, machine, record
 from benchmarks.sets import load
 from clipgrip.backbone.registry import load_backbone
-from clipgrip.data.task import ssl
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.fewshot.teacher import Teacher, teaches
@@ -43,6 +42,7 @@ from clipgrip.pseudolabel import refine
 from clipgrip.pseudolabel.select import selector
 from clipgrip.seeds import generator
 from clipgrip.strategy import choose
+from clipgrip.task import ssl
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
 
 METHOD = PRESETS["default"]["textual"]

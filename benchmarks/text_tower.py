@@ -29,8 +29,8 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from benchmarks.record import record
-from clipgrip.backbone.base import Tails
 from clipgrip.backbone.text import ClipText
+from clipgrip.prompts.towers import Tails
 
 HERE = Path(__file__).parent
 N_CTX = 16

@@ -16,11 +16,11 @@ import torch
 from builders import backbone, pool
 
 import clipgrip
-from clipgrip.data.task import Task, ssl, ul
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel import Refined, balanced
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, choose, rounds
+from clipgrip.task import Task, ssl, ul
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import Recipe
 from tools.docs_site import decisions, foreign, stage

@@ -13,7 +13,6 @@ from projects import CLASSES
 
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
-from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.method import PRESETS, STRATEGIES, Method, learn, schedule
@@ -23,10 +22,11 @@ from clipgrip.pseudolabel.bank_weights import BankSettings
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.pseudolabel.select import SELECTORS
-from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context
+from clipgrip.pseudolabel.select.chosen import NO_CONTEXT, Chosen, Context
 from clipgrip.pseudolabel.stop import AlarmLimits
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Round
+from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES
 from clipgrip.types import Probs
@@ -233,7 +233,7 @@ def test_the_temperature_is_that_of_zero_shot_in_every_round_resumed_or_not(
     seen: list[tuple[float, float]] = []
     plain = SELECTORS["everything"]
 
-    def everything(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
+    def everything(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
         seen.append((context.temperature, context.soft_temperature))
         return plain(probs, k, context)
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from builders import backbone, pool
 
-from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.refine.answers import Refined
 from clipgrip.pseudolabel.refine.reasons import Reason
@@ -17,6 +16,7 @@ from clipgrip.pseudolabel.select import SELECTORS
 from clipgrip.pseudolabel.select.top import balanced
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, Watch, best_round, choose, rounds, short_classes
+from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import Recipe
 from clipgrip.types import Probs

@@ -1,8 +1,8 @@
-"""How many lines of Python each room of ``src`` has, floor by floor as ``docs/architecture.md`` names them.
+"""How many lines of Python each room of ``src`` has, floor by floor as ``docs/architecture.md`` names and limits them.
 
     python -m tools.lines [--code]
 
-``--code`` leaves out blank lines, comments and docstrings.
+``--code`` leaves out blank lines, comments and docstrings. The limits are of all lines.
 """
 
 from __future__ import annotations
@@ -11,18 +11,32 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
+TABLE = "the table *Four floors* of docs/architecture.md"
+LINE = "clipgrip_line"
 
 
-def floors() -> dict[str, list[str]]:
-    """Floor -> its rooms, from the table *Three floors*; what all stand on last."""
+class Floor(NamedTuple):
+    """A row of the table."""
+
+    name: str
+    rooms: list[str]
+    most: int
+    """Lines at most."""
+
+
+def floors() -> list[Floor]:
+    """From the core up, then the line, as the table has them."""
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    part = text.split("## Three floors")[1].split("\n## ")[0]
-    rows = [line.split("|")[1:3] for line in part.splitlines() if line.startswith("| ")][1:]
-    base = part.split("What all stand on:")[1].split(".")[0]
-    return {name.strip(): rooms.split() for name, rooms in [*rows, ["base", base]]}
+    part = text.split("## Four floors")[1].split("\n## ")[0]
+    rows = [line.split("|")[1:-1] for line in part.splitlines() if line.startswith("| ")][1:]
+    return [
+        Floor(name.strip(), rooms.split(), int(most.replace(",", "")))
+        for name, rooms, _, most in rows
+    ]
 
 
 def lines_of(path: Path, *, code: bool = False) -> int:
@@ -43,28 +57,62 @@ def lines_of(path: Path, *, code: bool = False) -> int:
     )
 
 
-def room_lines(package: str, *, code: bool = False) -> dict[str, int]:
-    """Lines by room: a folder, or a module that lies beside them."""
-    found: dict[str, int] = {}
-    for path in sorted((SOURCE / package).rglob("*.py")):
-        room = path.relative_to(SOURCE / package).parts[0].removesuffix(".py")
-        found[room] = found.get(room, 0) + lines_of(path, code=code)
-    return found
+def files_of(room: str) -> list[Path]:
+    """A folder's files, or the module that lies beside the folders; of the line, all that it has."""
+    if room == LINE:
+        return sorted((SOURCE / LINE).rglob("*.py"))
+    path = SOURCE / "clipgrip" / room
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def borrowed(rooms: Sequence[str]) -> list[Path]:
+    """Files of the line that these rooms import, wherever the import stands, and those which these import."""
+    found: dict[Path, None] = {}
+    unread = [path for room in rooms for path in files_of(room)]
+    while unread:
+        for path in _of_the_line(unread.pop()):
+            if path not in found:
+                found[path] = None
+                unread.append(path)
+    return sorted(found)
+
+
+def _of_the_line(path: Path) -> Iterator[Path]:
+    """Files of the line that a file imports, and those of the packages around them."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or (node.module or "").split(".")[0] != LINE:
+            continue
+        for alias in node.names:
+            parts = [*(node.module or "").split("."), alias.name]
+            for depth in range(1, len(parts) + 1):
+                place = SOURCE.joinpath(*parts[:depth])
+                yield from (
+                    one
+                    for one in (place / "__init__.py", place.with_suffix(".py"))
+                    if one.is_file()
+                )
+
+
+def count(floor: Floor, *, code: bool = False) -> dict[str, int]:
+    """Lines by room, the largest first; of the core also what it borrows of the line, which counts there too."""
+    found = {
+        room: sum(lines_of(path, code=code) for path in files_of(room)) for room in floor.rooms
+    }
+    if floor.name == "core":
+        found[f"of {LINE}"] = sum(lines_of(path, code=code) for path in borrowed(floor.rooms))
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def table(*, code: bool = False) -> Iterator[str]:
-    """Floor by floor, the largest room first; the line and the whole last."""
-    rooms = room_lines("clipgrip", code=code)
-    named = floors()
-    named["base"] += [room for room in rooms if room.startswith("__")]
-    for floor, names in named.items():
-        yield f"{sum(rooms[name] for name in names):>7,}  {floor}"
-        yield from (
-            f"{rooms[name]:>7,}    {name}" for name in sorted(names, key=lambda n: -rooms[n])
-        )
-    line = sum(room_lines("clipgrip_line", code=code).values())
-    yield f"{line:>7,}  the line (clipgrip_line)"
-    yield f"{sum(rooms.values()) + line:>7,}  all of src"
+    """Floor by floor, and the whole, in which what the core borrows counts once."""
+    for floor in floors():
+        rooms = count(floor, code=code)
+        limit = "" if code else f" of at most {floor.most:,}"
+        yield f"{sum(rooms.values()):>7,}  {floor.name}{limit}"
+        if len(rooms) > 1:
+            yield from (f"{lines:>7,}    {room}" for room, lines in rooms.items())
+    whole = sum(lines_of(path, code=code) for path in SOURCE.rglob("*.py"))
+    yield f"{whole:>7,}  all of src"
 
 
 def main(arguments: Sequence[str]) -> int:

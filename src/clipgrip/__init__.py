@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from clipgrip.data.classes import ClassNames
     from clipgrip.data.ingest import ingest
     from clipgrip.data.manifest import Manifest
-    from clipgrip.data.task import Task, ssl, trzsl, ul
     from clipgrip.errors import ClipgripError
     from clipgrip.estimator import GripClassifier
     from clipgrip.method import PRESETS, Method
     from clipgrip.pseudolabel.refine.settings import Refinement
     from clipgrip.strategy import Round, rounds
+    from clipgrip.task import Task, ssl, trzsl, ul
 
 _HOMES = {
     "ClassNames": "data.classes",
@@ -39,13 +39,13 @@ _HOMES = {
     "PRESETS": "method",
     "Refinement": "pseudolabel.refine.settings",
     "Round": "strategy",
-    "Task": "data.task",
+    "Task": "task",
     "ingest": "data.ingest",
     "load_backbone": "backbone.registry",
     "rounds": "strategy",
-    "ssl": "data.task",
-    "trzsl": "data.task",
-    "ul": "data.task",
+    "ssl": "task",
+    "trzsl": "task",
+    "ul": "task",
 }
 _DOORS = ("metrics", "prompts", "pseudolabel")
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.teacher import Teacher, teaches, validate
@@ -28,6 +27,7 @@ from clipgrip.pseudolabel.select.chosen import Context
 from clipgrip.pseudolabel.stop import RULES, AlarmLimits, check_rules
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, Watch, rounds
+from clipgrip.task import Task
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
 from clipgrip.training.loss import loss_named

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.given import GivenModel
 from clipgrip.errors import ConfigError
 from clipgrip.method import Method
 from clipgrip.prompts.base import Prompt
@@ -14,12 +12,13 @@ from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.prompts.templates import Template, first_template
 from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.prompts.towers import TwoTowers
 from clipgrip.prompts.visual import VisualPrompt, class_tokens, random_tokens
 from clipgrip.seeds import generator
 
 
 def untuned(
-    backbone: Backbone,
+    backbone: TwoTowers,
     class_prompts: Sequence[str],
     method: Method,
     *,
@@ -31,7 +30,7 @@ def untuned(
 
     Of embeddings, to which no text tower belongs, a residual of the class embeddings.
     """
-    if isinstance(backbone, GivenModel):
+    if not backbone.text.max_tokens:
         return ResidualPrompt.untuned(
             backbone.text.encode_texts(class_prompts), backbone.logit_scale
         )
@@ -41,7 +40,11 @@ def untuned(
 
 
 def _textual(
-    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: Template, seed: int
+    backbone: TwoTowers,
+    class_prompts: Sequence[str],
+    method: Method,
+    template: Template,
+    seed: int,
 ) -> TextualPrompt:
     if method.init == "template":
         return TextualPrompt.from_template(
@@ -52,7 +55,7 @@ def _textual(
 
 
 def _visual(
-    backbone: Backbone,
+    backbone: TwoTowers,
     class_prompts: Sequence[str],
     method: Method,
     template: Template,
@@ -72,7 +75,11 @@ def _visual(
 
 
 def _multimodal(
-    backbone: Backbone, class_prompts: Sequence[str], method: Method, template: Template, seed: int
+    backbone: TwoTowers,
+    class_prompts: Sequence[str],
+    method: Method,
+    template: Template,
+    seed: int,
 ) -> MultimodalPrompt:
     drawn, n_tokens = generator(seed, "multimodal"), method.n_tokens
     if method.init == "template":
@@ -85,7 +92,7 @@ def _multimodal(
     )
 
 
-_STARTS: dict[str, Callable[[Backbone, Sequence[str], Method, Template, int], Prompt]] = {
+_STARTS: dict[str, Callable[[TwoTowers, Sequence[str], Method, Template, int], Prompt]] = {
     "textual": _textual,
     "visual": _visual,
     "visual-deep": partial(_visual, deep=True),

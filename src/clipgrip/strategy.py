@@ -13,20 +13,20 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor
 
-from clipgrip.data.task import Task
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.fewshot.teacher import Teacher, joint_without_labels
 from clipgrip.mapped import picked
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
-from clipgrip.pseudolabel.refine.evidence import Evidence
+from clipgrip.pseudolabel.refine.decide import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, Refiner, as_they_are
-from clipgrip.pseudolabel.select.chosen import ALONE, Context, Selector, narrowed
+from clipgrip.pseudolabel.select.chosen import NO_CONTEXT, Context, Selector, narrowed
 from clipgrip.pseudolabel.select.top import balanced
 from clipgrip.pseudolabel.stop import LIMITS, AlarmLimits, Stop, Summary, collapse, summarise
 from clipgrip.seeds import generator
+from clipgrip.task import Task
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
 from clipgrip.types import ImageEmbeds, Probs, SomeProbs
@@ -74,7 +74,7 @@ def best_round(done: Sequence[Round]) -> Round | None:
 
 
 def choose(
-    probs: Probs, task: Task, k: int, select: Selector, context: Context = ALONE
+    probs: Probs, task: Task, k: int, select: Selector, context: Context = NO_CONTEXT
 ) -> PseudoLabels:
     """Pseudolabels for the unlabeled rows, over the candidate classes only, as rows of the pool.
 
@@ -124,7 +124,7 @@ def rounds(
     refine: Refiner = as_they_are,
     teacher: Teacher | None = None,
     head: HeadSettings | None = None,
-    context: Context = ALONE,
+    context: Context = NO_CONTEXT,
     stop_below: float = 0.0,
     watch: Watch | None = None,
     on_step: Callable[[int, int, float], None] = lambda *_: None,

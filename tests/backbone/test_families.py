@@ -19,7 +19,7 @@ from pictures import random_image
 from PIL import Image
 from zoo import SIZE, ZOO
 
-from clipgrip.backbone.base import Backbone, Tails
+from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.checkpoint import SUPPORTED
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.families import FAMILIES
@@ -27,6 +27,7 @@ from clipgrip.backbone.processors import PROCESSORS, complete
 from clipgrip.errors import BackboneError, PromptError
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.prompts.textual import TextualPrompt
+from clipgrip.prompts.towers import Tails
 from clipgrip_line.preprocess import Preprocess
 
 TEXTS = ["a photo of a cat", "scratch", "a good part close up", "the dent"]

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
+from clipgrip.backbone.prompted import PromptedBackbone
 from clipgrip.errors import BackboneError
+from clipgrip.prompts.towers import prompt_tower
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_value_and_gradient_are_those_of_transformers(
     tokens: int,
 ) -> None:
     prompts = drawn(layers, tokens, 48).requires_grad_()
-    ours = image_prompts(backbone).encode(torch.from_numpy(pixels), prompts)
+    ours = prompt_tower(backbone).encode(torch.from_numpy(pixels), prompts)
     theirs = reference(model, tiny_clip, pixels, prompts)
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
     weights = torch.randn(ours.shape, generator=torch.Generator().manual_seed(1))
@@ -90,7 +91,7 @@ def test_the_gradient_agrees_with_finite_differences(
     images, weights = torch.from_numpy(pixels), drawn(1, 5, 24, seed=3)[0]
 
     def value(prompts: Tensor) -> Tensor:
-        return (image_prompts(backbone).encode(images, prompts) * weights).sum()
+        return (prompt_tower(backbone).encode(images, prompts) * weights).sum()
 
     prompts = drawn(2, 3, 48).requires_grad_()
     (gradient,) = torch.autograd.grad(value(prompts), prompts)
@@ -126,14 +127,14 @@ def test_a_prompted_backbone_is_a_backbone_with_a_key_of_its_own(
 
 def test_a_tower_that_takes_no_tokens_says_what_to_do(backbone: ClipBackbone) -> None:
     with pytest.raises(BackboneError, match=r"takes no prompt tokens.*--prompt textual"):
-        image_prompts(PromptedBackbone(backbone, drawn(1, 1, 48)))
+        prompt_tower(PromptedBackbone(backbone, drawn(1, 1, 48)))
 
 
 def test_bfloat16_gradients_stay_close(tiny_clip: Path, pixels: np.ndarray) -> None:
     prompts, weights = drawn(1, 4, 48), drawn(1, 5, 24, seed=3)[0]
     found = []
     for precision in ("float32", "bfloat16"):
-        tower = image_prompts(ClipBackbone("tiny", tiny_clip, precision=precision))  # type: ignore[arg-type]
+        tower = prompt_tower(ClipBackbone("tiny", tiny_clip, precision=precision))  # type: ignore[arg-type]
         values = prompts.clone().requires_grad_()
         (tower.encode(torch.from_numpy(pixels), values) * weights).sum().backward()
         found.append(values.grad.flatten())  # type: ignore[union-attr]

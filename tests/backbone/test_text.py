@@ -18,9 +18,9 @@ from builders import (
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from clipgrip.backbone.base import Tails
 from clipgrip.backbone.text import ClipText
 from clipgrip.errors import BackboneError, PromptError
+from clipgrip.prompts.towers import Tails
 
 QUICK = (Phase.explicit, Phase.generate)  # shrinking a text tower's failure takes minutes
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=7)

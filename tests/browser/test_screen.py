@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from browsing import HOSTILE, Serving, Visitor, visiting
 from playwright.sync_api import Browser
 
-PAGES = ("/", "/audit", "/review", "/one", "/classes", "/rounds", "/files")
+PAGES = ("/", "/audit", "/review", "/one", "/classes", "/rounds", "/files", "/work")
 WIDTH = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+LONG_WORD = """() => (document.querySelector("main li") ?? document.querySelector("main section"))
+  .append("x_".repeat(100))"""
 HEIGHT = "() => [document.documentElement.scrollHeight, document.documentElement.clientHeight]"
 
 
@@ -24,6 +31,21 @@ def test_nothing_is_wider_than_a_small_screen(
                 "() => [...document.querySelectorAll('.top nav')].some((n) => n.scrollWidth > n.clientWidth + 1)"
             )
             assert not cut, f"the tabs are cut off on {path}"
+
+
+def test_a_class_name_of_one_long_word_wraps_wherever_a_sentence_names_it(
+    browser: Browser, server: Serving, reviewed_run: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(reviewed_run, tmp_path / "run"))
+    command = [sys.executable, "-m", "clipgrip", "report", str(run)]
+    subprocess.run(command, check=True, capture_output=True)
+    page = browser.new_page(viewport={"width": 400, "height": 800})
+    for address in (f"{server.address}/", (run / "report.html").as_uri()):
+        page.goto(address)
+        page.evaluate(LONG_WORD)
+        wide, screen = page.evaluate(WIDTH)
+        assert wide <= screen, address
+    page.close()
 
 
 CUT = """() => {

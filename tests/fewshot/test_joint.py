@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.fewshot.head import HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint
 from clipgrip.fewshot.teacher import Teacher, teaches, validate
 from clipgrip.fewshot.validate import HeldOut, Refine, held_out, learned
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine.settings import Refinement
+from clipgrip.task import Task, ssl, trzsl, ul
 
 SETTINGS = HeadSettings()
 WIDTH, CLASSES = 24, 4

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clipgrip.data.rows import Rows
-from clipgrip.data.task import ssl
 from clipgrip.fewshot.head import HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint, weigh
 from clipgrip.fewshot.misnamed import Misnamed
@@ -18,6 +17,7 @@ from clipgrip.fewshot.teacher import Teacher
 from clipgrip.fewshot.validate import learned
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.labels import label_facts
+from clipgrip.task import ssl
 
 SETTINGS = HeadSettings()
 WIDTH, CLASSES, SCALE = 32, 12, 40.0

@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.data.task import ssl
 from clipgrip.fewshot.head import HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint
 from clipgrip.fewshot.members import discriminants
 from clipgrip.fewshot.moments import Moments, centred
 from clipgrip.fewshot.teacher import Teacher
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
+from clipgrip.task import ssl
 
 SETTINGS = HeadSettings()
 WIDTH, CLASSES = 24, 4

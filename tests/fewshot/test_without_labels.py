@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.data.task import Task, trzsl, ul
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.joint import joined_probs
 from clipgrip.fewshot.teacher import joint_without_labels
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
+from clipgrip.task import Task, trzsl, ul
 
 CLASSES, WIDTH, SCALE = 4, 32, 50.0
 

@@ -23,7 +23,6 @@ from clipgrip.bench.known import KNOWN
 from clipgrip.bench.results import Finished, summary
 from clipgrip.bench.source import from_known
 from clipgrip.bench.splits import few_shots, paper_seen
-from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.method import PRESETS, Method, learn
 from clipgrip.prompts.multimodal import MultimodalPrompt
 from clipgrip.pseudolabel import balanced
@@ -32,6 +31,7 @@ from clipgrip.runs.pipeline import run
 from clipgrip.seeds import generator
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Round
+from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.training import learner
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loss import Weights, paper_weights

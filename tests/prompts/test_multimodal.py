@@ -12,6 +12,7 @@ from pictures import DIGITS, digits, random_image
 from torch import Tensor
 
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.prompted import seen_through
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.errors import PromptError
 from clipgrip.prompts.base import learned_parameters
@@ -119,7 +120,7 @@ def test_new_images_are_seen_through_the_mixed_tokens(
     made = from_template(backbone)
     with torch.no_grad():
         expected = made.image_embeds(pixels)
-    torch.testing.assert_close(made.on(backbone).encode_image(pixels.numpy()), expected)
+    torch.testing.assert_close(seen_through(made, backbone).encode_image(pixels.numpy()), expected)
 
 
 def test_a_checkpoint_must_hold_all_values_in_their_shapes(backbone: ClipBackbone) -> None:

@@ -12,6 +12,7 @@ from pictures import DIGITS, digits, random_image
 from torch import Tensor
 
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.prompted import seen_through
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.errors import BackboneError, PromptError
 from clipgrip.prompts.base import learned_parameters
@@ -54,7 +55,7 @@ def test_logits_are_the_prompted_images_against_zero_shots_classes(
     backbone: ClipBackbone, pixels: Tensor
 ) -> None:
     made = prompt(backbone)
-    embeds = made.on(backbone).encode_image(pixels.numpy())
+    embeds = seen_through(made, backbone).encode_image(pixels.numpy())
     expected = cosine_logits(embeds, zero_shot(backbone, CLASSES), backbone.logit_scale)
     torch.testing.assert_close(made.logits(pixels), expected, atol=1e-4, rtol=0)
     assert made.consumes == "pixels"

@@ -21,12 +21,12 @@ from torch import Tensor
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.surfaces import DEMO_DOMAIN, SURFACE_CLASSES, render_surface
-from clipgrip.data.task import ssl, ul
 from clipgrip.method import PRESETS, REVISION, learn, schedule
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.pseudolabel.refine import REFINERS, refined, refined_answers
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached
+from clipgrip.task import ssl, ul
 
 GOLDEN = Path(__file__).with_name("golden.json")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

@@ -17,11 +17,11 @@ from clipgrip.pseudolabel.refine import cotraining
 from clipgrip.pseudolabel.refine.answers import RefineInput
 from clipgrip.pseudolabel.refine.balance import uniform
 from clipgrip.pseudolabel.refine.cotraining import (
-    Eyes,
+    Student,
     cotrained,
+    cross_fitted,
     fitting_shares,
-    foretold,
-    learned,
+    mutual_information,
 )
 from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.pseudolabel.refine.space import PoolImages
@@ -109,8 +109,8 @@ def test_a_class_that_has_more_images_keeps_them_though_the_text_hardly_resists(
 def test_what_is_foretold_is_all_that_is_said_or_nothing() -> None:
     teacher = F.one_hot(torch.arange(100) % 4, 4).float()
     itself, flat = 50 * teacher, torch.zeros(100, 4)
-    assert foretold(itself, teacher, DEFAULT) == pytest.approx(math.log(4), abs=1e-4)
-    assert foretold(flat, teacher, DEFAULT) == pytest.approx(0.0, abs=1e-6)
+    assert mutual_information(itself, teacher, DEFAULT) == pytest.approx(math.log(4), abs=1e-4)
+    assert mutual_information(flat, teacher, DEFAULT) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_an_eye_that_sees_nothing_says_nothing() -> None:
@@ -130,7 +130,7 @@ def test_an_image_is_answered_by_what_others_taught() -> None:
     wrong[0] = F.one_hot(torch.tensor(5), CLASSES)
     told = replace(given, probs=wrong)
     seen = given.images.seen_by_eyes
-    before, after = (learned(one_of.images, seen, one_of.probs)[0] for one_of in (given, told))
+    before, after = (cross_fitted(one_of.images, seen, one_of.probs)[0] for one_of in (given, told))
     assert torch.allclose(before.log_softmax(0), after.log_softmax(0), atol=0.05)
 
 
@@ -158,15 +158,17 @@ def test_copies_count_once() -> None:
     ("nats", "part", "unequal"),
     [(1.0, 0.9, True), (1.0, 0.4, False), (0.4, 0.9, False), (1.0, 0.5, False), (0.5, 0.9, False)],
 )
-def test_shares_stay_equal_unless_eyes_foretell_more_nats_and_a_larger_part(
+def test_shares_stay_equal_unless_eyes_predict_more_nats_and_a_larger_part(
     monkeypatch: pytest.MonkeyPatch, nats: float, part: float, unequal: bool
 ) -> None:
     """Either half alone is not enough: what is said of the text at equal shares is 0.5 nats, a part of 0.5."""
     one = uneven(0)
     given = joined_rows(one, one.eye)
     nothing = torch.zeros(len(one.truth), CLASSES)
-    said = iter([Eyes(nothing, 0.5, 0.5), Eyes(nothing, nats, part), Eyes(nothing, 0.9, 0.9)])
-    at_last = Eyes(nothing, 0.0, 0.0)
-    monkeypatch.setattr(cotraining, "_taught", lambda *_: next(said, at_last))
+    said = iter(
+        [Student(nothing, 0.5, 0.5), Student(nothing, nats, part), Student(nothing, 0.9, 0.9)]
+    )
+    at_last = Student(nothing, 0.0, 0.0)
+    monkeypatch.setattr(cotraining, "_eyes_taught_by", lambda *_: next(said, at_last))
     shares = fitting_shares(given.images, given.unlabeled_probs.clone())
     assert torch.equal(shares, uniform(CLASSES)) is not unequal

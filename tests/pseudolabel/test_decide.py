@@ -11,12 +11,12 @@ from clipgrip.pseudolabel import Refinement
 from clipgrip.pseudolabel.refine import reasons
 from clipgrip.pseudolabel.refine.decide import (
     Choice,
+    Evidence,
     absence_is_clear,
     accept,
     decide,
     has_gone_astray,
 )
-from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.settings import DEFAULT
 
 POOL = Evidence(

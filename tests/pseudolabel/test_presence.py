@@ -10,8 +10,7 @@ from torch import Tensor
 from clipgrip.pseudolabel import refine, refined
 from clipgrip.pseudolabel.refine.answers import RefineInput
 from clipgrip.pseudolabel.refine.balance import half_way
-from clipgrip.pseudolabel.refine.decide import is_even
-from clipgrip.pseudolabel.refine.evidence import Evidence
+from clipgrip.pseudolabel.refine.decide import Evidence, seem_equal
 from clipgrip.pseudolabel.refine.measure import damp_absent, measure, present_classes
 from clipgrip.pseudolabel.refine.scale import at_fitting_scale, standard_logits
 from clipgrip.pseudolabel.refine.settings import DEFAULT
@@ -35,7 +34,7 @@ def confidence(probs: Tensor) -> float:
 
 
 def even(probs: Tensor, limit: float) -> bool:
-    return is_even(evidence(probs), limit)
+    return seem_equal(evidence(probs), limit)
 
 
 def answers(counts: list[int], *, sure: float = 6.0, noise: float = 1.0) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 
-from clipgrip.data.task import ssl, ul
 from clipgrip.pseudolabel.refine import refiner
 from clipgrip.pseudolabel.refine.answers import Refined
 from clipgrip.pseudolabel.refine.reasons import (
@@ -17,6 +16,7 @@ from clipgrip.pseudolabel.refine.reasons import (
     Reason,
 )
 from clipgrip.pseudolabel.refine.refiner import PoolRefiner, as_they_are
+from clipgrip.task import ssl, ul
 from clipgrip.types import Probs
 
 

@@ -7,10 +7,12 @@ import torch
 import torch.nn.functional as F
 
 from clipgrip.errors import ConfigError
+from clipgrip.pseudolabel import nearest
 from clipgrip.pseudolabel.calibration import fitted_temperature
+from clipgrip.pseudolabel.nearest import nearest_rows
 from clipgrip.pseudolabel.quality import selection_report
-from clipgrip.pseudolabel.select import SELECTORS, agreement, selector
-from clipgrip.pseudolabel.select.agreement import models, nearest_rows, neighbours, rounds
+from clipgrip.pseudolabel.select import SELECTORS, selector
+from clipgrip.pseudolabel.select.agreement import models, neighbours, rounds
 from clipgrip.pseudolabel.select.chosen import Chosen, Context, at_temperature
 from clipgrip.pseudolabel.select.top import (
     balanced,
@@ -145,7 +147,7 @@ def test_nearest_rows_are_those_of_brute_force_in_parts_and_whole(
     expected = cosine.argsort(1, descending=True)[:, :4]
     assert torch.equal(nearest_rows(embeds, 4), expected)
     assert torch.equal(nearest_rows(embeds, 4, torch.tensor([7, 2])), expected[[7, 2]])
-    monkeypatch.setattr(agreement, "AT_ONCE", 5 * len(embeds))
+    monkeypatch.setattr(nearest, "AT_ONCE", 5 * len(embeds))
     assert torch.equal(nearest_rows(embeds, 4), expected)
 
 

@@ -16,6 +16,7 @@ import torch
 from embedded import NAMES, N, arrays, right_by_text, with_labels, with_texts
 from projects import Dying, Log, command, outputs
 
+from clipgrip.advice.labels import label_sentences
 from clipgrip.backbone import registry
 from clipgrip.config import project
 from clipgrip.data import embedfiles, embedlarge
@@ -32,7 +33,6 @@ from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
 from clipgrip.serving.batch import predict_files
 from clipgrip.serving.predictor import Predictor
-from clipgrip.trust.labels import label_sentences
 from clipgrip.words import LANGUAGES, Words
 
 

@@ -16,7 +16,6 @@ from embedded import NAMES, N, arrays
 from projects import Place, project
 
 from clipgrip import mapped
-from clipgrip.data.task import Task
 from clipgrip.estimator import GripClassifier
 from clipgrip.pseudolabel.refine import chunks
 from clipgrip.runs import outputs, store
@@ -24,6 +23,7 @@ from clipgrip.runs.outputs import parquet_bytes, recalibrate
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.sampled import sample_rows
+from clipgrip.task import Task
 from clipgrip.training import memory
 from clipgrip.trust.calibration import Temperature
 

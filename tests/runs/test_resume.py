@@ -23,7 +23,6 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.rows import Row
 from clipgrip.data.sources import FileSource
-from clipgrip.data.task import ul
 from clipgrip.method import PRESETS, learn
 from clipgrip.pseudolabel.stop import AlarmLimits, Stop, Summary
 from clipgrip.runs import store
@@ -35,6 +34,7 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.runs.rounds import reached
 from clipgrip.runs.start import UntunedModel
 from clipgrip.runs.store import StoredRound
+from clipgrip.task import ul
 from clipgrip_line import files
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from builders import backbone, pool
 
-from clipgrip.data.task import ssl, ul
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.seeds import generator
+from clipgrip.task import ssl, ul
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import Recipe
 

@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F
 from builders import backbone
 
-from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.select.top import balanced
 from clipgrip.seeds import generator
 from clipgrip.strategy import choose
+from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loss import (
     Weights,

@@ -13,12 +13,12 @@ from pictures import random_image
 from torch import Tensor
 
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.data.task import ul
 from clipgrip.method import PRESETS
 from clipgrip.prompts.base import Prompt
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.seeds import generator
 from clipgrip.starts import untuned
+from clipgrip.task import ul
 from clipgrip.training import learner, loop, memory
 from clipgrip.training.loop import PAPER_RECIPE, Recipe, tune
 from clipgrip.training.loss import Weights

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.trust.advice import headline, reasons, remedies
+from clipgrip.advice.model import headline, reasons, remedies
 from clipgrip.trust.knowledge import (
     Finding,
     Judged,

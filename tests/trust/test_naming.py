@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.trust.doubted import MARKS, ToldName, how_to_take, in_short, reason
+from clipgrip.advice.doubted import MARKS, ToldName, how_to_take, in_short, reason
 from clipgrip.trust.naming import NameFit, Naming, naming
 from clipgrip.words import Words
 

@@ -2,63 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
-from torch import Tensor
 
-from clipgrip.backbone.image_tower import ImageTower
-from clipgrip.errors import PromptError
-from clipgrip.types import ClassEmbeds, ImageEmbeds
-
-
-@dataclass(frozen=True)
-class Tails:
-    """Token embeddings of C texts after their common prefix, packed without padding.
-
-    ``embeds`` holds the texts one after another, each ending with its end token; ``lengths`` says where each ends.
-    """
-
-    embeds: Float[Tensor, "T E"]
-    lengths: tuple[int, ...]
-
-    def check_length(self, prefix: int, max_tokens: int) -> None:
-        """PromptError where the longest text, after ``prefix`` tokens, has no room in a model of ``max_tokens``."""
-        longest = prefix + max(self.lengths)
-        if longest > max_tokens:
-            raise PromptError(
-                "the longest class prompt takes {longest} tokens with its context, the model has "
-                "{max_tokens} positions. Shorten its text.",
-                longest=longest,
-                max_tokens=max_tokens,
-            )
-
-
-class TextTower(Protocol):
-    """The text side from token ids or token embeddings to unit vectors."""
-
-    token_width: int
-    """E, the width of a token embedding."""
-    max_tokens: int
-    """L, the most positions a text may take, start and end tokens included."""
-    start_tokens: int
-    """How many tokens stand before a text's first word: 1, or 0 where texts have no start token."""
-
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids with start and end tokens, unpadded; a text over ``max_tokens`` is a PromptError."""
-
-    def embed_tokens(self, ids: Sequence[int]) -> Float[Tensor, "L E"]:
-        """Token embeddings without positions."""
-
-    def encode(self, prefix: Float[Tensor, "P E"], tails: Tails) -> ClassEmbeds:
-        """Unit vectors of the texts ``prefix + tail``, differentiable in both."""
-
-    def encode_texts(self, texts: Sequence[str]) -> ClassEmbeds:
-        """Unit vectors of whole texts, without gradient."""
+from clipgrip.prompts.towers import TwoTowers
+from clipgrip.types import ImageEmbeds
 
 
 @runtime_checkable
@@ -89,20 +40,8 @@ class Eye(Protocol):
 
 
 @runtime_checkable
-class Backbone(Eye, Protocol):
-    """A frozen image tower and text tower with one common embedding space."""
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor on the cosine, already exponentiated."""
-
-    @property
-    def text(self) -> TextTower:
-        """The text side; a model may read it only when it is first asked for."""
-
-    @property
-    def image_prompts(self) -> ImageTower | None:
-        """The image side for prompt tokens; None where the model's tower takes none."""
+class Backbone(Eye, TwoTowers, Protocol):
+    """A frozen image tower and text tower with one common embedding space, and what sees pictures by it."""
 
 
 class Model(Backbone, Protocol):

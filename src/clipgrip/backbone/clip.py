@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 
 from clipgrip.backbone import processors
-from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint, pick
 from clipgrip.backbone.device import DTYPES, Precision, choose_precision, device_named
 from clipgrip.backbone.engine import Engine, check_engine, has_choice, on_engine, suffix
@@ -16,6 +15,7 @@ from clipgrip.backbone.folder_eye import FolderEye
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.sound import AGAIN, one_sentence
 from clipgrip.errors import BackboneError
+from clipgrip.prompts.towers import TextTower
 from clipgrip_line import preprocess
 
 

@@ -13,10 +13,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from clipgrip.backbone.base import TextTower
 from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.image_tower import ImageTower, VisionShape
 from clipgrip.errors import BackboneError
+from clipgrip.prompts.towers import TextTower
 from clipgrip.types import ImageEmbeds
 from clipgrip_line.preprocess import Preprocess
 

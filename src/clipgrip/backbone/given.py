@@ -17,12 +17,12 @@ from PIL import Image
 from safetensors.torch import load, save
 from torch import Tensor
 
-from clipgrip.backbone.base import Tails
 from clipgrip.backbone.device import Precision
 from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.data.classes import canonical
 from clipgrip.errors import BackboneError, PromptError, nearest
+from clipgrip.prompts.towers import Tails
 from clipgrip.sentences import mark, shortlist
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 
@@ -79,7 +79,7 @@ class GivenTexts:
     vectors: dict[str, Tensor] = field(repr=False)
     width: int
     token_width: int = 1
-    max_tokens: int = 1
+    max_tokens: int = 0
     start_tokens: int = 0
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:

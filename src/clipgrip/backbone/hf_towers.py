@@ -12,9 +12,9 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from clipgrip.backbone.base import Tails
 from clipgrip.backbone.text import token_ids
 from clipgrip.errors import BackboneError, PromptError
+from clipgrip.prompts.towers import Tails
 from clipgrip.sentences import mark
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 from clipgrip_line.preprocess import Preprocess

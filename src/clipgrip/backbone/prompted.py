@@ -14,9 +14,9 @@ from PIL import Image
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.image_tower import ImageTower
 from clipgrip.backbone.recipe import EyeRecipe, recipe_of
-from clipgrip.errors import BackboneError
+from clipgrip.prompts.base import Prompt
+from clipgrip.prompts.towers import prompt_tower
 from clipgrip.types import ImageEmbeds
 
 
@@ -53,7 +53,7 @@ class PromptedBackbone:
 
     def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
         """Unit vectors (B, D), float32, on the backbone's device."""
-        tower = image_prompts(self.backbone)
+        tower = prompt_tower(self.backbone)
         with torch.no_grad():
             return tower.encode(torch.from_numpy(np.ascontiguousarray(pixels)), self.tokens)
 
@@ -62,13 +62,7 @@ def _prompted(recipe: EyeRecipe, tokens: Float[np.ndarray, "K P E"]) -> Prompted
     return PromptedBackbone(cast(Backbone, recipe.eye()), torch.from_numpy(tokens.copy()))
 
 
-def image_prompts(backbone: Backbone) -> ImageTower:
-    """The image side for prompt tokens. BackboneError: the model's tower takes none."""
-    tower = backbone.image_prompts
-    if tower is None:
-        raise BackboneError(
-            'the image tower of the model "{name}" takes no prompt tokens. Choose --prompt '
-            "textual, or a model of the CLIP family.",
-            name=backbone.name,
-        )
-    return tower
+def seen_through(prompt: Prompt, backbone: Backbone) -> Backbone:
+    """The backbone as a prompt sees images: itself, or with the prompt's tokens in its image tower."""
+    tokens = prompt.image_tokens()
+    return backbone if tokens is None else PromptedBackbone(backbone, tokens)

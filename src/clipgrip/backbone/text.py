@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clipgrip.backbone.base import Tails
 from clipgrip.errors import BackboneError, PromptError
+from clipgrip.prompts.towers import Tails
 from clipgrip.types import ClassEmbeds
 
 

@@ -18,7 +18,6 @@ from clipgrip.bench.memory import PeakMemory
 from clipgrip.bench.source import Source
 from clipgrip.bench.splits import PAPER_SEEDS, few_shots, paper_seen
 from clipgrip.config import Settings
-from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.evaluate import robin_hood
 from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt, learned_parameters
@@ -27,6 +26,7 @@ from clipgrip.runs.inputs import Inputs, inputs_of
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.start import Answers, UntunedModel, method_for
 from clipgrip.strategy import best_round
+from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.types import Labels, Probs
 
 

@@ -61,7 +61,7 @@ def bundle(
 
 
 def _lines(out: Path, version: str, size: int, model: dict[str, Any]) -> list[str]:
-    from clipgrip.trust.advice import HEADLINE
+    from clipgrip.advice.model import HEADLINE
 
     lines: list[str] = [
         Sentence("bundle {version}, {megabytes} MB: {out}", version=version, megabytes=f"{size / 1e6:.1f}", out=out),

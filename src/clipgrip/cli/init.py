@@ -43,10 +43,10 @@ def init(
     Folders of images that are named like classes are labels, and the project says how many. On a terminal you are
     asked for English words for class names that most models cannot read.
     """
+    from clipgrip.advice.folders import folder_sentences
     from clipgrip.data.layout import layout
     from clipgrip.errors import DataError
     from clipgrip.files import sweep
-    from clipgrip.trust.folders import folder_sentences
     from clipgrip.written import check_writable
 
     if folder.exists() and not folder.is_dir():
@@ -84,13 +84,13 @@ def _project(given: Mapping[str, str], sentences: list[str], say: Words) -> str:
 
 def _folder_labels(folder: Path, images: str, encoding: str | None) -> dict[str, Any] | None:
     """What ``clipgrip run`` will take the folders of the images for."""
+    from clipgrip.advice.folders import folder_facts
     from clipgrip.data.classes import ClassNames
     from clipgrip.data.discover import discover
     from clipgrip.data.foldernames import folder_labels
     from clipgrip.data.images import may_be_image
     from clipgrip.data.sources import FileSource
     from clipgrip.errors import ClipgripError
-    from clipgrip.trust.folders import folder_facts
 
     try:
         classes = ClassNames.read(folder / "classes.csv", encoding)

@@ -69,10 +69,10 @@ def names(
 def _reworded(
     outcome: Outcome, trial: TextTrial, words: list[tuple[int, str]], say: Words
 ) -> Rewording:
+    from clipgrip.advice.model import headline, reasons
     from clipgrip.report.rewording import Rewording
     from clipgrip.runs.knowledge import doubts
     from clipgrip.runs.naming import labels_alone_decide
-    from clipgrip.trust.advice import headline, reasons
     from clipgrip.trust.knowledge import knows_nothing
 
     found = doubts(outcome.run.facts)

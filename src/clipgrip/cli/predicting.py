@@ -115,11 +115,11 @@ def say_left_out(predictor: Predictor, images: Path, ui: Ui) -> None:
 
 def say_guesses(newest: Path, ui: Ui) -> None:
     """That the model seems to know nothing, as its run says, unless audited answers have said more since."""
+    from clipgrip.advice.model import HEADLINE
     from clipgrip.runs.audits import was_promised
     from clipgrip.runs.calibrated import read_calibration
     from clipgrip.runs.knowledge import is_guessing
     from clipgrip.runs.store import NAME, open_store
-    from clipgrip.trust.advice import HEADLINE
 
     if not (newest / NAME).is_file() or read_calibration(newest) or was_promised(newest):
         return

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipgrip.advice.doubted import in_short, where_to_look
+from clipgrip.advice.labels import label_sentences
+from clipgrip.advice.model import headline, reasons, remedies
+from clipgrip.advice.unlearned import unlearned_sentences
 from clipgrip.files import utf8_bytes
 from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of
@@ -15,11 +19,7 @@ from clipgrip.runs.naming import doubted_names
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.rounds import name_of_round, skipped_rounds
 from clipgrip.sentences import combined, quoted
-from clipgrip.trust.advice import headline, reasons, remedies
-from clipgrip.trust.doubted import in_short, where_to_look
 from clipgrip.trust.knowledge import knows_nothing
-from clipgrip.trust.labels import label_sentences
-from clipgrip.trust.unlearned import unlearned_sentences
 from clipgrip.words import Language, Sentence, Words, mark
 
 if TYPE_CHECKING:

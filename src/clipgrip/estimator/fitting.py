@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clipgrip.advice.folders import folder_facts, folder_sentences
 from clipgrip.backbone.eyes import check_here
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.discover import Images
 from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.issues import LOST, Issues
-from clipgrip.data.task import paradigm
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.embeds import class_vectors
 from clipgrip.estimator.guesses import warn_of_guesses
@@ -40,7 +40,7 @@ from clipgrip.runs.start import residual
 from clipgrip.runs.tasks import beside_folders
 from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Round
-from clipgrip.trust.folders import folder_facts, folder_sentences
+from clipgrip.task import paradigm
 from clipgrip.types import ClassEmbeds, Labels
 from clipgrip.words import Words
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 
+from clipgrip.advice.labels import labels_teach
+from clipgrip.advice.model import headline, reasons
 from clipgrip.backbone.base import Model
 from clipgrip.runs.knowledge import knowledge
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.prepare import Prepared
-from clipgrip.trust.advice import headline, reasons
 from clipgrip.trust.knowledge import knows_nothing
-from clipgrip.trust.labels import labels_teach
 from clipgrip.words import ENGLISH
 
 HELP = "What helps most: another backbone (clipgrip models lists them), or some labels of each class as y."

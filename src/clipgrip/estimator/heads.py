@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from clipgrip.data.task import ssl
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.fewshot.teacher import Teacher, validate
@@ -15,6 +14,7 @@ from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.pseudolabel.select import selector
 from clipgrip.seeds import generator
 from clipgrip.strategy import choose
+from clipgrip.task import ssl
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Probs
 
 

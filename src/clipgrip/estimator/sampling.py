@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.data.task import Task
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.sampled import sample_rows, vector_hashes
+from clipgrip.task import Task
 from clipgrip.training import memory
 from clipgrip.types import Labels, WideEmbeds
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from clipgrip.data.task import Task
 from clipgrip.fewshot.head import Head, HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint, JointWeights, join, scaled
 from clipgrip.fewshot.validate import HeldOut, Learned, Refine, fitted_head, held_out, learned
@@ -20,6 +19,7 @@ from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, even_sample, put
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
+from clipgrip.task import Task
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, RowMask, WideEmbeds
 
 TINY = 1e-30

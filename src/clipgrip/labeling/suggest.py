@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from clipgrip.advice.folders import folder_facts, folder_sentences
+from clipgrip.advice.labels import labels_teach
 from clipgrip.backbone.base import Model
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import discover
@@ -18,7 +20,6 @@ from clipgrip.data.ingest import ingest
 from clipgrip.data.issues import Issues
 from clipgrip.data.rows import Row
 from clipgrip.data.tables import csv_bytes
-from clipgrip.data.task import ssl
 from clipgrip.files import AnyPath
 from clipgrip.labeling.acquire import doubt, helpful, representative
 from clipgrip.labeling.coverage import nearest_counts
@@ -36,9 +37,8 @@ from clipgrip.runs.reopen import reopen
 from clipgrip.runs.start import Answers
 from clipgrip.runs.store import open_store
 from clipgrip.sentences import Sentence, mark
-from clipgrip.trust.folders import folder_facts, folder_sentences
+from clipgrip.task import ssl
 from clipgrip.trust.knowledge import knows_nothing
-from clipgrip.trust.labels import labels_teach
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 from clipgrip.words import ENGLISH, Words
 from clipgrip.written import write_output

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Self
 
+from jaxtyping import Float
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone
 from clipgrip.errors import PromptError
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits
@@ -35,9 +35,9 @@ class Prompt:
         """(B, C) of what the prompt consumes."""
         return wide_logits(self.image_embeds(inputs), self.class_embeds(), self.logit_scale)
 
-    def on(self, backbone: Backbone) -> Backbone:
-        """The backbone as this prompt sees images: itself, or with the prompt's tokens in its image tower."""
-        return backbone
+    def image_tokens(self) -> Float[Tensor, "K P E"] | None:
+        """What stands in the image tower beside the patches; None where images are seen as they are."""
+        return None
 
     def learned(self) -> dict[str, Tensor]:
         """Exactly what a checkpoint holds."""

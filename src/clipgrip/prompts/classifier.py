@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.errors import PromptError
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template, as_templates, fill
+from clipgrip.prompts.towers import TwoTowers
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs, WideEmbeds
 
 SAME = 1e-6
@@ -43,7 +42,7 @@ def predict_proba(
 
 
 def zero_shot(
-    backbone: Backbone, class_prompts: Sequence[str], template: Template = DEFAULT_TEMPLATE
+    backbone: TwoTowers, class_prompts: Sequence[str], template: Template = DEFAULT_TEMPLATE
 ) -> ClassEmbeds:
     """(C, D) class embeddings of the filled template: CLIP as it comes, nothing learned.
 
@@ -55,9 +54,7 @@ def zero_shot(
     each = [backbone.text.encode_texts(fill(one, class_prompts)) for one in as_templates(template)]
     found = each[0] if len(each) == 1 else F.normalize(torch.stack(each).mean(dim=0), dim=-1)
     same = len(found) > 1 and bool((found - found[0]).abs().max() < SAME)
-    if (
-        same and backbone.name != EMBEDDINGS
-    ):  # where labels alone say the classes, none has a vector
+    if same and backbone.text.max_tokens:  # where labels alone say the classes, none has a vector
         raise PromptError(
             "all classes are one vector to the model {name}, so every answer would be chance. Its text tower is "
             "damaged or was never trained: copy the model again, or choose another.",
@@ -66,7 +63,7 @@ def zero_shot(
     return found
 
 
-def check_distinct(backbone: Backbone, class_prompts: Sequence[str]) -> None:
+def check_distinct(backbone: TwoTowers, class_prompts: Sequence[str]) -> None:
     """PromptError where two prompts give the same tokens, as words that a tokenizer cannot read all do."""
     first: dict[tuple[int, ...], str] = {}
     for prompt, row in zip(class_prompts, backbone.text.tokenize(class_prompts), strict=True):

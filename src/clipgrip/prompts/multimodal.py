@@ -11,11 +11,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.image_tower import ImageTower
-from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.textual import CTX_STD, TextualPrompt
+from clipgrip.prompts.towers import PromptTower, TwoTowers, prompt_tower
 from clipgrip.prompts.visual import random_tokens
 from clipgrip.types import ClassEmbeds, ImageEmbeds, TokenEmbeds
 
@@ -45,7 +43,7 @@ class MultimodalPrompt(Prompt):
     words: TokenEmbeds = field(repr=False, compare=False)
     anchor: Tensor = field(repr=False, compare=False)
     textual: TextualPrompt = field(repr=False, compare=False)
-    image: ImageTower = field(repr=False, compare=False)
+    image: PromptTower = field(repr=False, compare=False)
     logit_scale: float
 
     consumes: ClassVar[Literal["pixels"]] = "pixels"
@@ -53,7 +51,7 @@ class MultimodalPrompt(Prompt):
     @classmethod
     def random(
         cls,
-        backbone: Backbone,
+        backbone: TwoTowers,
         class_prompts: Sequence[str],
         *,
         n_ctx: int,
@@ -64,7 +62,7 @@ class MultimodalPrompt(Prompt):
         textual = TextualPrompt.random(
             backbone, class_prompts, n_ctx=n_ctx, generator=torch.Generator().manual_seed(0)
         )
-        image = image_prompts(backbone)
+        image = prompt_tower(backbone)
         words, anchor = torch.zeros_like(textual.ctx), torch.zeros_like(image.class_token)
         values = _first_values(words, image, n_tokens, generator)
         return cls(values, words, anchor, textual, image, backbone.logit_scale)
@@ -72,7 +70,7 @@ class MultimodalPrompt(Prompt):
     @classmethod
     def from_template(
         cls,
-        backbone: Backbone,
+        backbone: TwoTowers,
         class_prompts: Sequence[str],
         *,
         template: str,
@@ -84,7 +82,7 @@ class MultimodalPrompt(Prompt):
         The layers after the block start at a tenth of the paper's size.
         """
         textual = TextualPrompt.from_template(backbone, class_prompts, template=template)
-        image = image_prompts(backbone)
+        image = prompt_tower(backbone)
         values = _first_values(textual.ctx, image, n_tokens, generator)
         for name in ("text_out", "image_out"):
             values |= {f"{name}.{part}": 0.1 * values[f"{name}.{part}"] for part in PARTS}
@@ -112,10 +110,10 @@ class MultimodalPrompt(Prompt):
         """(B, D) of preprocessed pixels, differentiable in all learned values."""
         return self.image.encode(inputs, self.mixed().tokens)
 
-    def on(self, backbone: Backbone) -> Backbone:
-        """The backbone with the image side's tokens in its tower."""
+    def image_tokens(self) -> Float[Tensor, "K P E"]:
+        """(1, P, E) the image side's."""
         with torch.no_grad():
-            return PromptedBackbone(backbone, self.mixed().tokens)
+            return self.mixed().tokens
 
     def learned(self) -> dict[str, Tensor]:
         """The vectors of both sides and the block between them."""
@@ -146,7 +144,7 @@ def _norm(v: dict[str, Tensor], name: str, hidden: Tensor) -> Tensor:
 
 
 def _first_values(
-    words: TokenEmbeds, image: ImageTower, n_tokens: int, generator: torch.Generator
+    words: TokenEmbeds, image: PromptTower, n_tokens: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
     """All learned values; linear layers U(-1/√in, 1/√in) as torch.nn.Linear, layer norms 1 and 0."""
     n_ctx, text = words.shape

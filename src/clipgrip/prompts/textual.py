@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone, Tails, TextTower
 from clipgrip.errors import ConfigError, PromptError
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, fill
+from clipgrip.prompts.towers import Tails, TextTower, TwoTowers
 from clipgrip.types import ClassEmbeds, ImageEmbeds, TokenEmbeds
 
 CTX_STD = 0.02
@@ -33,7 +33,7 @@ class TextualPrompt(Prompt):
     @classmethod
     def random(
         cls,
-        backbone: Backbone,
+        backbone: TwoTowers,
         class_prompts: Sequence[str],
         *,
         n_ctx: int,
@@ -48,7 +48,11 @@ class TextualPrompt(Prompt):
 
     @classmethod
     def from_template(
-        cls, backbone: Backbone, class_prompts: Sequence[str], *, template: str = DEFAULT_TEMPLATE
+        cls,
+        backbone: TwoTowers,
+        class_prompts: Sequence[str],
+        *,
+        template: str = DEFAULT_TEMPLATE,
     ) -> TextualPrompt:
         """Start from a template's own words, so that the untuned prompt answers as zero-shot does."""
         words = template.split("{}")[0].strip()
@@ -73,7 +77,11 @@ class TextualPrompt(Prompt):
 
     @classmethod
     def _pack(
-        cls, backbone: Backbone, ctx: Tensor, start: Sequence[int], tails: Sequence[Sequence[int]]
+        cls,
+        backbone: TwoTowers,
+        ctx: Tensor,
+        start: Sequence[int],
+        tails: Sequence[Sequence[int]],
     ) -> TextualPrompt:
         text = backbone.text
         _check_room(text, len(ctx), max(len(tail) for tail in tails))

@@ -10,12 +10,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.image_tower import ImageTower
-from clipgrip.backbone.prompted import PromptedBackbone, image_prompts
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
+from clipgrip.prompts.towers import PromptTower, TwoTowers, prompt_tower
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 
 FirstTokens = Callable[..., Float[Tensor, "K P E"]]
@@ -30,7 +28,7 @@ class VisualPrompt(Prompt):
     """
 
     tokens: Float[Tensor, "K P E"]
-    image: ImageTower = field(repr=False, compare=False)
+    image: PromptTower = field(repr=False, compare=False)
     text: ClassEmbeds = field(repr=False, compare=False)
     logit_scale: float
 
@@ -39,7 +37,7 @@ class VisualPrompt(Prompt):
     @classmethod
     def of(
         cls,
-        backbone: Backbone,
+        backbone: TwoTowers,
         class_prompts: Sequence[str],
         tokens_of: FirstTokens,
         *,
@@ -53,7 +51,7 @@ class VisualPrompt(Prompt):
         The tower knows its class token, so that the untuned prompt answers nearly as zero-shot does. BackboneError: the
         model's image tower takes no prompt tokens.
         """
-        image = image_prompts(backbone)
+        image = prompt_tower(backbone)
         tokens = tokens_of(image, n_tokens, generator, layers=image.depth if deep else 1)
         return cls(
             tokens, image, zero_shot(backbone, class_prompts, template), backbone.logit_scale
@@ -67,9 +65,9 @@ class VisualPrompt(Prompt):
         """(B, D) of preprocessed pixels, differentiable in ``tokens``."""
         return self.image.encode(inputs, self.tokens)
 
-    def on(self, backbone: Backbone) -> Backbone:
-        """The backbone with the tokens in its image tower."""
-        return PromptedBackbone(backbone, self.tokens)
+    def image_tokens(self) -> Float[Tensor, "K P E"]:
+        """The learned ones."""
+        return self.tokens
 
     def learned(self) -> dict[str, Tensor]:
         return {"tokens": self.tokens}
@@ -80,7 +78,7 @@ class VisualPrompt(Prompt):
 
 
 def random_tokens(
-    image: ImageTower, n_tokens: int, generator: torch.Generator, *, layers: int = 1
+    image: PromptTower, n_tokens: int, generator: torch.Generator, *, layers: int = 1
 ) -> Float[Tensor, "K P E"]:
     """N(0, 1/E) on the tower's device."""
     drawn = torch.randn(layers, n_tokens, image.width, generator=generator)
@@ -88,7 +86,7 @@ def random_tokens(
 
 
 def class_tokens(
-    image: ImageTower, n_tokens: int, generator: torch.Generator, *, layers: int = 1
+    image: PromptTower, n_tokens: int, generator: torch.Generator, *, layers: int = 1
 ) -> Float[Tensor, "K P E"]:
     """The class token, and noise of a tenth of its spread."""
     noise = torch.randn(layers, n_tokens, image.width, generator=generator).to(image.device)

@@ -1,7 +1,7 @@
 """From probabilities to pseudolabels: tensors in, tensors out.
 
-``refine`` makes the probabilities better, ``select`` says which images are trusted, ``schedule`` how many per class in
-each round, ``quality`` what can be said of them without the truth.
+``refine`` improves the probabilities, ``select`` chooses images, ``schedule`` says how many per class in each round,
+``quality`` measures the pseudolabels without the truth, and ``stop`` watches whether rounds go astray.
 """
 
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels

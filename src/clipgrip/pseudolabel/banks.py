@@ -1,9 +1,9 @@
-"""Several banks of embeddings of the same images as one matrix: what the text reads, and beside it what only eyes see.
+"""Several banks of embeddings of the same images as one matrix: the text's own bank first, then those of the eyes.
 
 The text answers from the first bank alone, so its vectors stand in the first columns as they are. Each other bank is
-centred, turned to its principal directions, brought to unit length and to the length that the first bank's vectors
-have as seen from their mean, times the square root of its weight. The product of two rows is then the weighted sum of
-the banks' similarities, and all that compares images reads the whole row.
+centred, projected on its principal directions and normalised; its rows are then scaled to the root mean square distance
+of the first bank's vectors from their mean, times the square root of the bank's weight. So the dot product of two rows
+is the weighted sum of the banks' similarities, and whatever compares images reads whole rows.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from clipgrip.types import Labels, Probs, WideEmbeds
 SAMPLE = 20_000
 """Images at least from which a bank's mean and directions are taken, where there are so many."""
 CONSTANT = 1e-3
-"""A bank whose unit vectors lie on the mean nearer to each other than this says nothing: rounding makes such gaps."""
+"""A bank is constant if its unit vectors' mean distance from their mean is below this: rounding makes such gaps."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """How one bank (N, E) becomes columns (N, e)."""
+    """The linear map of one bank (N, E) to its columns (N, e) of the joint matrix."""
 
     mean: Float[Tensor, " E"] = field(repr=False)
     axes: Float[Tensor, "E e"] = field(repr=False)
-    """Principal directions; none of a bank that says nothing."""
+    """Principal directions; none where the bank does not count."""
     length: float
-    """Of the columns' rows."""
+    """Length of each row of the columns."""
 
     def of(self, bank: Float[Tensor, "N E"]) -> Float[Tensor, "N e"]:
-        """Rows of one length; zero for an image that lies at the mean."""
+        """(N, e) rows of length ``length``; zero for an image that lies at the mean."""
         made = like(bank, (len(bank), self.axes.shape[1]), dtype=torch.float32)
         if not self.axes.shape[1]:
             return made
@@ -53,14 +53,14 @@ class Column:
 
 @dataclass(frozen=True)
 class BankMap:
-    """What makes one matrix of banks; found on a pool, kept for new images."""
+    """Makes one matrix of several banks; fitted on a pool by `fit_bank_map`, then applied to new images."""
 
     width: int
     """D of the first bank."""
     columns: tuple[Column, ...] = field(repr=False)
     """One for each bank beside the first."""
     weights: tuple[float, ...] = (1.0,)
-    """Of every bank; 1 for the first, 0 for one that says nothing and adds no column."""
+    """Of every bank; 1 for the first, 0 for one that does not count and adds no column."""
 
     @property
     def joins(self) -> bool:
@@ -68,22 +68,22 @@ class BankMap:
         return any(self.weights[1:])
 
     def joined(self, banks: Sequence[Tensor]) -> WideEmbeds:
-        """(N, W) from as many banks as the map knows, each (N, ...); the first itself where no other counts.
+        """(N, W) from as many banks as the map was fitted on, each (N, ...); the first itself where no other counts.
 
-        DataError: other banks than those that the map was found on.
+        DataError: the number of banks, their rows or their widths do not fit.
         """
         check_banks(banks, [self.width, *(len(one.mean) for one in self.columns)])
-        beside = [one.of(bank) for one, bank in zip(self.columns, banks[1:], strict=True)]
         if not self.joins:
             return banks[0]
-        return side_by_side([banks[0], *beside])
+        eyes = [one.of(bank) for one, bank in zip(self.columns, banks[1:], strict=True)]
+        return side_by_side([banks[0], *eyes])
 
     def shares(self) -> tuple[float, ...]:
-        """The weights, summing to one: what is shown to people."""
+        """The weights normalised to a sum of one, as they are shown to people."""
         return tuple(weight / sum(self.weights) for weight in self.weights)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that it is, for a file."""
+        """Everything, as tensors for a file."""
         found = {"width": torch.tensor(self.width)}
         found["weights"] = torch.tensor(self.weights, dtype=torch.float64)
         for number, one in enumerate(self.columns):
@@ -94,7 +94,7 @@ class BankMap:
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> BankMap:
-        """What ``tensors`` gave; KeyError where something is missing."""
+        """The map that ``tensors()`` wrote; KeyError where something is missing."""
         weights = tuple(tensors["weights"].tolist())
         columns = [
             Column(tensors[f"{n}.mean"], tensors[f"{n}.axes"], float(tensors[f"{n}.length"]))
@@ -104,7 +104,7 @@ class BankMap:
 
 
 def banks_of(image_embeds: Any) -> list[Any]:
-    """The banks of a list of matrices, as they are; a single matrix, or a list of rows, is one."""
+    """The banks: a list of matrices as it is; anything else (one matrix, a list of rows) as the only one."""
     is_list = isinstance(image_embeds, list | tuple) and len(image_embeds) > 0
     if is_list and all(len(getattr(bank, "shape", ())) == 2 for bank in image_embeds):
         return list(image_embeds)
@@ -117,13 +117,13 @@ def fit_bank_map(
     labels: Labels | None = None,
     settings: BankSettings = DEFAULT,
 ) -> BankMap:
-    """The map of a pool's banks, each (N, ...), the text's first.
+    """Fit the map to a pool's banks, each (N, ...), the text's own first.
 
     Args:
-        banks: rows of the same images; of the first unit vectors, of the others any.
+        banks: embeddings of the same images in the same order; unit vectors in the first bank, any in the others.
         probs: (N, C) the text's answers for the pool; None where there is no text.
-        labels: (N,) what people said, -1 elsewhere.
-        settings: every number of it.
+        labels: (N,) people's labels, -1 elsewhere.
+        settings: every number that moves a weight.
 
     Raises:
         DataError: not the same number of rows, or values that are no numbers.
@@ -165,18 +165,18 @@ def check_banks(banks: Sequence[Tensor], widths: Sequence[int] | None = None) ->
 
 
 def _directions(bank: Tensor, settings: BankSettings) -> tuple[Tensor, Tensor]:
-    """Mean (E,) of the unit vectors and their principal directions (E, e); none of a constant bank."""
+    """Mean (E,) of the unit vectors and their principal directions (E, e); no direction for a constant bank."""
     unit = F.normalize(even_sample(bank, SAMPLE).float(), dim=1)
     mean = unit.double().mean(0)
-    seen = unit.double() - mean
-    if not len(unit) or float(seen.norm(dim=1).mean()) < CONSTANT:
+    centred = unit.double() - mean
+    if not len(unit) or float(centred.norm(dim=1).mean()) < CONSTANT:
         return mean.float(), torch.zeros(bank.shape[1], 0)
-    values, axes = torch.linalg.eigh(seen.T @ seen)
+    values, axes = torch.linalg.eigh(centred.T @ centred)
     clear = int((values > 1e-7 * values[-1]).sum())
     return mean.float(), axes[:, -min(clear, settings.max_directions) :].float().contiguous()
 
 
 def _spread(bank: Tensor) -> float:
-    """Root of the mean squared length of unit vectors as seen from their mean."""
+    """Root mean square distance of unit vectors from their mean."""
     some = even_sample(bank, SAMPLE).double()
     return float((some - some.mean(0)).square().sum(1).mean().sqrt()) if len(some) else 0.0

@@ -1,4 +1,4 @@
-"""The temperature that makes confidence honest, from the few answers whose truth is known."""
+"""Temperature scaling of answers whose truth is known for a few."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ COLDEST, HOTTEST = 1 / 20, 20.0
 
 
 def fitted_temperature(probs: Probs, labels: Labels) -> float:
-    """The temperature of least negative log-likelihood for (N, C) answers and their truth; 1 without any.
+    """The temperature of least negative log-likelihood for answers (N, C) and labels (N,), -1 for none.
 
-    1 as well where all of them are without doubt: rows that hold their label because it was given say nothing.
-    Source: Guo et al., ICML 2017 (arXiv 1706.04599). Labels that a prompt was tuned on make it look surer than it is
-    on other images: the temperature is then too low. So rounds fit it on zero-shot's answers, once.
+    1 without labels, and where all labeled rows are one-hot: those hold the label itself, not an answer.
+
+    Not to be fitted on labels that a prompt was tuned on: it is more confident on them than on other images, and the
+    temperature would be too low. So rounds fit it once, on zero-shot's answers.
+    Source: Guo et al., ICML 2017 (arXiv 1706.04599).
     """
     known = labels >= 0
     if bool((probs[known].max(dim=1).values >= 1).all()):

@@ -1,4 +1,4 @@
-"""The value that travels from selection to training."""
+"""Pseudolabels as selection gives them to training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clipgrip.types import Labels
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """Pool rows (n,) with a target distribution (n, C) and the confidence (n,) of its top class."""
+    """Rows (n,) of the pool, each with a target distribution (n, C) and the confidence (n,) of its class."""
 
     rows: Tensor
     targets: Tensor

@@ -1,4 +1,4 @@
-"""What can be said of pseudolabels without knowing the truth."""
+"""What can be measured of answers and pseudolabels without knowing the truth."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from clipgrip.pseudolabel.select.agreement import nearest_rows
+from clipgrip.pseudolabel.nearest import nearest_rows
 from clipgrip.pseudolabel.select.chosen import Chosen, at_temperature
 from clipgrip.types import Labels, Probs
 
 
 def per_class_counts(labels: Labels, n_classes: int) -> list[int]:
-    """How many pseudolabels each class got."""
+    """(C,) how many of the labels each class has; -1 counts nowhere."""
     return torch.bincount(labels[labels >= 0], minlength=n_classes).tolist()
 
 
@@ -43,7 +43,7 @@ class Neighbours:
 
     @classmethod
     def of(cls, image_embeds: Tensor, k: int = 5) -> Neighbours:
-        """By cosine, for at most `SAMPLE` images evenly spread: in the order of content hashes that is random."""
+        """By cosine, for at most `SAMPLE` rows, evenly spread: in the order of content hashes these are random."""
         n = len(image_embeds)
         rows = torch.arange(n) if n <= SAMPLE else torch.arange(SAMPLE) * n // SAMPLE
         return cls(rows, nearest_rows(image_embeds, max(0, min(k, n - 1)), rows))
@@ -55,9 +55,9 @@ class Neighbours:
         return (labels[self.near] == labels[self.rows, None]).double().mean().item()
 
     def beyond_chance(self, labels: Labels) -> float:
-        """The same with what the shares of the classes make by chance taken off; 0 where one class has all.
+        """Scott's pi: (agreement - chance) / (1 - chance), chance being Σ share²; 0 where one class has all images.
 
-        Without it a class that swallows others raises the agreement. Source: Scott's pi, Public Opinion Quarterly 1955.
+        The plain agreement rises when a class swallows others. Source: Scott, Public Opinion Quarterly 1955.
         """
         shares = torch.bincount(labels).double() / max(1, len(labels))
         chance = shares.square().sum().item()
@@ -66,7 +66,7 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class SelectionQuality:
-    """What a rule chose, judged without the truth."""
+    """What a selection rule chose, judged without the truth."""
 
     coverage: float
     """Share of the rows that were chosen."""
@@ -81,12 +81,11 @@ class SelectionQuality:
 def selection_report(
     chosen: Chosen, probs: Probs, k: int, *, temperature: float = 1.0
 ) -> SelectionQuality:
-    """Coverage, estimated purity, balance and short classes of what was chosen from (N, C) answers.
+    """Coverage, estimated purity, balance and short classes of what was chosen from answers (N, C).
 
-    Purity is estimated as the mean of the probabilities at ``temperature``. It is too high: choosing the surest rows
-    chooses those whose confidence is overstated (the winner's curse), a tuned prompt is surer than it is right, and a
-    temperature of 1 leaves CLIP's overconfidence in. It ranks choices of one pool better than it says how pure they
-    are.
+    Purity is estimated by the mean probability of the chosen classes at ``temperature``, which is too high: the most
+    confident rows are those whose confidence is overstated most (the winner's curse), a tuned prompt is overconfident,
+    and a temperature of 1 leaves CLIP's own overconfidence in. Use it to rank selections of one pool, not as a purity.
     """
     counts = torch.bincount(chosen.labels, minlength=probs.shape[1])
     confidence = at_temperature(probs, temperature)[chosen.rows, chosen.labels]

@@ -1,4 +1,4 @@
-"""How many pseudolabels per class in each round: a strategy is a sequence of k.
+"""A strategy is a sequence of k, the pseudolabels per class in each round.
 
 Source: Menghini, Delworth, Bach, "Enhancing CLIP with CLIP", NeurIPS 2023 (arXiv 2306.01669), section 3.
 """
@@ -7,33 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clipgrip.data.task import Task
 from clipgrip.errors import DataError
 from clipgrip.sentences import mark
+from clipgrip.task import Task
 
 PAPER_K = 16
 PAPER_ROUNDS = 10
 
 
 def fpl(*, n_unlabeled: int, n_candidates: int, k: int = PAPER_K, rounds: int = 1) -> list[int]:
-    """Few pseudolabels: k per class, one training. ``rounds`` does not apply."""
+    """FPL, few pseudolabels: k per class, one training. ``rounds`` does not apply."""
     return [k]
 
 
 def ifpl(
     *, n_unlabeled: int, n_candidates: int, k: int = PAPER_K, rounds: int = PAPER_ROUNDS
 ) -> list[int]:
-    """Iterative few pseudolabels: the same k in each round, relabeled by the newly tuned prompt."""
+    """IFPL, iterative: the same k in each round, relabeled by the newly tuned prompt."""
     return [k] * rounds
 
 
 def grip(
     *, n_unlabeled: int, n_candidates: int, k: int | None = None, rounds: int = PAPER_ROUNDS
 ) -> list[int]:
-    """Growing: round i takes i/rounds of the unlabeled images, spread over the candidates, at least one a class.
+    """GRIP, growing: round i takes i/rounds of the N_u unlabeled images, spread over the C' candidates.
 
-    With S = N_u // rounds, K_i = i·S // C', and the last round takes N_u // C'. A ``k`` below that ends the growth
-    there: K_i = i·k // rounds, and the last round takes k.
+    With S = N_u // rounds, K_i = i·S // C', and the last round takes N_u // C'; at least 1. A ``k`` below N_u // C' is
+    where the growth ends instead: K_i = i·k // rounds.
     """
     if k is not None and k < n_unlabeled // n_candidates:
         return [max(1, i * k // rounds) for i in range(1, rounds + 1)]

@@ -1,7 +1,7 @@
-"""When the rounds go astray: an alarm over a small summary of each round, a pure function.
+"""The collapse alarm: whether the rounds have gone astray, by a small summary of each. A pure function.
 
-A rule takes the summaries so far, oldest first, and answers with a `Stop` or None. None looks at a true label.
-Number 0 is zero-shot; only the collapse alarm compares with it.
+It takes the summaries so far, oldest first, and answers with a `Stop` or None. No summary holds a true label. Number 0
+is zero-shot, which the alarm compares with.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from clipgrip.types import Probs
 
 @dataclass(frozen=True)
 class Summary:
-    """What a round looks like without the truth; all but ``number`` and ``agreement`` between 0 and 1."""
+    """What can be measured of a round without the truth; all but ``number`` and ``agreement`` are from 0 to 1."""
 
     number: int
     changed: float
     """Share of the answers that differ from the round before."""
     purity: float
-    """Mean probability that this round's answers give to the pseudolabels it learned from."""
+    """Mean probability that this round's answers give to the pseudolabels it learned from; 1 where there were none."""
     agreement: float
-    """Share of an image's nearest images that have its answer, beyond chance: at most 1, 0 where it is chance."""
+    """Scott's pi of an image's answer and its nearest images' (`Neighbours.beyond_chance`): at most 1, 0 by chance."""
     accuracy: float
-    """Mean confidence of the answers: their accuracy, as far as they are calibrated."""
+    """Mean confidence of the answers: an estimate of their accuracy, as far as they are calibrated."""
     entropy: float
-    """Entropy of the shares of the classes among the answers, over that of equal shares."""
+    """Entropy of the classes' shares among the answers, over that of equal shares."""
     largest: float
-    """Share of the class that is answered most often."""
+    """Share of the most frequent answer."""
     disagreement: float
     """Share of the answers that differ from those before tuning: zero-shot's, or what the labels alone give."""
 
 
 @dataclass(frozen=True)
 class Stop:
-    """End here, keep the learner of round ``best``, because of ``reason``. ``best`` 0 is zero-shot."""
+    """End here and go back to the learner of round ``best``, because of ``reason``. ``best`` 0 is zero-shot."""
 
     reason: str
     best: int
@@ -53,23 +53,23 @@ ALARMS = (
     mark("the answers leave classes out"),
     mark("far more answers than after the first round differ from those before tuning"),
 )
-"""What the collapse alarm may say."""
+"""The reasons of the alarm, in the order of the conditions in `collapse`."""
 BETWEEN = "; "
-"""Between two reasons."""
+"""Joins several reasons into one."""
 WAS_CALLED = {"the answers leave zero-shot behind": ALARMS[3]}
 """As runs of earlier versions keep it, also of labels, which give the answers before tuning."""
 
 
 @dataclass(frozen=True)
 class AlarmLimits:
-    """What the collapse alarm lets pass; from collapses that were provoked (``benchmarks.stopping``, 0017)."""
+    """Thresholds of the alarm, chosen on collapses that were provoked (``benchmarks.stopping``, decision 0017)."""
 
     swallowed: float = 0.15
-    """Share of the images by which the most frequent answer may grow or shrink since zero-shot."""
+    """How far ``Summary.largest`` may rise above zero-shot's, or fall below it."""
     entropy_drop: float = 0.1
-    """By which the entropy of the answers' shares may fall since zero-shot, as a part of that of equal shares."""
+    """How far ``Summary.entropy`` may fall below zero-shot's."""
     departure: float = 0.3
-    """Share of the answers that may leave those before tuning since the first tuned round."""
+    """How far ``Summary.disagreement`` may rise above the first tuned round's."""
 
 
 LIMITS = AlarmLimits()
@@ -81,7 +81,7 @@ def reasons_of(reason: str) -> list[str]:
 
 
 def stop_sentence(reason: str) -> Sentence:
-    """The reason of a stop, each part of which can be said in another language."""
+    """The reason of a stop as a sentence that can be translated, part by part."""
     parts = [reason] if isinstance(reason, Sentence) else map(Sentence, reasons_of(reason))
     return combined(list(parts), BETWEEN)
 
@@ -94,9 +94,10 @@ def summarise(
     neighbours: Neighbours,
     chosen: Tensor,
 ) -> Summary:
-    """Summary of a round over the unlabeled rows and candidate classes: three times (N, C), and these rows' neighbours.
+    """The summary of round ``number``, whose answers are ``probs``.
 
-    ``chosen`` (N,) holds the pseudolabels that the round learned from, -1 where there was none.
+    All of the unlabeled rows and candidate classes only: ``probs``, ``before`` (the round before) and ``zero_shot`` are
+    (n, K), ``chosen`` (n,) are the pseudolabels that the round learned from, -1 for none.
     """
     confidence, answers = probs.max(1)
     shares = torch.bincount(answers, minlength=probs.shape[1]).double() / max(1, len(answers))
@@ -115,11 +116,9 @@ def summarise(
 
 
 def collapse(past: Sequence[Summary], limits: AlarmLimits = LIMITS) -> Stop | None:
-    """The alarm: a class swallows others or is divided up, the answers' entropy falls, or they leave those before.
+    """A stop, if the last of the summaries exceeds one of the ``limits``; see `ALARMS` for what each means.
 
-    Any of these by more than the ``limits``, beside the answers before tuning (``past[0]``), which are zero-shot's or
-    what the labels alone give. Rolls back to the round before the alarm whose agreement between neighbours, beyond
-    chance, was highest.
+    It goes back to the earlier round whose ``agreement`` was highest, that before tuning (``past[0]``) included.
     """
     if len(past) < 2:
         return None

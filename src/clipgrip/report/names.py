@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clipgrip.advice.doubted import ToldName, how_to_take, in_short, reason
 from clipgrip.report.pictures import Picture, of_pool
 from clipgrip.report.reading import Reading
 from clipgrip.runs.naming import doubted_names
 from clipgrip.sentences import quoted
-from clipgrip.trust.doubted import ToldName, how_to_take, in_short, reason
 from clipgrip.words import Words
 
 SHOWN = 12

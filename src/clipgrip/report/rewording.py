@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from clipgrip.advice.doubted import MARKS, ToldName, how_to_take, in_short, reason
 from clipgrip.data.classes import ClassNames
 from clipgrip.files import AnyPath
 from clipgrip.runs.rewording import Moved
 from clipgrip.sentences import quoted
-from clipgrip.trust.doubted import MARKS, ToldName, how_to_take, in_short, reason
 from clipgrip.trust.naming import NameFit, Naming
 from clipgrip.words import Words, mark
 

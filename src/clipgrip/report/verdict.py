@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clipgrip.advice.folders import folder_sentences
+from clipgrip.advice.labels import held_out, label_sentences
+from clipgrip.advice.model import reasons, remedies
+from clipgrip.advice.unlearned import unlearned_sentences
 from clipgrip.report.audited import beside_the_test
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores
 from clipgrip.report.story import done, missing, strategy
 from clipgrip.runs.knowledge import could_have_an_eye
 from clipgrip.sentences import quoted
-from clipgrip.trust.advice import reasons, remedies
-from clipgrip.trust.folders import folder_sentences
-from clipgrip.trust.labels import held_out, label_sentences
-from clipgrip.trust.unlearned import unlearned_sentences
 from clipgrip.words import Words, mark
 
 Tone = Literal["good", "flat", "bad", "plain", "open", "audited", "guess"]

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from clipgrip.prompts.wordings import wordings
+from clipgrip.advice.doubted import ToldName
+from clipgrip.advice.wordings import wordings
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.runs.knowledge import doubts as doubts_of_run
 from clipgrip.runs.naming import labels_alone_decide
-from clipgrip.trust.doubted import ToldName
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.trust.naming import NameFit, naming
 from clipgrip.types import ClassEmbeds, Labels

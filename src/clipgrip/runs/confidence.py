@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clipgrip.data.task import Task
 from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.refine.refiner import PoolRefiner
 from clipgrip.pseudolabel.select.chosen import narrowed
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.start import Answers
+from clipgrip.task import Task
 from clipgrip.trust.estimate import ENOUGH_LABELS, Estimate, by_labels, by_refinement
 from clipgrip.trust.honesty import honesty
 from clipgrip.trust.knowledge import FEW_IMAGES, Finding, knows_nothing

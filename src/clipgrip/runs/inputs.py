@@ -11,6 +11,7 @@ from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.cache import cache_for
 from clipgrip.backbone.embed import embed_images
 from clipgrip.backbone.pixels import read_pixels
+from clipgrip.backbone.prompted import seen_through
 from clipgrip.prompts.base import Prompt
 from clipgrip.runs.embedding import Embeds, items_of
 
@@ -56,7 +57,7 @@ def embeds_through(
 
     DataError: an image that was there has gone or changed.
     """
-    seen = prompt.on(backbone)
+    seen = seen_through(prompt, backbone)
     if seen.image_key == backbone.image_key:
         return embeds
     rows = embeds.pool_rows.and_(embeds.test_rows)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from clipgrip.advice.labels import labels_teach
 from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.given import GivenModel
 from clipgrip.backbone.names import EMBEDDINGS, NANO
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.task import Task
 from clipgrip.mapped import picked
 from clipgrip.metrics import commonest
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.start import Answers
 from clipgrip.runs.store import StoredRun
+from clipgrip.task import Task
 from clipgrip.trust.knowledge import (
     KINDS,
     Finding,
@@ -25,7 +26,6 @@ from clipgrip.trust.knowledge import (
     knows_nothing,
     no_better,
 )
-from clipgrip.trust.labels import labels_teach
 from clipgrip.trust.pointing import best_cosine, likeness, pointing
 from clipgrip.trust.wording import is_code, unread
 from clipgrip.types import ClassEmbeds, Labels, Probs

@@ -11,10 +11,10 @@ import torch
 
 from clipgrip.backbone.base import Model
 from clipgrip.backbone.given import GivenModel
+from clipgrip.backbone.prompted import seen_through
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest
-from clipgrip.data.task import Task
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.joint import Joint
 from clipgrip.mapped import picked
@@ -31,6 +31,7 @@ from clipgrip.runs.prepare import Prepared, PreparedImages
 from clipgrip.runs.rounds import kept_round
 from clipgrip.runs.start import Answers, UntunedModel
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
+from clipgrip.task import Task
 
 METHOD_UNKNOWN = "unknown"
 """Of runs from before the numbers of the method were stored."""
@@ -150,7 +151,7 @@ def prompt_facts(
         settings=settings.model_dump(),
         backbone_fingerprint=backbone.fingerprint,
         precision=backbone.precision,
-        image_key=(tuned.on(backbone) if tuned else backbone).image_key,
+        image_key=(seen_through(tuned, backbone) if tuned else backbone).image_key,
         embed_dim=backbone.embed_dim,
         logit_scale=backbone.logit_scale,
         run=run,

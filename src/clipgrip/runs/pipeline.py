@@ -11,6 +11,10 @@ from typing import Any
 
 import torch
 
+from clipgrip.advice.doubted import in_short
+from clipgrip.advice.folders import folder_facts, folder_sentences
+from clipgrip.advice.labels import labels_teach
+from clipgrip.advice.model import headline
 from clipgrip.backbone.base import Model
 from clipgrip.backbone.eyes import check_here
 from clipgrip.backbone.given import GivenModel
@@ -20,7 +24,6 @@ from clipgrip.data.embeddings import embeddings_at
 from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.manifest import Manifest
-from clipgrip.data.task import paradigm
 from clipgrip.errors import RunError
 from clipgrip.executors import current
 from clipgrip.prompts.base import learned_parameters
@@ -58,11 +61,8 @@ from clipgrip.runs.sampled import sample_facts, sample_sentence
 from clipgrip.runs.store import RunStore, StoredRun, open_store
 from clipgrip.runs.tasks import beside_folders, read_seen
 from clipgrip.sentences import Sentence, mark
-from clipgrip.trust.advice import headline
-from clipgrip.trust.doubted import in_short
-from clipgrip.trust.folders import folder_facts, folder_sentences
+from clipgrip.task import paradigm
 from clipgrip.trust.knowledge import Finding, knows_nothing
-from clipgrip.trust.labels import labels_teach
 from clipgrip.words import Words
 
 PROMPT = mark("Tuning {values} values of a {prompt} prompt.")

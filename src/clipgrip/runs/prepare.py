@@ -20,7 +20,6 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.issues import Issues
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.rows import NO_ROWS
-from clipgrip.data.task import Task
 from clipgrip.errors import BackboneError
 from clipgrip.fewshot.teacher import Teacher
 from clipgrip.method import Method, learn, refiner_of, schedule, teacher_of
@@ -46,6 +45,7 @@ from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import make_task, stored_task
 from clipgrip.sentences import mark
 from clipgrip.strategy import Reached, Round
+from clipgrip.task import Task
 from clipgrip.training import memory
 from clipgrip.training.state import Keeper
 from clipgrip.types import ClassEmbeds, Labels, Probs, WideEmbeds

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import torch
 
+from clipgrip.advice.wordings import templates_beside, wordings
 from clipgrip.backbone.base import Model
 from clipgrip.backbone.given import GivenModel
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import RunError
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import Template
-from clipgrip.prompts.wordings import templates_beside, wordings
 from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.outcome import Outcome

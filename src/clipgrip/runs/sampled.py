@@ -13,10 +13,10 @@ from jaxtyping import Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clipgrip.data.task import Task
 from clipgrip.mapped import gathered
 from clipgrip.runs.embedding import Embeds
 from clipgrip.sentences import Sentence
+from clipgrip.task import Task
 from clipgrip.types import WideEmbeds
 
 

@@ -12,13 +12,13 @@ from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.task import Task
 from clipgrip.fewshot.joint import Joint, joined_probs
 from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.runs.embedding import Embeds
 from clipgrip.starts import untuned
+from clipgrip.task import Task
 from clipgrip.training.loop import Recipe
 from clipgrip.types import ClassEmbeds, Probs
 

@@ -10,10 +10,10 @@ import torch
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.manifest import Manifest
-from clipgrip.data.task import Task, ssl, trzsl, ul
 from clipgrip.data.text import read_text
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence
+from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.types import Labels
 from clipgrip.words import mark
 

@@ -17,6 +17,7 @@ from clipgrip.backbone.embed import Embedded, embed_cached
 from clipgrip.backbone.encode import Item
 from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
 from clipgrip.backbone.names import EMBEDDINGS
+from clipgrip.backbone.prompted import seen_through
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.rows import Row
@@ -84,7 +85,7 @@ class Predictor:
         backbone = matching_backbone(self.facts)
         if self.facts.image_key == backbone.image_key:
             return backbone
-        return prompt_of(self.facts, backbone, self.learned).on(backbone)
+        return seen_through(prompt_of(self.facts, backbone, self.learned), backbone)
 
     @cached_property
     def eyes(self) -> dict[EyeFacts, Eye]:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.data.task import ul
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.base import Prompt
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
@@ -18,6 +17,7 @@ from clipgrip.pseudolabel.select import SELECTORS, selector
 from clipgrip.pseudolabel.select.chosen import Context
 from clipgrip.seeds import generator
 from clipgrip.stress.noise import KINDS, noisy_answers
+from clipgrip.task import ul
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import Recipe
 from clipgrip.training.loss import LOSSES

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.data.task import Task
 from clipgrip.mapped import stacked
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine.chunks import answered
+from clipgrip.task import Task
 from clipgrip.training.loop import Recipe, tune
 from clipgrip.training.loss import Weights, label_shift, mixing_weights, paper_weights
 from clipgrip.training.memory import ANSWERED_AT_ONCE, Picked

@@ -1,4 +1,8 @@
-"""Better probabilities for the pool from the pool itself: no training, no labels needed, seconds."""
+"""Refinement: better probabilities for a pool from the pool itself, in seconds, without training or labels.
+
+``refine`` and ``refined`` start from embeddings, ``refined_answers`` and ``refined_task`` from answers that are there
+already. `auto` shows how one of ``REFINERS`` is chosen.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.data.task import Task
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.mapped import FileRows, Folder, like, mapped
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel.banks import fit_bank_map
-from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of, known_of
+from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, checked_classes, input_of
 from clipgrip.pseudolabel.refine.auto import auto
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, put
 from clipgrip.pseudolabel.refine.clusters import clustered
@@ -30,6 +33,7 @@ from clipgrip.pseudolabel.refine.simple import (
     propagated,
 )
 from clipgrip.pseudolabel.refine.space import PoolImages
+from clipgrip.task import Task
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMask
 
 
@@ -44,21 +48,21 @@ def refine(
     settings: Refinement = DEFAULT,
     scratch: Folder | None = None,
 ) -> Probs:
-    """(N, C) probabilities; ``refined`` says the method and the reasons too.
+    """(N, C) refined probabilities; ``refined`` returns the method and the reasons with them.
 
     Args:
-        image_embeds: (N, D) unit vectors of the pool, any floating type; or a list of banks, each (N, ...), the first
-            of the encoder that ``class_embeds`` are of, the others of any that see the same images in another way. Each
-            gets a weight that is found from the images (``Refined.bank_weights``).
+        image_embeds: (N, D) unit vectors of the pool, any floating type; or a list of banks, each (N, ...) embeddings
+            of the same images: the first by the encoder of ``class_embeds``, the others by any encoder. The weight of
+            each bank is estimated from the images (``Refined.bank_weights``).
         class_embeds: (C, D) unit vectors of texts, or prototypes: means of a few images per class.
         logit_scale: the factor on the cosine, already exponentiated.
         labeled: (N,) class of the rows that a person labeled, -1 elsewhere; these rows come back one-hot.
         candidates: (C,) the classes that unlabeled rows may take; all where None.
         method: one of ``REFINERS``.
         settings: every number that the method uses.
-        scratch: a folder for a pool that memory does not hold, on a disk with room for some 4 D + 12 C bytes an image.
-            ``image_embeds`` may then be a memory-mapped .npy file, and the probabilities lie in a file too, which goes
-            with them. The answers are the same but for rounding.
+        scratch: a folder for temporary files, for a pool that does not fit into memory; its disk needs some 4 D + 12 C
+            bytes per image. ``image_embeds`` may then be a memory-mapped .npy file. The probabilities lie in a file
+            too, which is deleted with them. The answers are the same but for rounding.
 
     Raises:
         ConfigError: the method is unknown, or several banks are given with ``scratch``.
@@ -91,16 +95,15 @@ def refined(
     """As ``refine``, with what was done and why."""
     check_method(method)
     if scratch is not None:
-        apply, room = partial(_refined, method=method), partial(mapped, scratch)
+        apply, allocate = partial(_refined, method=method), partial(mapped, scratch)
         images = embeds_of(image_embeds)
-        of_pool = known_of(images, class_embeds, labeled, candidates)
-        return refined_out_of_core(images, of_pool, logit_scale, settings, apply, room)
+        classes = checked_classes(images, class_embeds, labeled, candidates)
+        return refined_out_of_core(images, classes, logit_scale, settings, apply, allocate)
     banks = in_memory(image_embeds)
-    known = logit_scale, labeled, candidates
-    given = input_of(banks[0], class_embeds, *known, settings)
+    given = input_of(banks[0], class_embeds, logit_scale, labeled, candidates, settings)
     if len(banks) == 1:
         return _refined(given, method)
-    given, weights = _joined(given, banks, class_embeds, logit_scale)
+    given, weights = _with_banks(given, banks, class_embeds, logit_scale)
     return replace(_refined(given, method), bank_weights=weights)
 
 
@@ -115,11 +118,18 @@ def refined_answers(
     zero_shot: Probs | None = None,
     undivided: bool = False,
 ) -> Refined:
-    """The same from any answers (N, C), a tuned prompt's for example; ``labeled`` rows (N,) are one-hot and stay.
+    """Refined answers from any ``probs`` (N, C), a tuned prompt's for example.
 
-    Unlabeled rows must answer candidates only. ``zero_shot`` (N, C) are the untuned answers, which a prompt tuned on
-    refined ones has left already: `auto` counts from there what a class loses. ``undivided``: clusters would have split
-    a class of those up, so none are sought in these. ``PoolImages`` bring their own ``settings``.
+    Args:
+        image_embeds: (N, D) unit vectors, or ``PoolImages``, whose own ``settings`` then count.
+        probs: one-hot where labeled; 0 for classes that are no candidates elsewhere.
+        labeled: (N,) the rows that keep their answer.
+        candidates: (C,) the classes that unlabeled rows may take.
+        method: one of ``REFINERS``.
+        settings: every number that the method uses.
+        zero_shot: (N, C) the untuned prompt's answers, where ``probs`` are a tuned prompt's: `auto` counts from there
+            how many images a class has lost.
+        undivided: clusters of zero-shot's answers would have split up a class, so `auto` tries none now either.
     """
     images = image_embeds
     if not isinstance(images, PoolImages):
@@ -160,25 +170,26 @@ def check_method(method: str) -> None:
         )
 
 
-def _joined(
+def _with_banks(
     given: RefineInput, banks: Sequence[Tensor], class_embeds: ClassEmbeds, logit_scale: float
 ) -> tuple[RefineInput, tuple[float, ...]]:
-    """The input whose images are all banks, and how much each counts."""
+    """The input whose images are seen by all banks, and the weight of each."""
     probs, labels = given.probs, None
-    if bool(given.labeled.any()):  # those of labeled rows are one-hot, and say nothing of the text
+    if bool(given.labeled.any()):  # their one-hot rows would tell nothing about the text
         classes = torch.as_tensor(class_embeds).float()
         probs = predict_proba(banks[0].float(), classes, logit_scale)
         labels = torch.where(given.labeled, given.probs.argmax(1), -1)
-    found = fit_bank_map(banks, probs, labels)
-    if not found.joins:
-        return given, found.weights
-    rows = found.joined(banks)
-    eyes = rows.shape[1] - banks[0].shape[1]
-    images = PoolImages.of(rows, given.settings, eye_columns=eyes)
-    return replace(given, images=images, text_images=given.images), found.weights
+    bank_map = fit_bank_map(banks, probs, labels)
+    if not bank_map.joins:
+        return given, bank_map.weights
+    rows = bank_map.joined(banks)
+    eye_columns = rows.shape[1] - banks[0].shape[1]
+    images = PoolImages.of(rows, given.settings, eye_columns=eye_columns)
+    return replace(given, images=images, text_images=given.images), bank_map.weights
 
 
 def _refined(given: RefineInput, method: str) -> Refined:
+    """Apply a method to each distinct image once, and give its copies the same answer."""
     if len(given.unlabeled_probs) == 0 or int(given.candidates.sum()) < 2:
         return Refined(given.probs, "zero-shot", (Reason(NOTHING_TO_DECIDE),))
     copies = None if method == "zero-shot" else given.images.copies
@@ -189,7 +200,7 @@ def _refined(given: RefineInput, method: str) -> Refined:
 
 
 def _with_labels(probs: Probs, task: Task) -> Probs:
-    """The answers (N, C) where nobody labeled, among the candidates; elsewhere the label."""
+    """(N, C) the label, one-hot, where there is one; elsewhere the answers over the candidates, summing to one."""
     made = like(probs)
 
     def join(rows: slice) -> None:

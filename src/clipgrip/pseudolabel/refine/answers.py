@@ -1,4 +1,4 @@
-"""What a refinement takes and gives: images, answers, labels, candidates, and whether the classes are prototypes."""
+"""What a refinement takes (`RefineInput`, made by `input_of`) and what it returns (`Refined`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clipgrip.errors import DataError
 from clipgrip.mapped import PROBS, gathered, is_mapped, like, picked
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, computed, even_sample, put
 from clipgrip.pseudolabel.refine.copies import Copies
-from clipgrip.pseudolabel.refine.evidence import Evidence
+from clipgrip.pseudolabel.refine.decide import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
@@ -22,20 +22,20 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs, RowMas
 
 @dataclass(frozen=True)
 class Refined:
-    """Probabilities (N, C), the method that made them, and why in plain words."""
+    """Refined probabilities (N, C), the method that made them, and the reasons for it."""
 
     probs: Probs = field(repr=False)
     method: str
     reasons: tuple[Reason, ...] = ()
     evidence: Evidence | None = None
-    """What the decision was made from; None where a method was asked for by name."""
+    """What ``auto`` decided from; None where another method was asked for, or there was nothing to decide."""
     bank_weights: tuple[float, ...] = ()
-    """How much each bank of embeddings counted, 1 for the first; empty where there is one."""
+    """Weight of each bank of embeddings against the first, whose weight is 1; empty where there is only one bank."""
 
 
 @dataclass(frozen=True)
 class RefineInput:
-    """What a method takes. ``probs`` (N, C) are the answers to refine; labeled rows one-hot."""
+    """What every refinement takes: a pool's images and its answers ``probs`` (N, C), one-hot where labeled."""
 
     images: PoolImages = field(repr=False)
     probs: Probs = field(repr=False)
@@ -43,13 +43,14 @@ class RefineInput:
     """(N,) True where a person labeled."""
     candidates: Mask
     prototype_embeds: ClassEmbeds | None = field(default=None, repr=False)
-    """The class embeddings (C, D) where they are means of images."""
+    """The class embeddings (C, D) where they are prototypes, i.e. means of images; None where they are texts."""
     probs_at_given_scale: Probs | None = field(default=None, repr=False)
-    """The answers at the scale that was asked for, where ``probs`` are at a lower one."""
+    """The answers at the logit scale that the caller gave, where prototypes brought ``probs`` to a lower one. They are
+    what comes back if nothing is refined."""
     present: Mask | None = field(default=None, repr=False)
-    """The candidates that the pool is taken to hold; all where None."""
+    """The candidates that the pool is taken to hold; None: all of them."""
     zero_shot: Probs | None = field(default=None, repr=False)
-    """Zero-shot's answers (N, C), where ``probs`` are a tuned prompt's."""
+    """Zero-shot's answers (N, C), where ``probs`` are a tuned prompt's; None where ``probs`` are zero-shot's own."""
     undivided: bool = False
     """Whether clusters of zero-shot's answers would split up a class, so that none are sought."""
     text_images: PoolImages | None = field(default=None, repr=False)
@@ -57,7 +58,7 @@ class RefineInput:
 
     @property
     def settings(self) -> Refinement:
-        """The numbers of the refinement; one value for the images and what is done with them."""
+        """The refinement's numbers. Held by the images, whose graph and subspace depend on them."""
         return self.images.settings
 
     @property
@@ -67,30 +68,30 @@ class RefineInput:
 
     @cached_property
     def is_unrestricted(self) -> bool:
-        """Whether no row is labeled and every class is a candidate, so that nothing need be picked or put back."""
+        """Whether no row is labeled and every class is a candidate: then nothing needs to be copied out or back."""
         return bool(self.candidates.all()) and not bool(self.labeled.any())
 
     @property
     def unlabeled_probs(self) -> SomeProbs:
-        """Unlabeled rows, candidate classes."""
+        """(n, K) the answers of the unlabeled rows over the candidates."""
         return self.probs if self.is_unrestricted else self.restricted(self.probs, self.candidates)
 
     def restricted(self, values: Tensor, classes: Mask) -> Tensor:
-        """The unlabeled rows and some classes of (N, C); a copy only where some are left out."""
+        """(n, K) the unlabeled rows and some classes of ``values`` (N, C); a copy only where something is left out."""
         rows = (~self.labeled).nonzero().squeeze(1)
         return picked(values, rows, classes.nonzero().squeeze(1))
 
     def once(self, copies: Copies) -> RefineInput:
-        """Each image once, by a row that a person labeled where there is one."""
+        """The input with one row for each distinct image: a labeled one where there is one."""
         rows = copies.representatives(self.labeled)
-        at_given, first = self.probs_at_given_scale, self.zero_shot
+        at_given, zero_shot = self.probs_at_given_scale, self.zero_shot
         return replace(
             self,
             images=self.images.once,
             probs=gathered(self.probs, rows),
             labeled=self.labeled[rows],
             probs_at_given_scale=None if at_given is None else gathered(at_given, rows),
-            zero_shot=None if first is None else gathered(first, rows),
+            zero_shot=None if zero_shot is None else gathered(zero_shot, rows),
             text_images=self._text_images_once(copies),
         )
 
@@ -103,7 +104,10 @@ class RefineInput:
         )
 
     def with_unlabeled(self, answers: SomeProbs, classes: Mask | None = None) -> Probs:
-        """All rows and classes, with these answers for the unlabeled rows and the candidates, or other ``classes``."""
+        """(N, C) from answers (n, K) of the unlabeled rows over the candidates, or over ``classes`` where given.
+
+        The inverse of `restricted`: other classes get 0, labeled rows keep their one-hot ``probs``.
+        """
         if self.is_unrestricted and answers.shape == self.probs.shape:
             return answers
         columns = (self.candidates if classes is None else classes).nonzero().squeeze(1)
@@ -130,12 +134,16 @@ def input_of(
     candidates: Mask | None,
     settings: Refinement,
 ) -> RefineInput:
-    """The input of images and class embeddings; prototypes are noticed. DataError: the shapes do not fit together."""
+    """The input of images (N, D) and class embeddings (C, D): softmax of their scaled cosines, one-hot where labeled.
+
+    Prototypes are recognised (`_are_prototypes`) and their logit scale is capped. DataError: the shapes do not fit
+    together.
+    """
     images = torch.as_tensor(image_embeds)
-    classes, labels, mask = known_of(images, class_embeds, labeled, candidates)
+    classes, labels, mask = checked_classes(images, class_embeds, labeled, candidates)
     rows, n_classes = len(images), len(classes)
-    known = labels >= 0
-    prototypes = _are_prototypes(images, classes, ~known, mask, settings)
+    has_label = labels >= 0
+    prototypes = _are_prototypes(images, classes, ~has_label, mask, settings)
     scale = min(logit_scale, settings.prototype_logit_scale) if prototypes else logit_scale
 
     def answers(scale: float) -> Probs:
@@ -146,7 +154,7 @@ def input_of(
             logits = scale * torch.mm(images[part].float(), classes.T)
             probs = logits.masked_fill_(~mask, -torch.inf).softmax(1)
             one_hot = F.one_hot(labels[part].clamp_min(0), n_classes).float()
-            made[part] = torch.where(known[part, None], one_hot, probs)
+            made[part] = torch.where(has_label[part, None], one_hot, probs)
 
         put(answer, chunk_slices(rows), over=(images, made))
         return made
@@ -155,17 +163,17 @@ def input_of(
     return RefineInput(
         PoolImages(images, settings),
         answers(scale),
-        known,
+        has_label,
         mask,
         prototype_embeds=classes if prototypes else None,
         probs_at_given_scale=at_given,
     )
 
 
-def known_of(
+def checked_classes(
     images: Tensor, class_embeds: Tensor, labeled: Tensor | None, candidates: Tensor | None
 ) -> tuple[ClassEmbeds, Labels, Mask]:
-    """Class embeddings (C, D), labels (N,) and candidates (C,), as they are or as they stand for nothing given.
+    """Class embeddings (C, D) in float32, labels (N,) and candidates (C,), which are by default -1 and all classes.
 
     DataError: the shapes do not fit together.
     """
@@ -181,7 +189,7 @@ def known_of(
 
 
 def _check(images: Tensor, classes: Tensor, labels: Tensor, candidates: Tensor) -> None:
-    """DataError unless the shapes belong together."""
+    """DataError unless the shapes belong together and labels and candidates name existing classes."""
     fits = images.ndim == classes.ndim == 2 and images.shape[1] == classes.shape[1]
     if not fits or labels.shape != (len(images),) or candidates.shape != (len(classes),):
         raise DataError(
@@ -203,17 +211,22 @@ def _are_prototypes(
     candidates: Mask,
     settings: Refinement,
 ) -> bool:
-    """Whether the class embeddings lie among the images: texts lie in a cone of their own (the modality gap)."""
+    """Whether the class embeddings lie among the images, so that they must be means of images.
+
+    CLIP's texts lie in a cone of their own, far from all images: the modality gap (Liang et al., NeurIPS 2022, arXiv
+    2203.02053). So the unlabeled images' highest cosine with a class is compared with that between nearest neighbours.
+    """
     if len(images) < 2 or not bool(unlabeled.any()):
         return False
     sample = even_sample(images, settings.numerics.prototype_sample).float()
     similar = sample @ sample.T
     similar.fill_diagonal_(-torch.inf)
-    among = similar.max(1).values.mean()
-    texts = classes[candidates].T
+    between_neighbours = similar.max(1).values.mean()
+    candidate_embeds = classes[candidates].T
 
     def highest(part: slice) -> Tensor:
-        return (images[part].float() @ texts).max(1).values
+        return (images[part].float() @ candidate_embeds).max(1).values
 
     parts = computed(highest, chunk_slices(len(images)), over=(images,))
-    return bool(torch.cat(list(parts))[unlabeled].mean() > settings.prototype_similarity * among)
+    to_classes = torch.cat(list(parts))[unlabeled].mean()
+    return bool(to_classes > settings.prototype_similarity * between_neighbours)

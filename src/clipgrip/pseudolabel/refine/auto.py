@@ -1,7 +1,12 @@
-"""Measure the pool, decide what it bears, apply it: from its size, its answers and what they resist; no truth."""
+"""Measure the pool, decide what it bears, apply that: nothing here or below looks at a true label.
+
+The whole walk of an answer: `measure.measure` makes the `Evidence`, `decide.decide` chooses from it, and `auto` calls
+what was chosen: clusters or co-training (`ATTEMPTS`), equal class shares, or nothing (`simple`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
@@ -10,12 +15,12 @@ from clipgrip.pseudolabel.refine.cotraining import cotrained
 from clipgrip.pseudolabel.refine.decide import (
     KEEP_WHOLE,
     Choice,
+    Evidence,
     absence_is_clear,
     accept,
     decide,
     has_gone_astray,
 )
-from clipgrip.pseudolabel.refine.evidence import Evidence
 from clipgrip.pseudolabel.refine.joined import join
 from clipgrip.pseudolabel.refine.measure import damp_absent, lost_share, measure, present_classes
 from clipgrip.pseudolabel.refine.reasons import ABSENT, PER_CLASS, PER_PRESENT, Reason
@@ -28,40 +33,59 @@ from clipgrip.pseudolabel.refine.simple import (
 )
 from clipgrip.types import Mask
 
-ATTEMPTS = {"joined": (clustered,), "co-training": (cotrained, clustered)}
+Apply = Callable[[RefineInput], Refined]
+ATTEMPTS: dict[str, tuple[Apply, ...]] = {
+    "joined": (clustered,),
+    "co-training": (cotrained, clustered),
+}
 """What is tried in turn until no class loses too many images by it."""
 
 
 def auto(given: RefineInput) -> Refined:
-    """What the evidence decides for, unless it splits up a class; with the evidence and the reasons."""
-    settings, lost = given.settings, None
-    if given.zero_shot is not None:
-        lost = lost_share(given, given.probs)
-        if has_gone_astray(lost, settings):
-            given = replace(given, probs=given.zero_shot)
-    scaled = _at_fitting_scale(given)
-    evidence = measure(scaled, lost)
-    if absence_is_clear(evidence, settings):
-        present = _present(scaled)
-        evidence = replace(evidence, n_present=int(present.sum()))
-        if evidence.some_absent:
-            scaled = _damped(scaled, present)
-    choice = decide(evidence, settings)
+    """The refinement that the evidence speaks for, with the evidence and the reasons.
+
+    Where clusters are rejected, or nothing is chosen, the answers come back as they were given, not rescaled.
+    """
+    lost_before = None if given.zero_shot is None else lost_share(given, given.probs)
+    if given.zero_shot is not None and has_gone_astray(lost_before, given.settings):
+        given = replace(given, probs=given.zero_shot)
+    scaled, evidence = _measured(given, lost_before)
+    choice = decide(evidence, given.settings)
+    found = None
     if choice.method in ATTEMPTS:
-        for attempt in ATTEMPTS[choice.method]:
-            found = attempt(scaled)
-            lost = lost_share(scaled, found.probs)
-            evidence = replace(evidence, lost_share=lost)
-            if not accept(lost, settings):
-                continue
+        found, evidence = _first_accepted(ATTEMPTS[choice.method], scaled, evidence)
+        choice = KEEP_WHOLE if found is None else choice
+    elif choice.method == "balance":
+        found = balanced_assignment(scaled)
+    elif choice.method == "half-balance":
+        found = half_balanced(scaled)
+    return replace(found or keep(given), reasons=_why(choice, evidence), evidence=evidence)
+
+
+def _measured(given: RefineInput, lost_before: float | None) -> tuple[RefineInput, Evidence]:
+    """The evidence, and the input it is about: at a fitting scale, and less of classes that are clearly absent."""
+    scaled = _at_fitting_scale(given)
+    evidence = measure(scaled, lost_before)
+    if not absence_is_clear(evidence, given.settings):
+        return scaled, evidence
+    present = _present(scaled)
+    evidence = replace(evidence, n_present=int(present.sum()))
+    return (_damped(scaled, present) if evidence.some_absent else scaled), evidence
+
+
+def _first_accepted(
+    attempts: tuple[Apply, ...], scaled: RefineInput, evidence: Evidence
+) -> tuple[Refined | None, Evidence]:
+    """The first attempt that splits up no class, or None; and what the last one tried took from a class."""
+    for attempt in attempts:
+        found = attempt(scaled)
+        lost = lost_share(scaled, found.probs)
+        evidence = replace(evidence, lost_share=lost)
+        if accept(lost, scaled.settings):
             if found.method == "clusters":
                 found = join(scaled, found.probs, evidence.images_per_cluster)
-            return replace(found, reasons=_why(choice, evidence), evidence=evidence)
-        choice = KEEP_WHOLE
-    methods = {"balance": balanced_assignment, "half-balance": half_balanced}
-    apply = methods.get(choice.method)
-    found = keep(given) if apply is None else apply(scaled)
-    return replace(found, reasons=_why(choice, evidence), evidence=evidence)
+            return found, evidence
+    return None, evidence
 
 
 def _why(choice: Choice, evidence: Evidence) -> tuple[Reason, ...]:
@@ -77,7 +101,7 @@ def _why(choice: Choice, evidence: Evidence) -> tuple[Reason, ...]:
 
 
 def _at_fitting_scale(given: RefineInput) -> RefineInput:
-    """Answers that are far too sure or far too doubtful are rescaled."""
+    """The input, its answers rescaled if they are far too confident or far too flat."""
     probs = given.unlabeled_probs
     answers = at_fitting_scale(probs, given.settings)
     if answers is probs:
@@ -86,7 +110,7 @@ def _at_fitting_scale(given: RefineInput) -> RefineInput:
 
 
 def _present(scaled: RefineInput) -> Mask:
-    """Candidates (C,) that the pool holds; labeled classes always."""
+    """Candidates (C,) that the pool seems to hold; labeled classes always."""
     present = scaled.candidates.clone()
     near = scaled.restricted(propagated(scaled).probs, scaled.candidates)
     present[scaled.candidates] = present_classes(near, scaled.settings)

@@ -1,4 +1,4 @@
-"""How often each class may be answered: a factor per class brings its share to a prior, or half the way to equality.
+"""Class balance: one factor per class brings the classes' shares to a given prior, or half the way to equal shares.
 
 ``sinkhorn`` is Sinkhorn's scaling (Cuturi, NeurIPS 2013) of the probabilities, as OTTER (NeurIPS 2024, arXiv
 2404.08461) corrects the label distribution of a zero-shot model. ``half_way`` is unbalanced optimal transport
@@ -19,13 +19,13 @@ from clipgrip.types import Logits, Probs
 TINY = 1e-12
 BALANCE_CHUNK = 8192
 HALF = 0.5
-"""φ of unbalanced optimal transport: each factor goes half the way, so sure answers hold and doubtful ones move. No
-setting, as resistance is measured by it: another φ would be another unit."""
+"""φ of unbalanced optimal transport: each factor goes half the way, so confident answers stay and doubtful ones move.
+Not in `Refinement`, because resistance is measured with it: another φ would be another unit."""
 Prior = Float[Tensor, " C"]
 
 
 def sinkhorn(probs: Probs, prior: Prior, settings: Refinement = DEFAULT) -> Probs:
-    """Rows that sum to one and whose mean is ``prior``; a class that no image can be stays empty."""
+    """(N, C) rows that sum to one and whose mean is ``prior`` (C,); a class without any probability stays empty."""
     factors = torch.ones(probs.shape[1], dtype=torch.float64)
     targets = len(probs) * prior.double()
     for _ in range(settings.numerics.balance_iterations if len(probs) else 0):
@@ -45,7 +45,7 @@ def sinkhorn(probs: Probs, prior: Prior, settings: Refinement = DEFAULT) -> Prob
 
 
 def _column_sums(probs: Probs, factors: Tensor) -> Tensor:
-    """(C,) in float64: the sums of the probabilities over what the factors make of their row."""
+    """(C,) in float64: Σ_i p_ic / Σ_k p_ik f_k, which times the factor f_c is the class's mass in normalised rows."""
 
     def column_sums(rows: slice) -> Tensor:
         part = probs[rows].float()
@@ -58,7 +58,7 @@ def _column_sums(probs: Probs, factors: Tensor) -> Tensor:
 
 
 def half_way(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
-    """(N, C) with the factors that bring these very answers half the way to equal shares; too few stay as they are."""
+    """(N, C) brought half the way to equal shares; as they are where there are too few images to tell the shares."""
     sample = logits_of(even_sample(probs, settings.numerics.decision_sample))
     factors = half_way_factors(sample, settings)
     if factors is None:
@@ -73,7 +73,10 @@ def half_way(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
 
 
 def half_way_factors(logits: Logits, settings: Refinement) -> Tensor | None:
-    """(C,) logs of the factors that bring the classes half the way to equal shares, of mean 0; None for few images."""
+    """(C,) the log factors, of mean 0, that bring the classes half the way to equal shares; None for few images.
+
+    The fixed point of log f_c ← φ (log f_c - log share_c), with φ = `HALF` and the shares those under the factors.
+    """
     classes = logits.shape[1]
     if classes < 2 or len(logits) < settings.numerics.min_images_for_shares:
         return None
@@ -86,12 +89,12 @@ def half_way_factors(logits: Logits, settings: Refinement) -> Tensor | None:
 
 
 def logits_of(probs: Probs) -> Logits:
-    """The log of the probabilities, finite everywhere."""
+    """The log of the probabilities, which softmax turns back into them; finite everywhere."""
     return probs.float().clamp_min(torch.finfo(torch.float32).tiny).log()
 
 
 def _shares(logits: Logits, factors: Tensor) -> Tensor:
-    """(C,) mean answer with the factors' logs added, in float64."""
+    """(C,) in float64: the mean answer after the log ``factors`` are added to the logits."""
 
     def answers(rows: slice) -> Tensor:
         return (logits[rows] + factors).softmax(1).sum(0)
@@ -108,10 +111,10 @@ def uniform(n_classes: int) -> Prior:
 
 
 def sure_prior(probs: Probs) -> Prior:
-    """The classes' shares as far as the answers are sure.
+    """(C,) the mean answer, mixed with equal shares as far as the answers are not confident.
 
-    Each image gives its confidence squared to its answer and the rest to all classes alike. Where answers are sure it
-    is the model's own prior, where they are not it is uniform.
+    Each image adds confidence² · its probabilities + (1 - confidence²) / C. So confident answers give the model's own
+    prior, and flat ones the uniform prior.
     """
 
     def sure_and_not(rows: slice) -> tuple[Tensor, float]:

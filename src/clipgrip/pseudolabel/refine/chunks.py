@@ -1,7 +1,7 @@
-"""How a pool is read: in chunks that stay in the processor's cache, by a thread a core; for decisions, an even sample.
+"""How a pool is read: in chunks that stay in the processor's cache, one thread per core; for decisions, by a sample.
 
-Each chunk is computed by one thread, and answers come in the order of the rows: whoever adds them up gets the same
-bytes from any number of threads. Operations on a chunk are too small to be spread over threads themselves.
+Each chunk is computed by one thread, and results come in the order of the rows, so their sum has the same bytes for any
+number of threads. Operations on one chunk are too small to be worth several threads themselves.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from torch import Tensor
 from clipgrip.mapped import is_large, is_mapped, let_go, like
 
 CHUNK = 1024
-"""Rows at a time: 2 MB of float32 at width 512. Larger chunks leave the cache, and each is new memory to be mapped."""
+"""Rows per chunk: 2 MB of float32 at width 512. Larger chunks leave the cache, and need newly mapped memory each."""
 BEHIND = 65_536
-"""Rows of a file that stay with the process after they were read."""
+"""Rows of a file that are read before their pages are released."""
 SCATTERED = 256
-"""Rows far apart that are read before their pages are let go; the system may map 2 MB for each."""
+"""The same for rows far apart: the system may map 2 MB for each."""
 LEAST = 4
-"""Parts for each thread from which threads are worth their beginning."""
+"""Parts per thread below which starting threads costs more than it gains."""
 PASSED = 16_384
-"""Large vectors that are answered together: scaled copies of all are gigabytes."""
+"""Rows of a large array that `answered` passes on together: a scaled copy of all would take gigabytes."""
 TOGETHER = 8
-"""Parts that a thread takes at a time, where there are many."""
+"""Most parts that a thread takes at a time."""
 Part = TypeVar("Part")
 Made = TypeVar("Made")
 
@@ -40,7 +40,10 @@ def chunk_slices(rows: int, chunk: int = CHUNK) -> Iterator[slice]:
 def computed(
     work: Callable[[slice], Made], parts: Iterable[slice], *, over: Sequence[Tensor] = ()
 ) -> Iterator[Made]:
-    """What ``work`` makes of each part of the rows, in their order; ``over`` arrays in files leave memory behind it."""
+    """``work`` of each part of the rows, in order. Pages of the arrays ``over`` that lie in files are released behind.
+
+    It is lazy: nothing is computed until the results are asked for (`put` does that for work that only writes).
+    """
     every = list(parts)
     return left_behind(in_order(work, every), [part.stop for part in every], over)
 
@@ -48,14 +51,14 @@ def computed(
 def put(
     work: Callable[[slice], Any], parts: Iterable[slice], *, over: Sequence[Tensor] = ()
 ) -> None:
-    """The same where ``work`` writes down what it makes."""
+    """Run ``work``, which writes its results itself, over each part of the rows; otherwise as `computed`."""
     deque(computed(work, parts, over=over), maxlen=0)
 
 
 def in_order(
     work: Callable[[Part], Made], parts: Sequence[Part], together: int = TOGETHER
 ) -> Iterator[Made]:
-    """What ``work`` makes of each part, in their order; made a little ahead by as many threads as torch may use."""
+    """``work`` of each part, in order; computed a little ahead by as many threads as torch may use."""
     threads = torch.get_num_threads()
     if threads == 1 or len(parts) < LEAST * threads:
         yield from map(work, parts)
@@ -64,7 +67,9 @@ def in_order(
     flying: deque[Future[list[Made]]] = deque()
     inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    torch.set_num_threads(1)  # of what is done with the answers too: the threads have the cores
+    torch.set_num_threads(
+        1
+    )  # the caller's own operations between results, too: the pool has the cores
     try:
         for start in range(0, len(parts), size):
             some = parts[start : start + size]
@@ -81,7 +86,7 @@ def in_order(
 def _all(
     work: Callable[[Part], Made], parts: Sequence[Part], inference: bool, gradients: bool
 ) -> list[Made]:
-    """In the mode of whoever asked, which each thread has for itself."""
+    """``work`` of some parts, in the caller's inference and gradient modes, which torch keeps per thread."""
     with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
         return [work(part) for part in parts]
 
@@ -89,7 +94,7 @@ def _all(
 def left_behind(
     made: Iterable[Made], ends: Iterable[int], over: Sequence[Tensor]
 ) -> Iterator[Made]:
-    """``made`` as it comes, up to the row ``ends`` each; of ``over`` arrays in files what is behind leaves memory."""
+    """``made`` unchanged; its items end at the rows ``ends``, and pages of ``over`` before those are released."""
     files, behind, end = [array for array in over if is_mapped(array)], 0, 0
     for one, end in zip(made, ends, strict=True):
         yield one
@@ -100,13 +105,13 @@ def left_behind(
 
 
 def leave(arrays: Sequence[Tensor], rows: slice) -> None:
-    """These rows of arrays in files need not stay in memory."""
+    """Release the pages of these rows, of arrays that lie in files."""
     for array in arrays:
         let_go(array, rows)
 
 
 def answered(answer: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
-    """(N, C) what ``answer`` says of vectors (N, D): of large ones some at a time, and in a file where these lie."""
+    """(N, C) ``answer`` of vectors (N, D); a large array is answered in parts, into a file if it lies in one."""
     if not is_large(vectors.nbytes):
         return answer(vectors)
     made = vectors.new_empty(0)
@@ -120,7 +125,10 @@ def answered(answer: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
 
 
 def even_sample(values: Tensor, rows: int) -> Tensor:
-    """Every n-th row: all of less than twice ``rows``, of more between ``rows`` and twice as many; of a file a copy."""
+    """Every n-th row, with n = len // ``rows``: between ``rows`` and twice as many, or all if there are fewer.
+
+    A view, but a copy where the values lie in a file.
+    """
     step = max(1, len(values) // rows)
     return (
         taken(values, torch.arange(0, len(values), step)) if is_mapped(values) else values[::step]
@@ -128,7 +136,7 @@ def even_sample(values: Tensor, rows: int) -> Tensor:
 
 
 def taken(values: Tensor, rows: Tensor) -> Tensor:
-    """A copy of these rows, in any order; of a file a few at a time, as rows far apart touch all of it."""
+    """A copy of these rows, in any order; from a file a few at a time, because scattered rows touch all its pages."""
     made = values.new_empty(len(rows), *values.shape[1:])
     for part in chunk_slices(len(rows), SCATTERED):
         made[part] = values[rows[part]]

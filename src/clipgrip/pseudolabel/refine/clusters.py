@@ -1,4 +1,4 @@
-"""Balance, mixture and discriminants in turn, with the class shares that they find."""
+"""Clusters of similar images that start from the text's answers: balance, then a mixture, then discriminants."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from clipgrip.types import Logits, Mask, Probs, SomeProbs
 TINY = 1e-12
 ClusterPrior = Float[Tensor, " K"]
 ClusterProbs = Float[Tensor, "n K"]
-"""Of the unlabeled images, over the K candidates that have a cluster."""
+"""Answers of the unlabeled images over the K candidates that have a cluster."""
 
 
 def clustered(given: RefineInput) -> Refined:
-    """Balance, mixture, discriminants; then again with the class shares that came out.
+    """The cluster models twice: first with the text's class shares, then with the shares of the first pass's answers.
 
-    Classes that are not there have no cluster; they keep what the text gives them.
+    Classes taken to be absent get no cluster; they keep the probability that the text gives them.
     """
     images = given.images
     labels = torch.where(given.labeled, given.probs.argmax(1), -1)
@@ -46,7 +46,10 @@ def clustered(given: RefineInput) -> Refined:
 
 
 def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> RefineInput:
-    """The answers of prototypes (C, d) among images (N, d) of the subspace, where they know more."""
+    """The input with the answers of prototypes (C, d) among images (N, d), both projected into the subspace.
+
+    There a few images of a class say more than in the full space, because what differs within classes is left out.
+    """
     probs, scale = like(given.probs), _scale_in_subspace(given, images, prototypes)
 
     def rescore(rows: slice) -> None:
@@ -65,7 +68,7 @@ def _rescored_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor
 
 
 def _scale_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -> float:
-    """The logit scale at which prototypes answer as they did: cosines spread wider in the subspace."""
+    """The logit scale at which logits spread as before: in the subspace, cosines spread wider."""
     rows = even_sample(
         (~given.labeled).nonzero().squeeze(1), given.settings.numerics.decision_sample
     )
@@ -77,13 +80,13 @@ def _scale_in_subspace(given: RefineInput, images: Tensor, prototypes: Tensor) -
 
 
 def _present(given: RefineInput) -> Mask:
-    """Classes (C,) that have a cluster."""
+    """(C,) the classes that get a cluster: those present, unless that would be fewer than two."""
     present = given.present
     return given.candidates if present is None or int(present.sum()) < 2 else present
 
 
 def _with_absent(given: RefineInput, answers: ClusterProbs, present: Mask) -> SomeProbs:
-    """Clusters share what the text leaves them; classes without a cluster keep what the text gives them."""
+    """(n, C') over all candidates: absent classes keep the text's probability, the clusters share what is left."""
     columns = present[given.candidates]
     if bool(columns.all()):
         return answers
@@ -102,7 +105,11 @@ def _with_absent(given: RefineInput, answers: ClusterProbs, present: Mask) -> So
 def _cluster_once(
     given: RefineInput, pool: Pool, prior: ClusterPrior, present: Mask
 ) -> ClusterProbs:
-    """(n, K) over the classes that are there, as sure as the two ways to see the clusters agree."""
+    """(n, K) over the classes that have a cluster, from a class ``prior`` (K,).
+
+    The mixture's and the discriminants' answers agree on a share of the images; that is what the mean confidence is set
+    to, since neither model's own confidence means anything in so many dimensions.
+    """
     shares = sinkhorn(_among(given, present), prior, given.settings)
     balanced = given.with_unlabeled(shares, present)
     text = _log(balanced)
@@ -116,7 +123,7 @@ def _cluster_once(
 
 
 def _among(given: RefineInput, present: Mask) -> ClusterProbs:
-    """(n, K) what the text says of these classes alone."""
+    """(n, K) the text's answers over the classes that have a cluster, summing to one."""
     columns = present[given.candidates]
     if bool(columns.all()):
         return given.unlabeled_probs
@@ -142,7 +149,7 @@ def _log(probs: Probs) -> Logits:
 
 
 def mean_answer(probs: SomeProbs) -> ClusterPrior:
-    """(K,) how often each class is answered."""
+    """(K,) the mean of the rows: each class's share of the answers."""
     sums = torch.zeros(probs.shape[1], dtype=torch.float64)
     parts = chunk_slices(len(probs))
     for some in computed(lambda rows: probs[rows].float().sum(0), parts, over=(probs,)):

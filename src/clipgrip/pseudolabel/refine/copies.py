@@ -1,7 +1,10 @@
-"""Images that stand in a pool several times are asked once: else they count as evidence for themselves.
+"""Copies of an image in a pool: each distinct image takes part once, or it would count as evidence for itself.
 
-Among copies an image's neighbours are only its copies, so that its cluster is itself and a class that was photographed
-twice as often seems twice as frequent.
+An image with copies has only these as nearest neighbours, so its cluster would be itself, and a class whose images
+stand there twice would seem twice as frequent.
+
+Copies are found by hashing: three random projections of the embedding name a cell of a grid, and rows in one cell are
+copies. Eight shifted grids make sure that rounding does not separate two copies at a cell's edge.
 """
 
 from __future__ import annotations
@@ -21,13 +24,13 @@ from clipgrip.seeds import generator
 from clipgrip.types import ImageEmbeds, Probs, RowMask
 
 SAME = 1e-5
-"""Side of a cell of the grids in which copies meet; rounding moves an embedding by a tenth of it."""
+"""Side of a grid's cell; rounding moves an embedding by a tenth of it."""
 DIRECTIONS = 3
-"""Random directions of a grid: along so many, a million different images have no two in one cell."""
+"""Random projections per grid: with so many, no two of a million different images share a cell."""
 GRIDS = tuple(product((0.0, 0.5), repeat=DIRECTIONS))
-"""How far each grid is shifted, in cells: what lies on two sides of an edge of one is in one cell of another."""
+"""The grids' shifts, in cells: two rows on either side of an edge in one grid share a cell in another."""
 MIX = (-7046029254386353131, 6364136223846793005, -4417276706812531889)
-"""Odd numbers that make one of a cell's three, so that rows are sorted once."""
+"""Odd multipliers that hash a cell's three coordinates into one number, so that rows are sorted once."""
 
 
 @dataclass(frozen=True)
@@ -35,26 +38,26 @@ class Copies:
     """Which rows show the same image."""
 
     image_of: Int[Tensor, " N"] = field(repr=False)
-    """(N,) the number of the image that each row shows."""
+    """(N,) the number of the distinct image that each row shows."""
     first: Int[Tensor, " n"] = field(repr=False)
-    """(n,) the first row of each image."""
+    """(n,) the first row of each distinct image."""
 
     def representatives(self, labeled: RowMask) -> Int[Tensor, " n"]:
-        """(n,) a row of each image: the first that a person labeled, or the first."""
+        """(n,) a row of each distinct image: its first labeled row, or its first row."""
         rows = labeled.nonzero().squeeze(1).flip(0)
         chosen = self.first.clone()
         chosen[self.image_of[rows]] = rows
         return chosen
 
     def on_all(self, answers: Float[Tensor, "n C"], labels: Probs, labeled: RowMask) -> Probs:
-        """(N, C) each image's answers (n, C) on all of its rows; labeled rows keep their ``labels``."""
+        """(N, C) each distinct image's answer (n, C) on all of its rows; labeled rows are those of ``labels``."""
         every = gathered(answers, self.image_of)
         every[labeled] = labels[labeled]
         return every
 
 
 def copies_among(image_embeds: ImageEmbeds) -> Copies | None:
-    """The copies in a pool (N, D); None where every image stands there once."""
+    """The copies in a pool (N, D); None where all rows are distinct images."""
     drawn = torch.randn(image_embeds.shape[1], DIRECTIONS, generator=generator(0, "copies"))
     places = torch.empty(len(image_embeds), DIRECTIONS)
 

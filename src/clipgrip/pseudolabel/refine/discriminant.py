@@ -1,7 +1,7 @@
-"""Linear discriminants of the classes, fitted to answers and to their own answers in turn.
+"""Linear discriminants of the classes, fitted by expectation maximisation from given answers.
 
-Gaussian discriminant analysis with one shrunk full covariance (Wang et al., ICLR 2024, arXiv 2402.04087), in rounds of
-expectation and maximisation. Images are read once a round: a block answers and counts for the next fit at once.
+Gaussian discriminant analysis with one full covariance, shrunk (Wang et al., ICLR 2024, arXiv 2402.04087). Images are
+read once per step: each block is answered and added to the moments of the next fit at once.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ from clipgrip.pseudolabel.refine.space import Pool, Scatter
 from clipgrip.types import Logits, Probs
 
 Moments = tuple[Float[Tensor, "C D"], Float[Tensor, " C"]]
-"""Weighted sums of images and weights, a class each."""
+"""Each class's weighted sum of images, and its sum of weights."""
 SomeLogits = Float[Tensor, "n C"]
 
 
 def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
-    """(N, C) by discriminants that are fitted to ``probs``, answer with ``text`` added, and are fitted to that."""
+    """(N, C) logits of the last fit, plus ``text``.
+
+    The first fit is to ``probs`` (N, C), each later one to the softmax of the discriminants before plus ``text``, the
+    text's log-probabilities (N, C).
+    """
     settings, weight = pool.settings, pool.settings.label_weight
     weights, scatter = pool.weights(weight), pool.scatter(weight)
 
@@ -58,9 +62,9 @@ def discriminant(pool: Pool, probs: Probs, text: Logits) -> Logits:
 
 
 def tempered(logits: Logits, confidence: float, settings: Refinement = DEFAULT) -> Probs:
-    """Softmax at the temperature, at least 1, at which the mean of the highest probability is ``confidence``.
+    """Softmax at the temperature in [1, 2^10] at which the mean confidence is ``confidence``; 1 if it is below already.
 
-    Of many images an even sample says which temperature that is.
+    Found by bisection; on an even sample of a large pool.
     """
     sample, low, high = even_sample(logits, settings.numerics.decision_sample).float(), 0.0, 10.0
     below = sample - sample.max(1, keepdim=True).values if len(sample) else sample
@@ -78,14 +82,14 @@ def tempered(logits: Logits, confidence: float, settings: Refinement = DEFAULT) 
 
 
 def put_logits(logits: Logits, rows: slice, values: SomeLogits) -> None:
-    """Write a block; in half precision less the row's highest, as that keeps three digits near 0 alone."""
+    """Write a block of logits. Half precision has three digits only, so there the row's highest is subtracted first."""
     if logits.dtype == LOGITS:
         values = values - values.max(1, keepdim=True).values
     logits[rows] = values
 
 
 def _mean_highest(below: Logits, temperature: float) -> float:
-    """Mean of the highest probability; ``below`` are logits less their row's highest."""
+    """Mean confidence at a temperature; ``below`` are logits minus their row's highest."""
 
     def highest(rows: slice) -> Tensor:
         return (below[rows] / temperature).exp().sum(1).reciprocal()
@@ -94,7 +98,7 @@ def _mean_highest(below: Logits, temperature: float) -> float:
 
 
 def _summed(blocks: Iterable[Moments]) -> Moments:
-    """Those of all blocks, in float64."""
+    """The moments of all blocks, in float64."""
     sums, totals = torch.zeros(1).double(), torch.zeros(1).double()
     for some, weights in blocks:
         sums, totals = sums + some, totals + weights
@@ -104,7 +108,7 @@ def _summed(blocks: Iterable[Moments]) -> Moments:
 def discriminants(
     moments: Moments, scatter: Scatter, settings: Refinement
 ) -> tuple[Tensor, Tensor]:
-    """(D, C) directions and (C,) offsets from one covariance, shrunk towards a multiple of the identity."""
+    """Weights (D, C) Σ⁻¹μ and offsets (C,) -½ μᵀΣ⁻¹μ, over the temperature; Σ is the pooled covariance, shrunk."""
     sums, totals = moments
     means = sums / totals.clamp_min(1e-6)[:, None]
     within = (scatter - (means * totals[:, None]).T @ means) / totals.sum()

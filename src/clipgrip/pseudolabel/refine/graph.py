@@ -1,8 +1,8 @@
-"""Which images look alike: cosine neighbours, in chunks, never as an N x N matrix; and answers that flow among them.
+"""The graph of nearest neighbours by cosine, computed in chunks and never as an N x N matrix; and label propagation.
 
-Up to ``exact_rows`` images each is compared with each. Above, images are first put into cells, and neighbours are
-sought within the cell only: an inverted file (Jégou, Douze, Schmid, PAMI 2011) with one probe. Time then grows with N,
-and what follows may treat one cell after the other, because no neighbour lies outside.
+Up to ``exact_rows`` images each is compared with each. Above, images are first divided into cells, and neighbours are
+sought within the cell only: an inverted file (Jégou, Douze, Schmid, PAMI 2011) with one probe. Time is then linear in
+N, and whatever walks the graph may treat one cell after the other, because no edge leaves a cell.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ Files = Sequence[Tensor]
 
 @dataclass(frozen=True)
 class Cell:
-    """Images whose neighbours are among them, with symmetric weights in compressed sparse rows."""
+    """Images whose neighbours are among them: a symmetric weight matrix in compressed sparse rows."""
 
     rows: Int[Tensor, " n"]
-    """Their positions in the pool."""
+    """The images' positions in the pool."""
     offsets: Int[Tensor, " n_and_one"] = field(repr=False)
     columns: Int[Tensor, " edges"] = field(repr=False)
     weights: Float[Tensor, " edges"] = field(repr=False)
 
     @cached_property
     def at(self) -> slice | Tensor:
-        """The rows as a slice where they follow each other: then nothing need be gathered."""
+        """The rows as a slice where they are consecutive: indexing with it copies nothing."""
         return _consecutive(self.rows)
 
     def rows_in_parts(self, size: int) -> list[slice | Tensor]:
@@ -58,7 +58,7 @@ class Cell:
 
     @property
     def sources(self) -> Int[Tensor, " edges"]:
-        """The image of the cell at which each edge begins; ``columns`` are where they end."""
+        """Where each edge begins, as a position in the cell; ``columns`` says where it ends."""
         return torch.arange(len(self.rows)).repeat_interleave(self.offsets.diff().long())
 
     def spread(self, values: Float[Tensor, "n C"]) -> Float[Tensor, "n C"]:
@@ -75,13 +75,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Graph:
-    """Cells that hold each image once."""
+    """Cells that together hold each image once."""
 
     cells: tuple[Cell, ...]
 
     def computed(self, work: Callable[[Cell], Made], *arrays: Tensor) -> Iterator[Made]:
-        """What ``work`` makes of each cell, in their order; of arrays in files, in which cells lie one after the other,
-        the rows of those behind leave memory."""
+        """``work`` of each cell, in order; pages of arrays in files that are sorted by cell are released behind."""
         return _by_cell(work, self.cells, [len(cell.rows) for cell in self.cells], arrays)
 
 
@@ -98,7 +97,7 @@ def neighbour_graph(image_embeds: ImageEmbeds, settings: Refinement = DEFAULT) -
 def ordered_graph(
     image_embeds: ImageEmbeds, sizes: Sequence[int], settings: Refinement = DEFAULT
 ) -> Graph:
-    """The same of images that lie cell by cell, as many as ``sizes`` say in each."""
+    """The same for images that are sorted by cell already (`ordered`); ``sizes`` are the cells' lengths."""
     k = max(1, min(settings.neighbours, len(image_embeds) - 1))
     cells = torch.arange(len(image_embeds)).split(list(sizes))
     return Graph(tuple(_by_cell(partial(_cell, image_embeds, k), cells, sizes, (image_embeds,))))
@@ -111,7 +110,7 @@ def _by_cell(
 
 
 def _cell(image_embeds: ImageEmbeds, k: int, rows: Tensor) -> Cell:
-    """The neighbours of a cell's images among the cell; a small cell has fewer than ``k``."""
+    """The cell of these rows; in a small one an image has fewer than ``k`` neighbours."""
     columns, cosines = _nearest(image_embeds[_consecutive(rows)].float(), min(k, len(rows) - 1))
     n, found = columns.shape
     source, target = torch.arange(n).repeat_interleave(found), columns.flatten()
@@ -124,7 +123,7 @@ def _cell(image_embeds: ImageEmbeds, k: int, rows: Tensor) -> Cell:
 
 
 def _nearest(images: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """(n, k) positions and cosines of the nearest others."""
+    """(n, k) positions of the nearest others, and their cosines."""
     n = len(images)
     positions, cosines = torch.zeros(n, max(k, 0), dtype=torch.long), torch.zeros(n, max(k, 0))
     if k < 1:
@@ -138,7 +137,7 @@ def _nearest(images: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _consecutive(rows: Tensor) -> slice | Tensor:
-    """The rows as a slice where they follow each other."""
+    """The rows as a slice where they are consecutive."""
     if len(rows) and bool((rows.diff() == 1).all()):
         return slice(int(rows[0]), int(rows[0]) + len(rows))
     return rows
@@ -146,14 +145,14 @@ def _consecutive(rows: Tensor) -> slice | Tensor:
 
 @dataclass(frozen=True)
 class Division:
-    """Images put into cells by the nearest centre; what is still large once more."""
+    """Divides images into cells by their nearest k-means centre, and cells that are still too large once more."""
 
     image_embeds: ImageEmbeds = field(repr=False)
     settings: Refinement = field(repr=False)
     draw: torch.Generator = field(default_factory=lambda: generator(0, "cells"), repr=False)
 
     def of(self, image_embeds: ImageEmbeds) -> Division:
-        """The same division of these images, going on with its random numbers."""
+        """The same division for other images, which continues its sequence of random numbers."""
         return replace(self, image_embeds=image_embeds)
 
     def into_cells(self, rows: Tensor, division: int = 0) -> list[Tensor]:
@@ -167,7 +166,7 @@ class Division:
         return [part for cell in cells if len(cell) for part in self.into_cells(cell, division + 1)]
 
     def nearest(self, rows: Tensor) -> tuple[list[int], Tensor]:
-        """How many images are nearest to each centre, and to which each row is."""
+        """How many of the rows are nearest to each centre, and the nearest centre of each row."""
         settings = self.settings
         count = min(max(2, len(rows) // settings.numerics.cell_rows), settings.numerics.max_centres)
         order = torch.randperm(len(rows), generator=self.draw)
@@ -184,7 +183,7 @@ class Division:
 
 
 def _centres(sample: Tensor, count: int, steps: int) -> Tensor:
-    """(count, D) spherical k-means (Dhillon, Modha, Machine Learning 2001); one that loses its images stays."""
+    """(count, D) by spherical k-means (Dhillon, Modha, Machine Learning 2001); a centre without images stays put."""
     centres = sample[:count]
     for _ in range(steps):
         nearest = torch.cat([(part @ centres.T).argmax(1) for part in sample.split(CHUNK)])
@@ -196,10 +195,10 @@ def _centres(sample: Tensor, count: int, steps: int) -> Tensor:
 def propagate(
     graph: Graph, probs: Probs, labeled: RowMask, settings: Refinement = DEFAULT
 ) -> Probs:
-    """(N, C): each image mixes its neighbours' answers with its own; labeled rows stay.
+    """(N, C) after ``propagation_steps`` of F ← α D⁻¹W F + (1 - α) F₀, with labeled rows held fixed.
 
-    The diffusion of Zhou et al. (NeurIPS 2003) from zero-shot answers instead of from labels alone, as in ZLaP (CVPR
-    2024, arXiv 2404.04072), which puts the texts into the graph too.
+    The diffusion of Zhou et al. (NeurIPS 2003), from zero-shot answers F₀ instead of labels alone, as in ZLaP (CVPR
+    2024, arXiv 2404.04072), which puts the texts into the graph too. α is ``propagation_share``.
     """
     answers = logits_like(probs)
 

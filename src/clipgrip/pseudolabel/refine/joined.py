@@ -1,8 +1,8 @@
-"""Three views of an image joined: what the text says, what its neighbours' texts say, and which cluster it is in.
+"""Three views of an image, multiplied: the text's answer, its neighbours' answers (propagation), and the clusters'.
 
-Clusters bring most and err most: where no class is as they suppose they are sure and wrong. The geometric mean of the
-three keeps an answer of two of them against the third; clusters of n images each count n / (n + the fewest from which
-they are sought). It is as sure as the clusters are on the mean.
+Clusters gain most and err most: where the classes do not form clusters they are confident and wrong. In the weighted
+geometric mean two views overrule the third. The clusters' weight is n / (n + ``cluster_min_images``) for n images per
+cluster, the others' is 1. The mean confidence is set to that of the clusters.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from clipgrip.pseudolabel.refine.measure import mean_confidence, measure
 from clipgrip.pseudolabel.refine.simple import propagated
 from clipgrip.types import Logits, Probs
 
-LEAST = 1e-12
-"""A view that gives a class less may not rule it out alone."""
+MIN_PROB = 1e-12
+"""Lower bound of a view's probability, so that no view can rule out a class alone."""
 
 
 def joined(given: RefineInput) -> Refined:
-    """Clusters, whatever they cost, joined with the other two views."""
+    """Clusters joined with the other two views, without asking whether they split up a class (`auto` does)."""
     return join(given, clustered(given).probs, measure(given).images_per_cluster)
 
 
 def join(given: RefineInput, clusters: Probs, images_per_cluster: float) -> Refined:
-    """The geometric mean of the answers, of what flows among neighbours, and of the ``clusters``."""
-    # ``clusters`` are taken over: of a million images each view is as large as all that a round needs
+    """The answers, their propagation and ``clusters`` (N, C) joined. Overwrites ``clusters`` to save memory."""
     confidence = mean_confidence(given.restricted(clusters, given.candidates))
     weight = images_per_cluster / (images_per_cluster + given.settings.cluster_min_images)
     logits = _views_joined(given, propagated(given).probs, clusters, weight)
@@ -35,11 +34,11 @@ def join(given: RefineInput, clusters: Probs, images_per_cluster: float) -> Refi
 
 
 def _log(probs: Probs) -> Logits:
-    return probs.float().clamp_min(LEAST).log()
+    return probs.float().clamp_min(MIN_PROB).log()
 
 
 def _views_joined(given: RefineInput, near: Probs, clusters: Probs, weight: float) -> Logits:
-    """The mean of the three logs, in the place of ``clusters``."""
+    """The weighted mean of the three logs, written over ``clusters``."""
 
     def join_views(rows: slice) -> None:
         views = _log(given.probs[rows]) + _log(near[rows]) + weight * _log(clusters[rows])

@@ -1,8 +1,8 @@
-"""Classes as Gaussian clusters of the images themselves, held by what the text says.
+"""A Gaussian mixture of the images with one component per class, regularised by the text and by the neighbour graph.
 
 ``mixture`` follows TransCLIP (Zanella, Gérin, Ben Ayed, NeurIPS 2024, arXiv 2406.01837): one diagonal covariance for
-all classes, neighbours that pull together, a prior from the text; blocks of closed-form updates. As no neighbour lies
-outside an image's cell, each cell takes all its inner steps while it is in the cache: images are read once a round.
+all classes, a term that makes neighbours agree, a prior from the text; closed-form updates in alternation. Because no
+edge leaves a cell, each cell takes all its inner steps while it is in the cache: images are read once per outer step.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Means = Float[Tensor, "C D"]
 
 
 def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
-    """(N, C) of the mixture, from the ``prior`` on; ``text`` is λ log prior."""
+    """(N, C) the mixture's answers. They start at ``prior`` (N, C); ``text`` (N, C) is its log, added to densities."""
     settings, probs = pool.settings, like(prior)
     means = _means_of_surest(pool, prior, settings.numerics.mixture_first_images)
     squares = pool.scatter(1.0).diagonal().float()
@@ -54,14 +54,14 @@ def mixture(pool: Pool, prior: Probs, text: Logits) -> Probs:
 
 
 def _inner_steps(pool: Pool, cell: Cell, density: Logits, probs: Probs) -> Probs:
-    """(n, C) of one cell: density, text and neighbours together, a few times."""
+    """(n, C) one cell's answers z after a few updates z ← softmax(density + W z); ``density`` includes the text."""
     for _ in range(pool.settings.numerics.mixture_inner_steps):
         probs = pool.keep_labels(cell.spread(probs).add_(density).softmax(1), cell.at)
     return probs
 
 
 def _means_of_surest(pool: Pool, prior: Probs, surest: int) -> Means:
-    """(C, D) of the surest images of each class, each by its probability."""
+    """(C, D) unit means of the ``surest`` images of each class, weighted by their probability."""
     values, rows = torch.zeros(0, prior.shape[1]), torch.zeros(0, prior.shape[1], dtype=torch.long)
 
     def surest_of(part: slice) -> tuple[Tensor, Tensor]:
@@ -77,7 +77,7 @@ def _means_of_surest(pool: Pool, prior: Probs, surest: int) -> Means:
 
 
 def _diagonal_density(images: list[Tensor], means: Means, precision: Tensor) -> Logits:
-    """(n, C) log-density, apart from what all classes share; ``precision`` (D,) is the inverse variance."""
+    """(n, C) log-density up to a constant of the image; ``precision`` (D,) is the inverse variance."""
     constant = -0.5 * (means.square() @ precision)
     weighted = (means * precision).T.contiguous()
     return torch.cat([torch.addmm(constant, block, weighted) for block in images])

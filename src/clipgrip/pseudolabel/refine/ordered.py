@@ -1,7 +1,8 @@
-"""A large pool in the order of its cells, in a file: neighbours then lie side by side, and every pass reads in a row.
+"""A large pool rewritten to a file in the order of its cells, so that neighbours lie side by side.
 
-Images are put into the cells that `graph` would make in memory. The pool is read in its own order only: its rows are
-first sorted by the outermost centres, then within each part, so that no disk ever seeks a single row.
+The cells are those that `graph` would make in memory. It is an external sort in two passes: by the nearest of the
+outermost centres while the pool is read once from front to back, then by cell within each of these parts. So no pass
+ever reads single rows scattered over the file.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from clipgrip.types import ImageEmbeds
 
 WRITTEN = 16_384
 """Rows that are sorted in memory and written together."""
-Room = Callable[[tuple[int, ...], torch.dtype], Tensor]
-"""A new array of this shape and type in a file."""
+Allocate = Callable[[tuple[int, ...], torch.dtype], Tensor]
+"""Makes a new array of this shape and type in a file."""
 
 
 @dataclass(frozen=True)
@@ -31,36 +32,36 @@ class OrderedPool:
     """The images of a pool, cell by cell."""
 
     images: PoolImages = field(repr=False)
-    """Embeddings (n, D) in a file, their graph made."""
+    """Embeddings (n, D) in a file, with their graph."""
     order: Int[Tensor, " n"] = field(repr=False)
-    """The row of the pool that each is."""
+    """The row in the pool of each of them."""
 
 
 def ordered(
-    image_embeds: ImageEmbeds, rows: Int[Tensor, " n"], settings: Refinement, room: Room
+    image_embeds: ImageEmbeds, rows: Int[Tensor, " n"], settings: Refinement, allocate: Allocate
 ) -> OrderedPool:
-    """These ``rows`` of a pool (N, D), ascending, in the order of their cells."""
+    """The given ``rows`` (ascending) of a pool (N, D), in the order of their cells."""
     division = Division(image_embeds, settings)
     if len(rows) <= settings.numerics.exact_rows:
         sizes, nearest = [len(rows)], torch.zeros(len(rows), dtype=torch.long)
     else:
         sizes, nearest = division.nearest(rows)
     order = nearest.argsort(stable=True)
-    parts = _sorted(image_embeds, rows, nearest, sizes, room)
+    parts = _sorted(image_embeds, rows, nearest, sizes, allocate)
     del nearest
     cells = _cells(parts, sizes, division)
     within = torch.cat(cells) if cells else order
-    embeds = _gathered(parts, cells, room)
+    embeds = _gathered(parts, cells, allocate)
     lengths = [len(cell) for cell in cells]
     graph = ordered_graph(embeds, lengths, settings)
     return OrderedPool(_with_graph(embeds, graph, settings), rows[order[within]])
 
 
 def _sorted(
-    image_embeds: ImageEmbeds, rows: Tensor, nearest: Tensor, sizes: list[int], room: Room
+    image_embeds: ImageEmbeds, rows: Tensor, nearest: Tensor, sizes: list[int], allocate: Allocate
 ) -> Float[Tensor, "n D"]:
-    """(n, D) by the part that each row belongs to; the pool is read once, in its own order."""
-    made = room((len(rows), image_embeds.shape[1]), image_embeds.dtype)
+    """(n, D) the first pass: rows sorted by their ``nearest`` (n,) centre, to which ``sizes`` of them belong."""
+    made = allocate((len(rows), image_embeds.shape[1]), image_embeds.dtype)
     ends = torch.tensor([0, *sizes]).cumsum(0)[:-1]
 
     def sort(part: slice) -> tuple[Tensor, Tensor]:
@@ -80,7 +81,7 @@ def _sorted(
 
 
 def _cells(parts: Tensor, sizes: list[int], division: Division) -> list[Tensor]:
-    """The rows of ``parts`` in each cell."""
+    """The rows of ``parts`` (n, D) in each cell: each part is divided further, unless there is only one."""
     inner, start = division.of(parts), 0
     found: list[Tensor] = []
     for size in sizes:
@@ -93,9 +94,9 @@ def _cells(parts: Tensor, sizes: list[int], division: Division) -> list[Tensor]:
     return found
 
 
-def _gathered(parts: Tensor, cells: list[Tensor], room: Room) -> Float[Tensor, "n D"]:
-    """(n, D) in the order of the cells."""
-    made, behind = room(tuple(parts.shape), parts.dtype), 0
+def _gathered(parts: Tensor, cells: list[Tensor], allocate: Allocate) -> Float[Tensor, "n D"]:
+    """(n, D) the second pass: the rows of ``parts`` in the order of the cells."""
+    made, behind = allocate(tuple(parts.shape), parts.dtype), 0
     starts = accumulate((len(cell) for cell in cells), initial=0)
 
     def gather(of: tuple[int, Tensor]) -> int:
@@ -112,13 +113,13 @@ def _gathered(parts: Tensor, cells: list[Tensor], room: Room) -> Float[Tensor, "
 
 
 def leave_all(*arrays: Tensor) -> None:
-    """None of their rows need stay in memory."""
+    """Tell the system that no row of these arrays needs to stay in memory."""
     for array in arrays:
         leave((array,), slice(0, len(array)))
 
 
 def _with_graph(embeds: Tensor, graph: Graph, settings: Refinement) -> PoolImages:
-    """Images whose neighbours are known, and of which none stands there twice."""
+    """The images with their graph, and without copies: both are cached properties that need not be computed again."""
     images = PoolImages(embeds, settings)
     images.__dict__.update(graph=graph, copies=None)
     return images

@@ -1,7 +1,7 @@
-"""Refining a pool that memory does not hold: embeddings and answers lie in files, and every pass reads them in a row.
+"""Refining a pool that does not fit into memory: embeddings and answers lie in files that every pass reads in order.
 
-The sums are those of `refine`, in the order of the cells; answers lie in half precision between the steps. Memory holds
-the graph (some 60 bytes an image) and a few numbers a row.
+The computation is that of `refine`, on images sorted by cell (`ordered`); between the steps answers are stored in half
+precision. Memory holds the graph (some 60 bytes per image) and a few numbers per row.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from clipgrip.pseudolabel.banks import banks_of
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput, input_of
 from clipgrip.pseudolabel.refine.chunks import CHUNK, chunk_slices, put
 from clipgrip.pseudolabel.refine.copies import copies_among
-from clipgrip.pseudolabel.refine.ordered import Room, leave_all, ordered
+from clipgrip.pseudolabel.refine.ordered import Allocate, leave_all, ordered
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Mask, Probs
 
-Known = tuple[ClassEmbeds, Labels, Mask]
-"""Class embeddings (C, D), labels (N,), -1 for none, and candidates (C,)."""
+Classes = tuple[ClassEmbeds, Labels, Mask]
+"""Class embeddings (C, D), labels (N,), -1 for none, and candidates (C,): what `checked_classes` returns."""
 
 
 def embeds_of(image_embeds: Tensor | Sequence[Tensor] | FileRows) -> ImageEmbeds:
@@ -50,40 +50,43 @@ def in_memory(image_embeds: Tensor | Sequence[Tensor] | FileRows) -> list[Tensor
 
 def refined_out_of_core(
     image_embeds: ImageEmbeds,
-    known: Known,
+    classes: Classes,
     logit_scale: float,
     settings: Refinement,
     apply: Callable[[RefineInput], Refined],
-    room: Room,
+    allocate: Allocate,
 ) -> Refined:
-    """As `refined`, with the answers (N, C) in float32 in a file that ``room`` makes. OSError: there is no room."""
-    classes, given_labels, candidates = known
+    """As `refined`; the answers (N, C) lie in float32 in a file that ``allocate`` makes. OSError: the disk is full.
+
+    ``apply`` is the method: it gets each distinct image once, in the order of the cells.
+    """
+    class_embeds, labels, candidates = classes
     copies, n = copies_among(image_embeds), len(image_embeds)
-    rows, shown_by = torch.arange(n), torch.arange(n)
+    rows, row_of = torch.arange(n), torch.arange(n)
     if copies is not None:
-        chosen = copies.representatives(given_labels >= 0)
-        rows, shown_by = chosen.sort().values, chosen[copies.image_of]
-    pool = ordered(image_embeds, rows, settings, room)
-    labels = given_labels[pool.order]
-    given = input_of(pool.images.embeds, classes, logit_scale, labels, candidates, settings)
+        chosen = copies.representatives(labels >= 0)
+        rows, row_of = chosen.sort().values, chosen[copies.image_of]
+    pool = ordered(image_embeds, rows, settings, allocate)
+    given = input_of(
+        pool.images.embeds, class_embeds, logit_scale, labels[pool.order], candidates, settings
+    )
     found = apply(replace(given, images=pool.images))
     position = torch.full((n,), -1)
     position[pool.order] = torch.arange(len(rows))
-    probs = _in_the_order_of_the_pool(found.probs, position[shown_by], given_labels, room)
-    return replace(found, probs=probs)
+    return replace(found, probs=_in_pool_order(found.probs, position[row_of], labels, allocate))
 
 
-def _in_the_order_of_the_pool(
-    answers: Tensor, position: Int[Tensor, " N"], labels: Labels, room: Room
+def _in_pool_order(
+    answers: Tensor, position: Int[Tensor, " N"], labels: Labels, allocate: Allocate
 ) -> Probs:
-    """(N, C) from answers in the order of the cells; a labeled copy keeps its own label."""
-    made = room((len(position), answers.shape[1]), torch.float32)
+    """(N, C) from answers (n, C) in the order of the cells; a labeled copy keeps its own label."""
+    made = allocate((len(position), answers.shape[1]), torch.float32)
 
     def answer(rows: slice) -> None:
-        found, given = answers[position[rows]].float(), labels[rows]
+        found, own = answers[position[rows]].float(), labels[rows]
         found /= found.sum(1, keepdim=True)
-        one_hot = F.one_hot(given.clamp_min(0), found.shape[1]).float()
-        made[rows] = torch.where(given[:, None] >= 0, one_hot, found)
+        one_hot = F.one_hot(own.clamp_min(0), found.shape[1]).float()
+        made[rows] = torch.where(own[:, None] >= 0, one_hot, found)
         if rows.stop % (1024 * CHUNK) == 0:
             leave_all(answers)
 

@@ -1,4 +1,4 @@
-"""Why a refinement was taken, as sentences that can be said in other languages too."""
+"""Why a refinement was chosen, as sentences that can be translated."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ PER_PRESENT = mark("there are {n} images for each of the others")
 
 
 class Reason(Sentence):
-    """One of these in English."""
+    """One of the sentences above, with its numbers."""
 
     values: Mapping[str, int]
 
     @property
     def text(self) -> str:
-        """Which of these it is."""
+        """The sentence without its numbers, to compare it with those above."""
         return self.template

@@ -1,4 +1,4 @@
-"""How rounds refine the answers that they learn from."""
+"""Refinement across the rounds of one run: what the first round found out binds the later ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from clipgrip.data.task import Task
 from clipgrip.mapped import like, picked
 from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.refine.answers import Refined, RefineInput
@@ -16,10 +15,11 @@ from clipgrip.pseudolabel.refine.discriminant import tempered
 from clipgrip.pseudolabel.refine.reasons import WOULD_DIVIDE
 from clipgrip.pseudolabel.refine.settings import DEFAULT, Refinement
 from clipgrip.pseudolabel.refine.space import PoolImages
+from clipgrip.task import Task
 from clipgrip.types import ImageEmbeds, Probs, SomeProbs
 
 Refiner = Callable[[Probs, Task], Refined]
-"""Better probabilities (N, C) of the pool from the pool itself, and how."""
+"""Refines a round's answers (N, C) for the pool."""
 TINY = 1e-30
 ZERO_SHOT = "zero-shot"
 """The refinement that leaves answers as they are."""
@@ -32,14 +32,15 @@ def as_they_are(probs: Probs, _: Task) -> Refined:
 
 @dataclass
 class PoolRefiner:
-    """What each round of one run does to the answers before it chooses among them.
+    """A `Refiner` for all rounds of a run on one pool.
 
-    Zero-shot's answers are refined once, whoever asks first: the estimate of their accuracy or round 1. If
-    clusters would split up a class of those, no round seeks any: else the rounds take bit by bit what the first was
-    refused. A run that goes on finds that out again.
+    Zero-shot's answers are refined once, by whoever asks first: the estimate of their accuracy or round 1. Two findings
+    bind the later rounds (a resumed run refines zero-shot's answers again to get them):
 
-    No round is surer on the mean than the first refinement was. Its confidence is how far two ways to see the clusters
-    agree; answers that learned from them agree with them, which is no evidence.
+    - If clusters would split up a class in zero-shot's answers, no round tries clusters. Otherwise the rounds would
+      take away from that class, bit by bit, what was rejected in one step.
+    - No round's mean confidence exceeds that of the first refinement. There, confidence is the measured agreement of
+      two cluster models. A prompt that learned from clusters agrees with them anyway, so its agreement proves nothing.
     """
 
     method: str
@@ -47,7 +48,8 @@ class PoolRefiner:
     zero_shot: Probs = field(repr=False)
     _first: Refined | None = field(default=None, init=False, repr=False)
     _undivided: bool | None = field(default=None, init=False)
-    _sure: float = field(default=1.0, init=False)
+    """Whether clusters were rejected in zero-shot's answers; None: not tried yet."""
+    _max_confidence: float = field(default=1.0, init=False)
 
     @classmethod
     def of(
@@ -59,7 +61,7 @@ class PoolRefiner:
         *,
         eye_columns: int = 0,
     ) -> PoolRefiner:
-        """The refiner of a pool (N, D) with zero-shot's answers; its last ``eye_columns`` are what eyes see."""
+        """The refiner of a pool (N, D), whose last ``eye_columns`` are what eyes see."""
         return cls(
             method, PoolImages.of(image_embeds, settings, eye_columns=eye_columns), zero_shot
         )
@@ -80,28 +82,29 @@ class PoolRefiner:
             zero_shot=self.zero_shot,
             undivided=bool(self._undivided),
         )
-        return replace(found, probs=self._no_surer(found.probs, task))
+        return replace(found, probs=self._capped(found.probs, task))
 
     def look_ahead(self, task: Task) -> Refined:
-        """Zero-shot's answers refined, which round 1 then takes without refining them again."""
+        """Zero-shot's answers refined; round 1 then uses them without refining again."""
         if self._first is None:
             self._first = self._refine_zero_shot(task)
         return self._first
 
     def _take_first(self, task: Task) -> Refined:
-        """The same, and no longer kept: of a million images they are as large as all that a training needs."""
+        """The same, but released: for a million images they take as much memory as the training that follows."""
         first, self._first = self._first or self._refine_zero_shot(task), None
         return first
 
     def _refine_zero_shot(self, task: Task) -> Refined:
         first = refined_task(self.images, self.zero_shot, task, self.method)
         self._undivided = any(one.text == WOULD_DIVIDE for one in first.reasons)
-        self._sure = _mean_confidence(_unlabeled(first.probs, task))
+        self._max_confidence = _mean_confidence(_unlabeled(first.probs, task))
         return first
 
-    def _no_surer(self, probs: Probs, task: Task) -> Probs:
+    def _capped(self, probs: Probs, task: Task) -> Probs:
+        """(N, C) tempered down to the first refinement's mean confidence, where they are above it."""
         answers = _unlabeled(probs, task)
-        if _mean_confidence(answers) <= self._sure:
+        if _mean_confidence(answers) <= self._max_confidence:
             return probs
         logits = like(answers)
 
@@ -109,13 +112,13 @@ class PoolRefiner:
             logits[rows] = answers[rows].clamp_min(TINY).log()
 
         put(take, chunk_slices(len(answers)), over=(answers, logits))
-        softer = tempered(logits, self._sure, self.images.settings)
+        softer = tempered(logits, self._max_confidence, self.images.settings)
         given = RefineInput(self.images, probs, task.labels >= 0, task.candidates)
         return given.with_unlabeled(softer)
 
 
 def _unlabeled(probs: Probs, task: Task) -> SomeProbs:
-    """(n, K) of the unlabeled rows over the classes that they may have."""
+    """(n, K) the answers of unlabeled rows over the candidates."""
     return picked(probs, task.unlabeled, task.candidate_classes)
 
 

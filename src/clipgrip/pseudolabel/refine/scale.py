@@ -1,4 +1,4 @@
-"""The scale of answers: logits are brought to one spread over the classes, whatever factor was on the cosines."""
+"""The scale of answers: logits brought to one spread over the classes, whatever logit scale made them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from clipgrip.types import Logits, Probs
 
 
 def standard_logits(probs: Probs, settings: Refinement = DEFAULT) -> Logits:
-    """(n, C) logits at one spread, whatever scale made the probabilities.
+    """(n, C) logits at the spread ``logit_spread``, of an even sample of many images.
 
-    Of many images an even sample answers. Where no image differs from another there is no spread, and the logits stay
-    as they are.
+    Where all images have the same answer there is no spread, and the logits stay as they are.
     """
     logits = logits_of(even_sample(probs, settings.numerics.decision_sample))
     return logits * (settings.logit_spread / (spread(logits) or settings.logit_spread))
 
 
 def at_fitting_scale(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
-    """(N, C) at the standard spread, if their own is more than ``spread_tolerance`` off; else as they are."""
+    """(N, C) rescaled to ``logit_spread``, if their own spread is off by more than a factor ``spread_tolerance``."""
     own = spread(logits_of(even_sample(probs, settings.numerics.decision_sample)))
     most = settings.numerics.spread_tolerance
     if not own or 1 / most <= own / settings.logit_spread <= most:
@@ -35,7 +34,7 @@ def at_fitting_scale(probs: Probs, settings: Refinement = DEFAULT) -> Probs:
 
 
 def spread(logits: Logits) -> float:
-    """Deviation over the classes, apart from what all images share; 0 where there is none to speak of."""
+    """Mean over images of the standard deviation over classes, each class centred first; 0 if it is rounding."""
     if logits.shape[1] < 2 or len(logits) < 2:
         return 0.0
     found = float((logits - logits.mean(0)).std(1).mean())

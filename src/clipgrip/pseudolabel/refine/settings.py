@@ -1,7 +1,8 @@
-"""Every number of the refinement, in one value: a part of the method and of a run's identity.
+"""The numbers of the refinement in one value, which is a part of the method and of a run's identity.
 
-`Refinement` holds what the method is made of, `Numerics` how far its computations go. Not here: what only bounds memory
-(rows per chunk) and guards against a division by zero.
+`Refinement` holds the numbers of the method, `Numerics` iterations, tolerances and sample sizes. Not here: bounds of
+memory (rows per chunk), guards against log 0, the side of a cell in which copies meet (`copies.SAME`), the grid of
+temperatures that co-training tries, and φ, in whose unit resistance is measured (`balance.HALF`).
 """
 
 from __future__ import annotations
@@ -16,131 +17,134 @@ from clipgrip.sentences import Sentence
 
 @dataclass(frozen=True)
 class Numerics:
-    """How far computations go: iterations, tolerances, samples, sizes of a block. No numbers of the method.
+    """How far computations go: iterations, tolerances, samples, sizes of a block.
 
-    Twice as far changes hardly anything on the pools of `benchmarks.ablate`. They stay a part of a run's identity.
+    Doubling them changes hardly anything on the pools of `benchmarks.ablate`. They are a part of a run's identity all
+    the same, because they can change single answers.
     """
 
     prototype_sample: int = 1000
-    """Images of which the cosine between neighbours is measured, at least."""
+    """Fewest images on which the cosine between nearest neighbours is measured."""
     decision_sample: int = 50_000
-    """From twice as many rows on, decisions about the whole pool read an even sample of at least so many."""
+    """Decisions about a pool of twice as many rows or more read an even sample of at least so many."""
     spread_tolerance: float = 3.0
-    """Logits whose spread is more than this factor off are rescaled; real sets with texts stay within a factor of 2."""
+    """Logits whose spread is off by more than this factor are rescaled; real sets with texts stay within a factor 2."""
     min_images_for_shares: int = 50
-    """Fewer images say nothing of the class shares."""
+    """With fewer unlabeled images the classes' shares are not estimated."""
     half_balance_iterations: int = 30
     """Scaling steps half the way to equal shares."""
     balance_iterations: int = 30
-    """Scaling steps of a balanced assignment at most."""
+    """Most scaling steps of a balanced assignment."""
     balance_tolerance: float = 1e-7
-    """Stop when no factor changes by more than this share of its value."""
+    """Scaling stops when no factor changes by more than this share of its value."""
     mixture_first_images: int = 8
-    """Surest images of each class of which the mixture's first means are made (TransCLIP's)."""
+    """Most confident images per class that make the mixture's first means (TransCLIP's value)."""
     mixture_outer_steps: int = 10
-    """Updates of the mixture's means and variance at most."""
+    """Most updates of the mixture's means and variance."""
     mixture_inner_steps: int = 5
-    """Updates of the answers between them."""
+    """Updates of the answers within each of these."""
     mixture_tolerance: float = 5e-4
-    """Stop when no coordinate of a mean moves by more; no answer changed on the benchmark sets."""
+    """The mixture stops when no coordinate of a mean moves by more; no answer changed on the benchmark sets."""
     discriminant_steps: int = 5
     """Fits of the discriminants, each to the answers of the one before."""
     subspace_min_directions: int = 4
-    """Directions of the subspace that are kept in any case."""
+    """Fewest directions of the subspace."""
     subspace_max_directions: int = 256
-    """Directions at most: half of CLIP's, so that a million projected images take half a gigabyte."""
+    """Most directions: half of CLIP's 512, so that a million projected images take half a gigabyte."""
     cotraining_folds: int = 5
-    """Parts of a pool, each answered by what was learned from the others."""
+    """Folds of cross-fitting: each is answered by what was learned from the others."""
     cotraining_rounds: int = 10
-    """Of co-training at most where classes are unequal, each at the shares that the one before found."""
+    """Most rounds of co-training that look for unequal class shares."""
     exact_rows: int = 30_000
-    """Up to so many images each is compared with each; above, with those of its own cell."""
+    """Up to so many images each is compared with each; above, only with those of its own cell."""
     cell_rows: int = 2000
     """Images per cell, on average."""
     max_cell_rows: int = 4000
-    """Larger cells are divided again, so that time is linear whatever the images."""
+    """Larger cells are divided again, so that time is linear for any images."""
     max_centres: int = 128
-    """Cells that one division makes at most."""
+    """Most cells that one division makes."""
     centre_sample: int = 64
-    """Random images per centre from which the centres are made."""
+    """Random images per centre on which k-means runs."""
     centre_steps: int = 5
     """Steps of k-means."""
     max_divisions: int = 4
-    """Images that so many divisions leave together are as good as equal; they are cut in order."""
+    """Images that so many divisions leave in one cell are all but equal; they are cut into cells in order."""
     propagation_steps: int = 20
-    """Steps in which answers flow among neighbours."""
+    """Steps of label propagation."""
 
     def __post_init__(self) -> None:
-        """ConfigError where a value is none that its setting can have."""
+        """ConfigError where a value is outside its range."""
         for one in fields(self):
             check_value(one.name, getattr(self, one.name), one.default)
 
 
 @dataclass(frozen=True)
 class Refinement:
-    """What the refinement is made of. Chosen on the pools of `benchmarks.pools`, all of them seen (0031, 0047).
+    """The numbers of the method, chosen on `benchmarks.pools`, which have all been looked at since (0031, 0047).
 
-    `benchmarks.ablate` halves and doubles each; its rows stand in benchmarks/README.md.
+    `benchmarks.ablate` halves and doubles each; the table is in benchmarks/README.md.
     """
 
     # Which answers are read, and at which scale: scale.py, answers.py
     logit_spread: float = 2.5
-    """Standard deviation of the logits over the classes that counts as usual: CLIP's own on real sets with texts."""
+    """The usual standard deviation of logits over the classes: CLIP's own on real sets with texts."""
     prototype_similarity: float = 0.75
-    """Class embeddings are prototypes (means of images), no texts, from this share of the cosine between neighbours."""
+    """Class embeddings are prototypes (means of images), not texts, if the images' mean highest cosine with them is
+    above this share of that with their nearest neighbour."""
     prototype_logit_scale: float = 40.0
-    """Highest logit scale of prototypes: a few images say far less than CLIP's scale of 100 claims."""
+    """Highest logit scale of prototypes: with CLIP's 100 a few images per class are far too confident."""
 
     # Which refinement: decide.py
     cluster_min_images: float = 4.0
     """Images per class (``Evidence.images_per_cluster``) from which clusters are better than a text alone; twice as
-    many where the classes seem equally frequent (``decide``). Of so many images they count half as much as the text
-    does, of n times as many n / (n + 1)."""
+    many where the classes seem equally frequent (``decide``). It also sets the clusters' weight against the text's 1:
+    n / (n + ``cluster_min_images``) for n images per class (``joined``)."""
     equal_max_resistance: float = 0.3
-    """Resistance (see ``measure``) up to which they seem so."""
+    """Highest resistance (see ``measure``) at which the classes seem equally frequent."""
     resistance_step: float = 1.53
-    """So many times that resistance they seem nearly so, and few images gain by going half the way to equal shares;
-    once more so many times, and classes must be absent."""
+    """Factor from that to the highest resistance at which they seem nearly so, and from that to the resistance above
+    which classes must be absent."""
     max_lost_share: float = 0.12
-    """Share of the images that one class may lose by clusters: a class that fills the pool must not be split up."""
+    """Largest share of the images that one class may lose by clusters; more, and a class that fills the pool has
+    probably been split up."""
 
     # Class shares: balance.py, measure.py
     absent_share: float = 0.2
-    """A class that answers less than this part of a fair share is absent, once it is established that some are."""
+    """A class is absent if it is the answer for less than this part of a fair share, 1 / C, of the images. Only asked
+    where the resistance is so high that some class must be."""
 
     # Images: space.py, graph.py, mixture.py, discriminant.py
     neighbours: int = 3
     """Nearest images to which each is linked (TransCLIP's)."""
     propagation_share: float = 0.8
-    """α: the part of an answer that comes from the neighbours where answers flow among them."""
+    """α of label propagation: the part of an answer that comes from the neighbours in each step."""
     mixture_temperature: float = 20.0
-    """Divides log-densities of a diagonal covariance, which are far too sure in many dimensions."""
+    """Divides the mixture's log-densities: with a diagonal covariance they are far too confident in many dimensions."""
     discriminant_temperature: float = 4.0
-    """The same with a full covariance, which knows that dimensions are correlated."""
+    """The same for discriminants; lower, because their full covariance takes correlations into account."""
     label_weight: float = 2.0
-    """Weight of a labeled image against an unlabeled one where discriminants are fitted."""
+    """Weight of a labeled image against an unlabeled one when discriminants are fitted."""
     shrinkage: float = 0.4
     """How far covariances, within classes or among neighbours, are shrunk towards a multiple of the identity."""
     subspace_min_ratio: float = 0.8
-    """Total variance over that among neighbours (shrunk) from which a direction is kept."""
+    """Smallest ratio of total variance to (shrunk) variance among neighbours in a direction of the subspace."""
 
     numerics: Numerics = field(default_factory=Numerics)
-    """How far the computations go."""
 
     def __post_init__(self) -> None:
-        """ConfigError where a value is none that its setting can have."""
+        """ConfigError where a value is outside its range."""
         for one in fields(self):
             if one.name != "numerics":
                 check_value(one.name, getattr(self, one.name), one.default)
 
     @property
     def nearly_equal_max_resistance(self) -> float:
-        """Resistance up to which the classes seem nearly equally frequent."""
+        """Highest resistance at which the classes seem nearly equally frequent."""
         return self.equal_max_resistance * self.resistance_step
 
     @property
     def absent_resistance(self) -> float:
-        """Resistance from which classes are absent."""
+        """Resistance above which some classes must be absent."""
         return self.nearly_equal_max_resistance * self.resistance_step
 
     def with_values(self, values: Mapping[str, Any]) -> Refinement:
@@ -165,9 +169,12 @@ class Refinement:
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Refinement:
-        """The value that ``facts`` came from, of another version too: what it does not know is left out."""
-        given = {**facts, **facts.get("numerics", {})}
-        return cls()._with({name: value for name, value in given.items() if name in NAMES})
+        """The settings that `dataclasses.asdict` made ``facts`` of, perhaps in another version.
+
+        Names that this version does not know are left out; those that are missing get today's default.
+        """
+        values = {**facts, **facts.get("numerics", {})}
+        return cls()._with({name: value for name, value in values.items() if name in NAMES})
 
     def _with(self, values: Mapping[str, Any]) -> Refinement:
         details = {name: value for name, value in values.items() if name in DETAILS}
@@ -189,7 +196,7 @@ AT_MOST_ONE = (
 
 
 def check_value(name: str, value: Any, default: Any) -> None:
-    """ConfigError unless the value is a number that the setting can have."""
+    """ConfigError unless the value is a number of the default's kind and in the range of its setting."""
     whole = isinstance(default, int)
     most = 1 if name in AT_MOST_ONE else 1e9
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
@@ -209,4 +216,4 @@ def check_value(name: str, value: Any, default: Any) -> None:
 
 
 DEFAULT = Refinement()
-"""What was measured; see docs/decisions."""
+"""The defaults; docs/decisions say how they were chosen."""

@@ -1,8 +1,8 @@
-"""The images of a pool as the cluster models read them: their neighbours, and the directions that tell classes apart.
+"""The images of a pool as the cluster models read them: their neighbours, and the subspace that tells classes apart.
 
-The directions are a discriminant analysis without labels, the neighbours of an image in the place of its class:
-locality preserving projections (He, Niyogi, NeurIPS 2003), which maximise the variance of all images over that among
-neighbours. What neighbours do not share (light, framing, view) is left out before clusters are sought.
+The subspace is a discriminant analysis without labels, in which an image's neighbours stand for its class: locality
+preserving projections (He, Niyogi, NeurIPS 2003), which maximise total variance over variance among neighbours. What
+differs among neighbours (light, framing, view) is left out before clusters are sought.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from clipgrip.types import ImageEmbeds, Labels, Probs, RowMask
 
 TINY = 1e-9
 Scatter = Float[Tensor, "D D"]
-Side = slice
-"""Columns of one bank among those of all."""
+Columns = slice
+"""The columns of one bank among those of all banks."""
 
 
 @dataclass(frozen=True)
 class Subspace:
-    """d directions in which neighbours vary alike, and the mean of the images."""
+    """d directions in which neighbours differ less than images in general, and the mean of the images."""
 
     mean: Float[Tensor, " D"] = field(repr=False)
     directions: Float[Tensor, "D d"] = field(repr=False)
 
     def project(self, embeds: Float[Tensor, "N D"]) -> Float[Tensor, "N d"]:
-        """Unit vectors in the subspace, of the same floating type."""
+        """(N, d) unit vectors in the subspace, of the same floating type."""
         width = self.directions.shape[1]
         projected, offset = like(embeds, (len(embeds), width)), self.mean @ self.directions
 
@@ -49,33 +49,33 @@ class Subspace:
 
 @dataclass(frozen=True)
 class PoolImages:
-    """Embeddings (N, D) and what they say of each other, worked out once however often answers are refined."""
+    """Embeddings (N, D) with their copies, graph and subspace, computed once however often answers are refined."""
 
     embeds: ImageEmbeds = field(repr=False)
     settings: Refinement = field(default=DEFAULT, repr=False)
     eye_columns: int = 0
-    """The last so many are what eyes see; the text reads the others alone."""
+    """How many of the last columns are what eyes see; the text reads only those before."""
 
     @classmethod
     def of(
         cls, embeds: ImageEmbeds, settings: Refinement = DEFAULT, *, eye_columns: int = 0
     ) -> PoolImages:
-        """Of unit vectors; rows (N, W) with columns of eyes are longer, and are brought to length one."""
+        """From unit vectors (N, D), or rows (N, W) with columns of eyes, which are longer and are normalised here."""
         return cls(unit_rows(embeds) if eye_columns else embeds, settings, eye_columns)
 
     @property
-    def seen_by_text(self) -> Side:
+    def seen_by_text(self) -> Columns:
         """The columns of the text's bank."""
         return slice(0, self.embeds.shape[1] - self.eye_columns)
 
     @property
-    def seen_by_eyes(self) -> Side:
+    def seen_by_eyes(self) -> Columns:
         """The columns of all eyes together."""
         return slice(self.embeds.shape[1] - self.eye_columns, self.embeds.shape[1])
 
-    def read(self, side: Side, rows: slice) -> Float[Tensor, "n d"]:
-        """Some images (n,) as one bank sees them: unit vectors in float32."""
-        return F.normalize(self.embeds[rows][:, side].float(), dim=1)
+    def read(self, columns: Columns, rows: slice) -> Float[Tensor, "n d"]:
+        """(n, d) some images as one bank sees them: unit vectors in float32."""
+        return F.normalize(self.embeds[rows][:, columns].float(), dim=1)
 
     @cached_property
     def copies(self) -> Copies | None:
@@ -84,7 +84,7 @@ class PoolImages:
 
     @cached_property
     def once(self) -> PoolImages:
-        """The first row of each image."""
+        """The same with only the first row of each distinct image."""
         if self.copies is None:
             return self
         return PoolImages(gathered(self.embeds, self.copies.first), self.settings, self.eye_columns)
@@ -99,13 +99,13 @@ class PoolImages:
 
     @property
     def projected(self) -> Float[Tensor, "N d"]:
-        """Unit vectors in the subspace; made anew each time, so that none stay while a prompt is tuned."""
+        """(N, d) unit vectors in the subspace; not cached, so that they take no memory while a prompt is tuned."""
         return self.subspace.project(self.embeds)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Images (N, d) in their subspace, their neighbours, and the labels that people gave."""
+    """What the cluster models read: images (N, d) in their subspace, their neighbours, and people's labels."""
 
     images: Float[Tensor, "N d"] = field(repr=False)
     graph: Graph = field(repr=False)
@@ -123,22 +123,25 @@ class Pool:
         return bool(self.labeled.any())
 
     def read(self, rows: slice | Tensor) -> Float[Tensor, "n d"]:
-        """Some images in float32."""
+        """(n, d) some images in float32."""
         return self.images[rows].float()
 
     def weights(self, of_label: float) -> Float[Tensor, " N"]:
-        """(N,) one per image, ``of_label`` per labeled one."""
+        """(N,) the weight of each image: 1, or ``of_label`` where it is labeled."""
         return torch.where(self.labeled, of_label, 1.0)
 
     def keep_labels(self, probs: Probs, rows: slice | Tensor) -> Probs:
-        """Labeled rows are one-hot, whatever the answers for them."""
+        """The answers of ``rows``, with labeled rows set to their label, one-hot."""
         if not self.any_labeled:
             return probs
         one_hot = F.one_hot(self.labels[rows].clamp_min(0), probs.shape[1]).to(probs.dtype)
         return torch.where(self.labeled[rows, None], one_hot, probs)
 
     def scatter(self, of_label: float) -> Scatter:
-        """Σ w x xᵀ in float64. Each image is some class's with all its weight, so no answer changes it."""
+        """(d, d) Σ w x xᵀ in float64, w as in `weights`.
+
+        An image's probabilities sum to one, so the sum over classes does not depend on the answers.
+        """
         unlabeled, labeled = self._scatters
         return unlabeled + of_label * labeled
 
@@ -162,7 +165,7 @@ class Pool:
 
 
 def unit_rows(embeds: ImageEmbeds) -> ImageEmbeds:
-    """Rows of length one, of the same floating type."""
+    """(N, D) the rows normalised, of the same floating type."""
     made = like(embeds)
 
     def bring_to_one(rows: slice) -> None:
@@ -175,7 +178,11 @@ def unit_rows(embeds: ImageEmbeds) -> ImageEmbeds:
 def discriminating(
     image_embeds: ImageEmbeds, graph: Graph, settings: Refinement = DEFAULT
 ) -> Subspace:
-    """Between-class directions of a pool (N, D): total over within-neighbour covariance; linear in N."""
+    """The subspace of a pool (N, D): generalised eigenvectors of total against within-neighbour covariance.
+
+    The within-neighbour covariance is shrunk towards a multiple of the identity and split by Cholesky, so an ordinary
+    symmetric eigenvalue problem is left. Linear in N.
+    """
     mean = torch.zeros(image_embeds.shape[1])
     parts = chunk_slices(len(image_embeds))
     for some in computed(
@@ -200,7 +207,7 @@ def discriminating(
 
 
 def _covariances(image_embeds: ImageEmbeds, graph: Graph, mean: Tensor) -> tuple[Tensor, Tensor]:
-    """(D, D) in float64: of all images, and among neighbours, Xᵀ(D - W)X over the sum of the weights."""
+    """Two (D, D) in float64: total, and within neighbours: Xᵀ(Δ - W)X / ΣW, Δ being the diagonal of W's row sums."""
 
     def of(cell: Cell) -> tuple[Tensor, Tensor, float]:
         images = image_embeds[cell.at].float() - mean

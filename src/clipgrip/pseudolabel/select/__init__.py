@@ -1,7 +1,7 @@
-"""Which images are trusted, for which class. A rule is a function, and all have one signature.
+"""Selection: which images become pseudolabels, and of which class. A rule is a function; all have one signature.
 
 Rows come in manifest order, which is the order of content hashes, and ties go to the lower row, so the order of files
-cannot change a choice. ``k`` is the most pseudolabels that a class may get; each image is chosen once at most.
+cannot change a selection. ``k`` is the most pseudolabels that a class may get; each image is chosen once at most.
 """
 
 from __future__ import annotations

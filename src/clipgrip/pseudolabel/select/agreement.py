@@ -1,4 +1,4 @@
-"""Rules that trust an answer which something else gives as well, at most ``k`` of each class."""
+"""Rules that choose an image if something else agrees with its answer: neighbours, other models, the last round."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import torch
 from torch import Tensor
 
 from clipgrip.errors import ConfigError
-from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context
+from clipgrip.pseudolabel.nearest import nearest_rows
+from clipgrip.pseudolabel.select.chosen import NO_CONTEXT, Chosen, Context
 from clipgrip.pseudolabel.select.top import own_best_class, surest
-from clipgrip.types import ImageEmbeds, Probs
+from clipgrip.types import Probs
 
 NEIGHBOURS = 8
 
 
 def neighbours(
-    probs: Probs, k: int, context: Context = ALONE, *, nearest: int = NEIGHBOURS
+    probs: Probs, k: int, context: Context = NO_CONTEXT, *, nearest: int = NEIGHBOURS
 ) -> Chosen:
-    """Images whose nearest images (cosine) mostly have the same answer; those first whose neighbours are surest of it.
+    """Images of which most ``nearest`` images (cosine) have the same answer, ranked by these images' mean probability.
 
     Source: the k-NN vote on noisy labels (Bahri, Jiang, Gupta, ICML 2020, arXiv 2004.12289). ConfigError: there are no
     image embeddings.
@@ -35,25 +36,10 @@ def neighbours(
     return surest(probs, k, vote, agreeing > 0.5)
 
 
-AT_ONCE = 2**26
-"""Similarities held in memory at a time."""
+def models(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
+    """Images that all models answer alike, ranked by the geometric mean of their confidence.
 
-
-def nearest_rows(image_embeds: ImageEmbeds, n: int, of: Tensor | None = None) -> Tensor:
-    """(N, n) the other rows with the highest cosine, nearest first; (m, n) where only ``of`` (m,) rows are asked."""
-    parts = []
-    asked = torch.arange(len(image_embeds)) if of is None else of
-    for rows in asked.split(max(1, min(1024, AT_ONCE // max(1, len(image_embeds))))):
-        similarity = image_embeds[rows] @ image_embeds.T
-        similarity[torch.arange(len(rows)), rows] = -torch.inf
-        parts.append(similarity.topk(n, dim=1).indices)
-    return torch.cat(parts)
-
-
-def models(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
-    """Images that all models answer alike; those first whose geometric mean of confidence is highest.
-
-    Models that learned from the same images err together, so their agreement proves less than it seems. Source:
+    Models that learned from the same images make the same errors, so their agreement proves less than it seems. Source:
     co-training's agreement (Blum and Mitchell, COLT 1998). ConfigError: there is no other model's answer.
     """
     if not context.votes:
@@ -70,8 +56,8 @@ def models(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
     return surest(probs, k, score, alike)
 
 
-def rounds(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
-    """Images whose answer is the same as in the round before, the surest first; all of them in the first round."""
+def rounds(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
+    """Images whose answer is the same as in the round before, ranked by confidence; any image in the first round."""
     if context.previous is None:
         return own_best_class(probs, k)
     confidence, labels = probs.max(dim=1)

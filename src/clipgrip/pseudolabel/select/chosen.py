@@ -1,4 +1,4 @@
-"""What a rule may know of the images, and what it answers."""
+"""What a selection rule may know of the images (`Context`), and what it returns (`Chosen`)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from clipgrip.types import ImageEmbeds, Labels, Mask, Probs, SomeProbs
 
 
 class Chosen(NamedTuple):
-    """Positions (n,) among the given rows, ascending, with class (n,) and confidence (n,).
+    """The chosen rows: ascending positions (n,) among the rows given, with class (n,) and confidence (n,).
 
-    ``targets`` (n, C) are distributions where a rule trusts more than one class; None where it trusts one.
+    ``targets`` (n, C) are distributions, from rules that spread an image over several classes; None: one-hot.
     """
 
     rows: Tensor
@@ -26,7 +26,7 @@ class Chosen(NamedTuple):
     targets: Tensor | None = None
 
     def distributions(self, n_classes: int) -> Tensor:
-        """(n, C) targets, one-hot where the rule trusts one class."""
+        """(n, C) the targets, one-hot where the rule gave none."""
         if self.targets is not None:
             return self.targets
         return F.one_hot(self.labels, n_classes).to(self.confidence.dtype)
@@ -34,7 +34,7 @@ class Chosen(NamedTuple):
 
 @dataclass(frozen=True)
 class Context:
-    """What is known of the N rows besides their probabilities; a rule says so where it lacks something."""
+    """What is known of the N rows besides their probabilities; a rule that needs more raises ConfigError."""
 
     image_embeds: ImageEmbeds | None = None
     previous: Probs | None = None
@@ -42,20 +42,20 @@ class Context:
     votes: tuple[Probs, ...] = ()
     """Answers of other models."""
     temperature: float = 1.0
-    """What makes zero-shot's confidence honest: ``probs ** (1 / temperature)``, then rows summed to one."""
+    """Calibrates zero-shot's confidence: ``probs ** (1 / temperature)``, then rows normalised."""
     round: int = 1
 
     @property
     def soft_temperature(self) -> float:
-        """The temperature for rules whose targets are soft: 1 from round 2 on.
+        """The temperature for rules with soft targets: 1 from round 2 on.
 
-        A prompt that learned calibrated probabilities answers with such; calibrated again, each round would be softer
-        than the one before.
+        A prompt that learned calibrated probabilities gives calibrated probabilities; calibrated once more, each round
+        would be softer than the one before.
         """
         return self.temperature if self.round == 1 else 1.0
 
     def among(self, rows: Tensor, classes: Mask | Tensor) -> Context:
-        """The same for some rows and some classes."""
+        """The context of some rows and classes, as `narrowed` does for probabilities."""
         return replace(
             self,
             image_embeds=None if self.image_embeds is None else self.image_embeds[rows],
@@ -64,19 +64,19 @@ class Context:
         )
 
 
-ALONE = Context()
+NO_CONTEXT = Context()
 """Nothing is known besides the probabilities."""
 
 
 class Selector(Protocol):
-    """A rule: (N, C) answers, the most pseudolabels that a class may get, and what else is known."""
+    """A selection rule."""
 
-    def __call__(self, probs: Probs, k: int, context: Context = ALONE, /) -> Chosen:
-        """The trusted rows; ConfigError where the context lacks what the rule needs."""
+    def __call__(self, probs: Probs, k: int, context: Context = NO_CONTEXT, /) -> Chosen:
+        """At most ``k`` rows per class by answers (N, C); ConfigError where the context lacks what the rule needs."""
 
 
 def narrowed(probs: Probs, rows: Tensor, classes: Mask | Tensor) -> SomeProbs:
-    """Some rows over some classes, summing to one again."""
+    """(n, K) the probabilities of some rows over some classes, normalised."""
     columns = classes.nonzero().squeeze(1) if classes.dtype == torch.bool else classes
     among = like(probs, (len(rows), len(columns)))
 
@@ -89,7 +89,7 @@ def narrowed(probs: Probs, rows: Tensor, classes: Mask | Tensor) -> SomeProbs:
 
 
 def at_temperature(probs: Probs, temperature: float) -> Probs:
-    """Softmax at another temperature, from its own result (Guo et al., ICML 2017)."""
+    """(N, C) probabilities as softmax would give them at this temperature (Guo et al., ICML 2017)."""
     if temperature == 1.0:
         return probs
     tiny = torch.finfo(probs.dtype).tiny

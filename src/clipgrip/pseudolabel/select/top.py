@@ -1,31 +1,31 @@
-"""Rules that take what is surest: so many images of each class, those above a threshold, or several classes each."""
+"""Rules that read the probabilities alone: top k of each class, thresholds, all images, candidate sets."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from clipgrip.pseudolabel.select.chosen import ALONE, Chosen, Context, at_temperature
+from clipgrip.pseudolabel.select.chosen import NO_CONTEXT, Chosen, Context, at_temperature
 from clipgrip.types import Labels, Probs
 
 FIXMATCH = 0.95
-"""The constant of `threshold`."""
+"""The confidence from which `threshold` chooses an image."""
 
 
-def own_best_class(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
-    """The ``k`` most confident images of each class, each image for its own best class only.
+def own_best_class(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
+    """The ``k`` most confident images of each class, each image for its most probable class only.
 
-    Pure, but a class that few images prefer stays short of ``k``.
+    The pseudolabels are pure, but a class that is the answer for few images stays short of ``k``.
     """
     confidence, _ = probs.max(dim=1)
     return surest(probs, k, confidence)
 
 
-def margin(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
-    """The ``k`` images of each class whose answer leads the second best by most, each for its own best class.
+def margin(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
+    """The ``k`` images of each class with the largest margin between their two most probable classes.
 
-    Source: margin sampling turned round (Scheffer, Decomain, Wrobel, IDA 2001). Unlike confidence, it does not trust
-    an image between two classes more because the others are out of the question.
+    Source: margin sampling (Scheffer, Decomain, Wrobel, IDA 2001), the other way round. Unlike the confidence, the
+    margin stays small for an image between two classes however improbable all others are.
     """
     if probs.shape[1] < 2:
         return own_best_class(probs, k)
@@ -34,9 +34,9 @@ def margin(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
 
 
 def surest(probs: Probs, k: int, score: Tensor, trusted: Tensor | None = None) -> Chosen:
-    """The ``k`` rows of each class with the highest ``score`` (N,), each row for its own best class.
+    """The ``k`` rows of each class with the highest ``score`` (N,), each row for its most probable class.
 
-    Only of the rows that ``trusted`` (N,) marks, where it is given.
+    Only rows that ``trusted`` (N,) marks, where it is given.
     """
     confidence, labels = probs.max(dim=1)
     order = score.argsort(descending=True, stable=True)
@@ -46,16 +46,16 @@ def surest(probs: Probs, k: int, score: Tensor, trusted: Tensor | None = None) -
     return _sorted(order[rank < k], labels, confidence)
 
 
-def balanced(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
-    """Exactly ``k`` images per class while they last: the surest (image, class) pairs first.
+def balanced(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
+    """Exactly ``k`` images per class while they last, the most confident (image, class) pairs first.
 
-    The paper's top-K per class with its conflicts settled by confidence instead of by the order of files. Found as the
-    stable matching of images and classes (Gale and Shapley, 1962): each free image asks the best class
-    that would still take it, each class keeps its ``k`` surest askers.
+    The paper's top-K per class, but where several classes want an image confidence decides and not the order of files.
+    It is the stable matching of images and classes (Gale and Shapley, 1962): each free image proposes to the most
+    probable class that would still accept it, and each class keeps its ``k`` most confident proposals.
     """
     rows, classes = probs.shape
     labels = torch.full((rows,), -1)
-    if k < 1:  # a class that keeps nobody would be asked for ever
+    if k < 1:  # a class that accepts nobody would be proposed to for ever
         return _sorted(torch.arange(0), labels, probs.new_zeros(rows))
     weakest = torch.full((classes,), -1.0, dtype=probs.dtype)
     weakest_row = torch.full((classes,), rows)
@@ -63,11 +63,11 @@ def balanced(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
         free = (labels < 0).nonzero().squeeze(1)
         tied = (probs[free] == weakest) & (free[:, None] < weakest_row)
         offers = probs[free].masked_fill(~((probs[free] > weakest) | tied), -1.0)
-        best, wanted = offers.max(dim=1)
-        asking = best >= 0
-        if not asking.any():
+        best, preferred = offers.max(dim=1)
+        proposing = best >= 0
+        if not proposing.any():
             break
-        labels[free[asking]] = wanted[asking]
+        labels[free[proposing]] = preferred[proposing]
         _keep_surest(probs, labels, k, weakest, weakest_row)
     chosen = (labels >= 0).nonzero().squeeze(1)
     return Chosen(chosen, labels[chosen], probs[chosen, labels[chosen]])
@@ -76,10 +76,10 @@ def balanced(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
 def _keep_surest(
     probs: Probs, labels: Labels, k: int, weakest: Tensor, weakest_row: Tensor
 ) -> None:
-    """Free all but the ``k`` surest images of each class, and note what a full class now asks for."""
-    taken = (labels >= 0).nonzero().squeeze(1)
-    confidence = probs[taken, labels[taken]]
-    order = taken[confidence.argsort(descending=True, stable=True)]
+    """Free all but the ``k`` most confident images of each class; a full class's weakest is what others must beat."""
+    matched = (labels >= 0).nonzero().squeeze(1)
+    confidence = probs[matched, labels[matched]]
+    order = matched[confidence.argsort(descending=True, stable=True)]
     rank = _rank_within(labels[order], probs.shape[1])
     last = order[rank == k - 1]
     weakest[labels[last]] = probs[last, labels[last]]
@@ -88,7 +88,7 @@ def _keep_surest(
 
 
 def _rank_within(labels: Labels, classes: int) -> Tensor:
-    """How many earlier rows have the same label."""
+    """(n,) how many earlier rows have the same label."""
     by_class = labels.argsort(stable=True)
     counts = torch.bincount(labels, minlength=classes)
     first = (counts.cumsum(0) - counts)[labels[by_class]]
@@ -102,60 +102,59 @@ def _sorted(rows: Tensor, labels: Labels, confidence: Tensor) -> Chosen:
     return Chosen(rows, labels[rows], confidence[rows])
 
 
-def threshold(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
+def threshold(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
     """One threshold on the calibrated confidence for all classes.
 
-    Source: Sohn et al., FixMatch, NeurIPS 2020 (arXiv 2001.07685), whose constant is 0.95; calibrated by the context's
-    temperature, so that the constant means what it says. Without labels there is nothing to calibrate by: the
-    temperature is then 1 and the threshold is on CLIP's own confidence.
+    Source: Sohn et al., FixMatch, NeurIPS 2020 (arXiv 2001.07685), and its constant. The context's temperature
+    calibrates; without labels it is 1, and the threshold is on CLIP's own confidence.
     """
     confidence, _ = at_temperature(probs, context.temperature).max(dim=1)
     return surest(probs, k, confidence, confidence >= FIXMATCH)
 
 
-def class_threshold(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
-    """A threshold for each class that follows how far the class has been learned.
+def class_threshold(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
+    """A threshold for each class, lower for classes that are answered less or with less confidence.
 
-    τ(c) = p̃(c) / max p̃ · τ, with τ the mean confidence of all rows and p̃ their mean probabilities: a class that is
-    answered with little confidence gets a lower bar.
+    τ(c) = p̃(c) / max p̃ · τ, with τ the mean confidence of all rows and p̃ their mean probabilities.
     Source: Wang et al., FreeMatch, ICLR 2023 (arXiv 2205.07246), self-adaptive thresholds; exact means over the pool
     stand in the place of its moving averages over batches. FlexMatch (arXiv 2110.08263) has the same aim by counting.
     """
-    honest = at_temperature(probs, context.temperature)
-    confidence, labels = honest.max(dim=1)
+    calibrated = at_temperature(probs, context.temperature)
+    confidence, labels = calibrated.max(dim=1)
     if not len(probs):
         return surest(probs, k, confidence)
-    mean = honest.mean(dim=0)
-    bars = mean / mean.max() * confidence.mean()
-    return surest(probs, k, confidence, confidence >= bars[labels])
+    mean = calibrated.mean(dim=0)
+    thresholds = mean / mean.max() * confidence.mean()
+    return surest(probs, k, confidence, confidence >= thresholds[labels])
 
 
-def everything(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
-    """All rows, with their calibrated probabilities as targets. ``k`` does not apply, but for 0: nothing.
+def everything(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
+    """All rows, with their calibrated probabilities as soft targets. ``k`` only matters if it is 0: then none.
 
     Source: soft pseudolabels (Arazo et al., IJCNN 2020, arXiv 1908.02983).
     """
-    honest = at_temperature(probs, context.soft_temperature)
-    confidence, labels = honest.max(dim=1)
+    calibrated = at_temperature(probs, context.soft_temperature)
+    confidence, labels = calibrated.max(dim=1)
     rows = slice(len(probs) if k > 0 else 0)
-    return Chosen(torch.arange(rows.stop), labels[rows], confidence[rows], honest[rows])
+    return Chosen(torch.arange(rows.stop), labels[rows], confidence[rows], calibrated[rows])
 
 
-def candidate_sets(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
-    """The classes that an image may be of, for at most ``k`` images whose best candidate is the same class.
+def candidate_sets(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
+    """Several candidate classes per image, for at most ``k`` images with the same best candidate.
 
-    Within an image: its surest classes until their probabilities sum to at least the median confidence of all images,
-    so a sure image keeps one class and a doubtful one several. Within a class: the images that are among its surest
-    2/C, twice its fair share. A class is a candidate where both say so; an image without one is left out. Targets are
-    the probabilities of the candidates, summing to one, for ``partial_label`` as for any other loss.
+    Within an image: its most probable classes until their probabilities sum to the median confidence of all images, so
+    a confident image keeps one class and a doubtful one several. Within a class: the most probable 2/C of the images,
+    twice its fair share. A class is a candidate where both say so; an image without one is left out. Targets are the
+    probabilities of the candidates, normalised, for ``partial_label`` as for any other loss.
     Source: Zhang, Wei, Liu, Feng, Candidate Pseudolabel Learning, ICML 2024 (arXiv 2406.10502): intra- and
-    inter-instance selection. There both quantiles are tuned for each data set; here they are these.
+    inter-instance selection. There both quantiles are tuned for each data set; here they are fixed.
     """
     if not len(probs):
         return surest(probs, k, probs.new_zeros(0))
-    honest = at_temperature(probs, context.soft_temperature)
-    sets = within_images(honest, honest.max(dim=1).values.median()) & within_classes(honest)
-    among = honest.clamp_min(1e-30).where(sets, 0.0)
+    calibrated = at_temperature(probs, context.soft_temperature)
+    median = calibrated.max(dim=1).values.median()
+    sets = within_images(calibrated, median) & within_classes(calibrated)
+    among = calibrated.clamp_min(1e-30).where(sets, 0.0)
     best = among.max(dim=1).values
     chosen = surest(among, k, best, sets.any(dim=1))
     targets = among[chosen.rows]
@@ -163,7 +162,7 @@ def candidate_sets(probs: Probs, k: int, context: Context = ALONE) -> Chosen:
 
 
 def within_images(probs: Probs, enough: Tensor) -> Tensor:
-    """(N, C) the fewest surest classes of each image whose probabilities sum to ``enough``."""
+    """(N, C) the fewest most probable classes of each image whose probabilities sum to ``enough``."""
     surest_first, order = probs.sort(dim=1, descending=True, stable=True)
     before = surest_first.cumsum(dim=1) - surest_first
     needed = before < enough
@@ -172,7 +171,7 @@ def within_images(probs: Probs, enough: Tensor) -> Tensor:
 
 
 def within_classes(probs: Probs) -> Tensor:
-    """(N, C) the 2/C images of each class with the highest probability for it."""
+    """(N, C) the share 2/C of the images with the highest probability for each class."""
     rows, classes = probs.shape
     share = min(rows, -(-2 * rows // classes))
     order = probs.argsort(dim=0, descending=True, stable=True)[:share]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from clipgrip.advice.model import headline, reasons
 from clipgrip.report.board.results import Results
-from clipgrip.trust.advice import headline, reasons
 from clipgrip.trust.knowledge import JUDGED, knows_nothing
 from clipgrip.words import Words
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from clipgrip.advice.doubted import in_short, reason
+from clipgrip.advice.labels import label_sentences
+from clipgrip.advice.model import headline, reasons, remedies
 from clipgrip.data.sources import is_gone
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
@@ -29,10 +32,7 @@ from clipgrip.review.web.texts import (
 )
 from clipgrip.review.web.work import folder_at_work
 from clipgrip.runs.watch.status import rings
-from clipgrip.trust.advice import headline, reasons, remedies
-from clipgrip.trust.doubted import in_short, reason
 from clipgrip.trust.knowledge import knows_nothing
-from clipgrip.trust.labels import label_sentences
 from clipgrip.words import Words
 from clipgrip_line.trust.scope import ALL, group_name
 

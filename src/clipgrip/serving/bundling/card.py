@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from clipgrip.trust.advice import headline
+from clipgrip.advice.model import headline
 from clipgrip.words import Language, Words, mark
 
 PARADIGMS = {

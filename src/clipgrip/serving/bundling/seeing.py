@@ -15,6 +15,7 @@ from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.names import EMBEDDINGS
 from clipgrip.backbone.onnx_engine import check_installed, quantised
 from clipgrip.backbone.onnx_export import exported
+from clipgrip.backbone.prompted import seen_through
 from clipgrip.backbone.texture import Texture
 from clipgrip.errors import RunError
 from clipgrip.sentences import mark
@@ -113,7 +114,7 @@ def plain_backbone(predictor: Predictor) -> Backbone:
     backbone = matching_backbone(replace(facts, precision="float32", settings=settings))
     if facts.kind in BESIDE_IMAGES:
         return backbone
-    return prompt_of(facts, backbone, predictor.learned).on(backbone)
+    return seen_through(prompt_of(facts, backbone, predictor.learned), backbone)
 
 
 def plain_name(name: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from clipgrip.advice.folders import folder_facts, folder_sentences
 from clipgrip.data.issues import Issue, Issues
 from clipgrip.sentences import Sentence
-from clipgrip.trust.folders import folder_facts, folder_sentences
 from clipgrip.words import Words
 
 QUARREL = '"scratch" by labels.csv line 2, "dent" by labels.csv line 3'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clipgrip.trust.unlearned import unlearned, unlearned_sentences
+from clipgrip.advice.unlearned import unlearned, unlearned_sentences
 from clipgrip.words import Words
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clipgrip.trust.labels import label_sentences, labels_teach
+from clipgrip.advice.labels import label_sentences, labels_teach
 from clipgrip.words import Words
 
 SAY = Words("en")

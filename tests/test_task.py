@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clipgrip.data.task import Task, paradigm, ssl, trzsl, ul
 from clipgrip.errors import DataError
+from clipgrip.task import Task, paradigm, ssl, trzsl, ul
 
 LABELS = torch.tensor([0, -1, 2, -1, 0])
 

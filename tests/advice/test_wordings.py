@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from clipgrip.advice.wordings import MOST, TEMPLATES, templates_beside, wordings
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE
-from clipgrip.prompts.wordings import MOST, TEMPLATES, templates_beside, wordings
 
 
 def test_a_japanese_name_gets_the_glossary_s_english_first() -> None:
