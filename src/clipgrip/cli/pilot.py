@@ -11,11 +11,12 @@ import typer
 
 from clipgrip.cli.arguments import By, Encoding, OkClass, argument, option
 from clipgrip.cli.options import Setting
+from clipgrip.cli.plan_lines import draw_from, drawing_lines
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
 from clipgrip.errors import ConfigError
 from clipgrip.files import utf8_bytes
-from clipgrip.sentences import Sentence, quoted
+from clipgrip.sentences import Sentence
 from clipgrip.words import mark
 
 if TYPE_CHECKING:
@@ -143,11 +144,11 @@ def plan(
         rule=rule,
     )
     more = {"by": by, "reason": revise}
-    return _write(wanted, worked_out(wanted), out, more, _draw_from(source), ui)
+    return _write(wanted, worked_out(wanted), out, more, draw_from(source), ui)
 
 
 def _write(
-    wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], draw_from: str, ui: Ui
+    wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], draws: str, ui: Ui
 ) -> Result:
     from clipgrip.pilot.store import write_version
     from clipgrip.report.board.pilot_page import build_pilot
@@ -165,7 +166,7 @@ def _write(
     version = write_version(out, wanted, worked, made=made, before=draw, **more)
     plan_file, page = out.with_name(version.file), pages[0]
     lines = [
-        *summary(version, worked, draw_from),
+        *summary(version, worked, draws),
         Sentence("kept         {kept}  (version {number})", kept=plan_file, number=version.number),
         Sentence("page         {page}", page=page),
     ]
@@ -173,18 +174,8 @@ def _write(
     return Result(lines, facts)
 
 
-def _draw_from(source: Path | None) -> str:
-    """The command that draws, as far as the run is known."""
-    from clipgrip.runs.store import NAME
-
-    is_run = source is not None and (source / NAME).is_file()
-    return f"clipgrip audit draw {quoted(source) if is_run else 'RUN'}"
-
-
-def summary(version: Version, worked: Plan, draw_from: str) -> list[str]:
-    """The lines that a person reads; ``draw_from`` begins the command that draws the images."""
-    from clipgrip.cli.promise_lines import options_of
-
+def summary(version: Version, worked: Plan, draws: str) -> list[str]:
+    """The lines that a person reads; ``draws`` begins the command that draws the images."""
     wanted = version.pilot
     lines: list[str] = [
         Sentence(
@@ -197,25 +188,7 @@ def summary(version: Version, worked: Plan, draw_from: str) -> list[str]:
         )
     ]
     lines += [_said_need(need) for need in worked.needs]
-    lines.append(
-        Sentence(
-            "  the precision alone: about {images} images, drawn by: {command}",
-            images=worked.to_measure,
-            command=f"{draw_from} --to-measure --count {worked.to_measure}",
-        )
-    )
-    errors = [one.max_error for one in wanted.criteria if one.max_error is not None]
-    terms = options_of(errors[0], 0.95, "delivered") if errors else ""
-    command = f"{draw_from} --count {worked.images}{terms}"
-    lines.append(Sentence("  draw them by: {command}", command=command))
-    if errors:
-        lines.append(
-            Sentence(
-                "  or plan {images} answers on the page Random audit before the first one: either way the promise is "
-                "read there with nothing kept back",
-                images=worked.images,
-            )
-        )
+    lines += drawing_lines(wanted, worked, draws)
     for name, ones in worked.chances.items():
         lines += [
             Sentence(

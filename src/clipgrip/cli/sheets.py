@@ -26,9 +26,9 @@ def check_no_sheet(run: Path, images: Path, encoding: str | None = None) -> None
 
     if not images.name.lower().endswith(TEXT_SUFFIXES) or not images.is_file():
         return
-    said = _sheet(run, images, encoding) if images.stat().st_size <= MOST else None
-    if said is not None:
-        raise DataError(said)
+    what = _sheet(run, images, encoding) if images.stat().st_size <= MOST else None
+    if what is not None:
+        raise DataError(what)
 
 
 def _sheet(run: Path, images: Path, encoding: str | None) -> Sentence | None:

@@ -181,7 +181,9 @@ def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> li
     command = answer_command(run)
     lines.append(f"  {say('before: {paths}', paths=_paths(facts['before'], say))}")
     lines.append(f"  {say('since then: {paths}', paths=_paths(facts['after'], say))}")
-    lines.append(f"  {say('Then answer it: {command}', command=command)}")
+    lines.append(
+        f"  {say('Then answer it, as fixed, normal or nothing: {command}', command=command)}"
+    )
     return lines
 
 

@@ -25,7 +25,7 @@ class Deciders:
     """(N,) open, and within a promise that stands."""
     proof: AuditProof | None
     """What the answers prove now, at the terms of the draw."""
-    kept: bool
+    has_promise: bool
     """Whether a promise was ever read and kept, of this round or an earlier one: then only what is kept counts."""
     stands: bool
     """Whether a kept promise stands."""
@@ -51,8 +51,8 @@ def deciders(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> Deciders:
     by_model[rows[inside]] = True
     withdrawn = () if found is None else found.fallen_of(audit.id)
     more = 0 if withdrawn else int((proven & ~inside).sum())
-    kept, stands = found is not None, found is not None and bool(found.scopes)
-    return Deciders(by_model, proof, kept, stands, withdrawn, more)
+    stands = found is not None and bool(found.scopes)
+    return Deciders(by_model, proof, found is not None, stands, withdrawn, more)
 
 
 def standing_at_work(folder: Path) -> Standing | None:
