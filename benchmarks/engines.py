@@ -35,7 +35,7 @@ from benchmarks.sets import DemoSet, load
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.nano import weights_dir
-from clipgrip.backbone.onnx_engine import OnnxTower, quantised, written
+from clipgrip.backbone.onnx_engine import OnnxTower, onnx_model, quantized_model
 from clipgrip.data import samples
 from clipgrip.method import PRESETS
 
@@ -170,9 +170,9 @@ def ways_to_8_bits(root: Path) -> dict[str, Any]:
     assert tower is not None
     paths = sorted(samples.digits(root / "sets" / "digits").images.iterdir())[:256]
     pixels = torch.from_numpy(np.stack([backbone.preprocess(picture(path)) for path in paths]))
-    exact, graph, found = tower(pixels), written(tower.parts()), {}
+    exact, graph, found = tower(pixels), onnx_model(tower.parts()), {}
     for bits, reduced in ((7, True), (8, False)):
-        model = quantised(graph, reduce_range=reduced)
+        model = quantized_model(graph, reduce_range=reduced)
         for alone in (True, False):
             ours = OnnxTower(model, one_by_one=alone)
             name = f"{bits} bits, {'each image alone' if alone else 'batches of 32'}"

@@ -1,7 +1,7 @@
 """clipgrip: images, class names and few or no labels become a classifier to trust.
 
-``GripClassifier`` is the door for images. For people who have embeddings: ``clipgrip.pseudolabel``,
-``clipgrip.prompts`` and ``clipgrip.metrics`` take and return tensors. Names are imported when they are first used.
+``GripClassifier`` is the entry for images. The modules ``clipgrip.pseudolabel``, ``clipgrip.prompts`` and
+``clipgrip.metrics`` take and return tensors. Names are imported on first use, so that importing clipgrip is quick.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 THREADS_SPIN = "OMP_WAIT_POLICY" not in os.environ and "torch" in sys.modules
-"""Torch was there first and has read its environment: its threads wait actively (docs/decisions/0004)."""
+"""Whether torch was imported first and no longer reads OMP_WAIT_POLICY, so that its threads wait actively (0004)."""
 if not THREADS_SPIN:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -47,7 +47,7 @@ _HOMES = {
     "trzsl": "task",
     "ul": "task",
 }
-_DOORS = ("metrics", "prompts", "pseudolabel")
+_MODULES = ("metrics", "prompts", "pseudolabel")
 
 __all__ = [
     "PRESETS",
@@ -72,10 +72,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"clipgrip.{_HOMES[name]}"), name)
-    if name in _DOORS:
+    if name in _MODULES:
         return import_module(f"clipgrip.{name}")
     raise AttributeError(f"module 'clipgrip' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *_DOORS]
+    return [*__all__, *_MODULES]

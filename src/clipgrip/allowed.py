@@ -1,4 +1,4 @@
-"""What a setting takes, in words, for the errors that refuse a value."""
+"""Error messages for refused settings: which values are allowed, in words."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from clipgrip.sentences import Sentence, combined, mark
 
 
 def shown(value: Any, most: int = 80) -> str:
-    """A value as a person writes it in a setting, cut where it is long."""
+    """A value as people write it in a setting, cut after ``most`` characters."""
     try:
         text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):  # a date of TOML
+    except (TypeError, ValueError):  # such as a date of TOML
         text = str(value)
     return text if len(text) <= most else f"{text[:most]}..."
 
 
 def check_classes(option: str, names: Iterable[str], classes: Sequence[str]) -> None:
-    """ConfigError where an option names what is none of the classes."""
+    """ConfigError where an option names something that is no class."""
     for name in names:
         if name not in classes:
             refused = mark('{option} "{name}" is no class. Give one of these: {known}.{nearest}')
@@ -30,7 +30,7 @@ def check_classes(option: str, names: Iterable[str], classes: Sequence[str]) -> 
 
 
 def number_kind(kind: Any, least: float | None = None, most: float | None = None) -> Sentence:
-    """``a whole number from 1 to 1000``: what a setting that is a number takes."""
+    """The allowed values of a number: ``a whole number from 1 to 1000``."""
     name = Sentence("a whole number") if kind is int else Sentence("a number")
     if least is not None and most is not None:
         return Sentence("{name} from {least} to {most}", name=name, least=least, most=most)
@@ -40,9 +40,9 @@ def number_kind(kind: Any, least: float | None = None, most: float | None = None
 
 
 def _number_wanted(kind: Any, metadata: Sequence[Any]) -> Sentence:
-    """As `number_kind`, of a range too whose ends are not a part of it."""
+    """As `number_kind`, but also for ranges that exclude their ends."""
     least, most = bounds(metadata)
-    above, below = (_edge(metadata, name) for name in ("gt", "lt"))
+    above, below = (_bound(metadata, name) for name in ("gt", "lt"))
     if below is None:
         return number_kind(kind, least, most)
     name = number_kind(kind)
@@ -51,71 +51,78 @@ def _number_wanted(kind: Any, metadata: Sequence[Any]) -> Sentence:
     return Sentence("{name} above {least} and below {most}", name=name, least=above, most=below)
 
 
-def _edge(metadata: Sequence[Any], name: str) -> Any:
+def _bound(metadata: Sequence[Any], name: str) -> Any:
     return next((getattr(one, name) for one in metadata if hasattr(one, name)), None)
 
 
 def bounds(metadata: Sequence[Any]) -> tuple[Any, Any]:
-    """The least and the most that a setting's declaration names, None where it names none."""
-    return _edge(metadata, "ge"), _edge(metadata, "le")
+    """The least and the greatest value in a setting's declaration; None where it has no such bound."""
+    return _bound(metadata, "ge"), _bound(metadata, "le")
 
 
-def _sized(metadata: Sequence[Any], usual: Sentence, text: str) -> Sentence:
-    """``text`` with both bounds of a length where the shortest is declared, else what is usual."""
-    least, most = (_edge(metadata, name) for name in ("min_length", "max_length"))
+def _with_length_bounds(metadata: Sequence[Any], usual: Sentence, text: str) -> Sentence:
+    """``text`` with both bounds of a length if the declaration has them, else ``usual``."""
+    least, most = (_bound(metadata, name) for name in ("min_length", "max_length"))
     return usual if least is None else Sentence(text, least=least, most=most)
 
 
 def refusal(name: str, value: Any, annotation: Any, metadata: Sequence[Any]) -> Sentence:
-    """``rounds = 0 is not allowed. Give a whole number from 1 to 1000.``, and the nearest of several words."""
+    """The sentence ``rounds = 0 is not allowed. Give a whole number from 1 to 1000.``, maybe with the nearest word."""
     kinds = [one for one in get_args(annotation) if one is not NoneType]
     kind = kinds[0] if kinds and get_origin(annotation) not in (dict, list) else annotation
     hint = ""
     if words := [one for one in (*kinds, *get_args(kind)) if isinstance(one, str)]:
-        wanted = Sentence("one of {words}", words=", ".join(words))
+        allowed = Sentence("one of {words}", words=", ".join(words))
         hint = nearest(str(value), words)
     elif kind in (int, float):
-        wanted = _number_wanted(kind, metadata)
+        allowed = _number_wanted(kind, metadata)
     elif kind is bool:
-        wanted = Sentence("true or false")
+        allowed = Sentence("true or false")
     elif get_origin(kind) is dict:
         text = mark("a table: [{name}] on a line of its own, and below it names and numbers")
-        wanted = Sentence(text, name=name)
+        allowed = Sentence(text, name=name)
     elif kind is Path:
-        wanted = Sentence("the name of a file or folder in quotes")
+        allowed = Sentence("the name of a file or folder in quotes")
     elif kind is list or get_origin(kind) is list:
-        wanted = _sized(metadata, Sentence("a list"), mark("a list of {least} to {most} entries"))
+        allowed = _with_length_bounds(
+            metadata, Sentence("a list"), mark("a list of {least} to {most} entries")
+        )
     elif any(get_origin(one) is tuple for one in kinds):
-        wanted = Sentence("a text in quotes, or a list of such")
-    elif (longest := _edge(metadata, "max_length")) is not None:
-        wanted = Sentence("a text of at most {most} characters", most=longest)
-        wanted = _sized(metadata, wanted, mark("a text of {least} to {most} characters"))
+        allowed = Sentence("a text in quotes, or a list of such")
+    elif (longest := _bound(metadata, "max_length")) is not None:
+        allowed = Sentence("a text of at most {most} characters", most=longest)
+        allowed = _with_length_bounds(
+            metadata, allowed, mark("a text of {least} to {most} characters")
+        )
     else:
-        wanted = Sentence("a text in quotes")
+        allowed = Sentence("a text in quotes")
     text = mark("{name} = {value} is not allowed. Give {wanted}.{hint}")
-    return Sentence(text, name=name, value=shown(value), wanted=wanted, hint=hint)
+    return Sentence(text, name=name, value=shown(value), wanted=allowed, hint=hint)
 
 
 def checked(model: type[Any], values: dict[str, Any], where: Callable[[str], str]) -> Any:
-    """The model of the values, or a ConfigError in plain words; ``where`` says where a key was written."""
-    from pydantic import ValidationError  # not where a number of the command line is refused
+    """The pydantic model of the values. ConfigError: in plain words; ``where`` says where a key was given."""
+    # imported late: the command line uses this module without pydantic
+    from pydantic import ValidationError
 
     try:
         return model(**values)
     except ValidationError as error:
-        for one in error.errors():  # a DataError is a ValueError, which pydantic wraps
+        for one in error.errors():  # pydantic wraps a DataError, as it is a ValueError
             if isinstance(cause := one.get("ctx", {}).get("error"), DataError):
                 raise cause from None
-        found = [_sentence(model, values, e, where) for e in error.errors()[:20]]  # of thousands
+        found = [
+            _sentence(model, values, e, where) for e in error.errors()[:20]
+        ]  # there may be thousands
         raise ConfigError(combined(list(dict.fromkeys(found)), "\n")) from None
-    except ConfigError as error:  # of a validator of ours, which knows no file
-        raise _placed(model, values, where, error) from None
+    except ConfigError as error:  # from our own validators, which do not know the place
+        raise _with_place(model, values, where, error) from None
 
 
-def _placed(
+def _with_place(
     model: type[Any], values: dict[str, Any], where: Callable[[str], str], error: ConfigError
 ) -> ConfigError:
-    """The error with the place of the value that is refused: the first that is, by itself."""
+    """The error with the place of its value, found by validating one value after another."""
     from pydantic import ValidationError
 
     needed = {name: values[name] for name in ("images",) if name in values}
@@ -131,7 +138,7 @@ def _placed(
 
 
 def unknown_setting(where: str, key: str, model: type[Any]) -> str:
-    """That nobody knows a setting, and which is meant."""
+    """The sentence for an unknown setting, with the nearest known one."""
     return Sentence(
         '{where}: unknown setting "{key}". Known: {known}.{nearest}',
         where=where,
@@ -143,7 +150,7 @@ def unknown_setting(where: str, key: str, model: type[Any]) -> str:
 def _sentence(
     model: type[Any], values: dict[str, Any], error: Any, where_is: Callable[[str], str]
 ) -> str:
-    key = str(error["loc"][0])  # what stands behind it are Python's names of types
+    key = str(error["loc"][0])  # further parts are names of Python's types
     where = where_is(key)
     if error["type"] == "extra_forbidden":
         return unknown_setting(where, key, model)

@@ -1,4 +1,4 @@
-"""What time it is, for people: nothing that is computed depends on it."""
+"""The current time for people; no result depends on it."""
 
 from __future__ import annotations
 

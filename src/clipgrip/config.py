@@ -1,4 +1,4 @@
-"""Settings of a run: TOML or command line in, checked once, frozen, JSON out."""
+"""The settings of a run, from TOML and the command line: validated once, then immutable."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ def setting(
     option: bool = True,
     **bounds: int,
 ) -> Any:
-    """A setting, declared once: options, the file of ``clipgrip init`` and the documentation are made from it.
+    """Declare a setting; options, the file of ``clipgrip init`` and the documentation are generated from it.
 
     Args:
-        default: its value unless given; none where it has to be.
+        default: its value unless given; ``...`` makes it required.
         help: one sentence for people.
-        otherwise: what happens where it is not given, if the default does not say it.
-        example: TOML for the file of ``clipgrip init``, where it stands commented out; else its default stands there.
-        option: whether it is an option of the command line too, beside the project file.
-        bounds: ``ge`` and ``le``.
+        otherwise: what happens if it is not given, where the default does not say it.
+        example: TOML for the file of ``clipgrip init``, commented out there; without one the default is written.
+        option: whether the command line has it too, and not only the project file.
+        bounds: ``ge`` and ``le`` of a number.
     """
     more = {"otherwise": otherwise, "example": example, "option": option}
     return Field(default, description=help, json_schema_extra=more, **bounds)  # type: ignore[call-overload]
 
 
 class Settings(BaseModel):
-    """What decides the result, besides the data. Equal settings on equal data are one run."""
+    """Everything that determines the result beside the data: equal settings on equal data are one run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -105,11 +105,11 @@ class Settings(BaseModel):
         example='["auto"]',
     )
     refinement: dict[str, Any] = Field(default_factory=dict)
-    """Numbers of ``pseudolabel.Refinement`` that differ from the method's own: the table [refinement]."""
+    """The table [refinement]: values that replace those of the method's ``pseudolabel.Refinement``."""
 
     @field_validator("template", mode="before")
     @classmethod
-    def _has_a_place(cls, template: Any) -> str | tuple[str, ...]:
+    def _has_placeholder(cls, template: Any) -> str | tuple[str, ...]:
         if isinstance(template, str) and template.count("{}") == 1:
             return template
         parts = [template] if isinstance(template, str) else template
@@ -124,16 +124,21 @@ class Settings(BaseModel):
         return expand(parts)
 
     @model_serializer(mode="wrap")
-    def _as_ever(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without what older versions did not have, where it is as it was for them: torch where nothing is said."""
+    def _as_older_versions(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out settings that older versions did not have while they have the older behaviour.
+
+        So the ids of older runs stay the same (`runs.identity`).
+        """
         values: dict[str, Any] = serialize(self)
-        as_before = {"engine": "torch", "eye": (), "refinement": {}}
-        return {k: v for k, v in values.items() if k not in as_before or v != as_before[k]}
+        defaults_before = {"engine": "torch", "eye": (), "refinement": {}}
+        return {
+            k: v for k, v in values.items() if k not in defaults_before or v != defaults_before[k]
+        }
 
     @field_validator("eye")
     @classmethod
     def _each_once(cls, eye: str | tuple[str, ...]) -> tuple[str, ...]:
-        """Names in their order, folders with their whole paths."""
+        """The names without repetitions; folders with absolute paths."""
         names = (eye,) if isinstance(eye, str) else eye
         if not all(name.strip() for name in names):
             raise ConfigError(
@@ -153,21 +158,21 @@ class Settings(BaseModel):
     @field_validator("rounds", "k", "seed", mode="before")
     @classmethod
     def _is_no_truth_value(cls, value: Any) -> Any:
-        if type(value) is bool:  # Python would take it for 0 or 1
+        if type(value) is bool:  # which Python accepts as 0 or 1
             raise ValueError
         return value
 
     @field_validator("backbone")
     @classmethod
     def _full_path(cls, backbone: str) -> str:
-        """A model in a folder is found again from any working folder."""
+        """The absolute path of a folder, so that the run can be reopened from anywhere."""
         if not backbone.strip():
             raise ValueError
         return whole_path(backbone)
 
 
 class Project(Settings):
-    """Settings with the files they apply to."""
+    """The settings and the files that they apply to."""
 
     images: Path = setting(
         help="Folder of images, read to the bottom; a CSV or Parquet file that lists or holds them; tar files; a URL "
@@ -216,12 +221,12 @@ class Project(Settings):
 
     @property
     def settings(self) -> Settings:
-        """Without the files."""
+        """The settings alone."""
         return Settings(**{name: getattr(self, name) for name in Settings.model_fields})
 
 
 def project(options: dict[str, Any], toml: Path | None = None) -> Project:
-    """Options over the TOML file over the defaults.
+    """The project from ``options``, else the TOML file, else the defaults.
 
     Paths in the TOML file are relative to its folder. ConfigError where a key is unknown, a value is not allowed, or
     images or classes are not given.
@@ -234,7 +239,7 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
         return str(toml) if toml and key not in given else here
 
     if not values.keys() <= Project.model_fields.keys():
-        raise _unknown(values, where)
+        raise _unknown_settings(values, where)
     for key, option in (("images", "IMAGES"), ("classes", "--classes FILE")):
         if key not in values and not (key == "classes" and _may_name_classes(values["images"])):
             raise ConfigError(
@@ -250,10 +255,10 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
     return checked(Project, values, where)
 
 
-def _unknown(values: dict[str, Any], where: Callable[[str], str]) -> ConfigError:
-    """Of settings that nobody knows: said before what is missing, with whatever else is wrong."""
+def _unknown_settings(values: dict[str, Any], where: Callable[[str], str]) -> ConfigError:
+    """The error for unknown settings, together with other wrong values; missing ones are reported later."""
     known = {key: value for key, value in values.items() if key in Project.model_fields}
-    unknown = sorted(values.keys() - known.keys())[:20]  # of thousands
+    unknown = sorted(values.keys() - known.keys())[:20]  # there may be thousands
     found = [unknown_setting(where(key), key, Project) for key in unknown]
     try:
         checked(Project, {"images": "images", **known}, where)
@@ -263,7 +268,7 @@ def _unknown(values: dict[str, Any], where: Callable[[str], str]) -> ConfigError
 
 
 def _may_name_classes(images: Any) -> bool:
-    """Whether the images are a file of embeddings, or no place at all, which is refused with the other values."""
+    """Whether the classes may come from the images: embeddings may name them. No path at all is refused later."""
     from clipgrip.data.embeddings import is_embeddings  # imports numpy, so only where it is needed
 
     return not isinstance(images, str | Path) or is_embeddings(images)

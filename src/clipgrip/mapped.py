@@ -1,7 +1,8 @@
-"""Large arrays that lie in a file and are read and written like any tensor, so that the disk holds what memory cannot.
+"""Tensors that are memory-mapped from files, for arrays that are larger than the memory.
 
-What is made from an array lies where that lies (`like`): beside a file in a file, else in memory. The system keeps
-pages of a file that were touched as long as memory is free; `let_go` takes those behind a pass off this process.
+An array made from another one lies where that lies (`like`): in a file in the same folder, or in memory. The system
+keeps touched pages of a file in memory while there is room; `release_pages` removes those that a pass has done with
+from this process.
 """
 
 from __future__ import annotations
@@ -23,32 +24,32 @@ import torch
 from torch import Tensor
 
 from clipgrip.errors import DataError
-from clipgrip.files import AnyPath, part_name
+from clipgrip.files import AnyPath, part_name, sweep
 
 Folder = AnyPath
-Space = Callable[[tuple[int, int]], Tensor]
-"""Makes zeros (N, D) in float32, wherever these may lie."""
+Allocate = Callable[[tuple[int, int]], Tensor]
+"""Makes an array of zeros (N, D) in float32, in memory or in a file."""
 FileRows = np.memmap[Any, Any]
 """A .npy file as numpy.load(FILE, mmap_mode="r") opens it."""
 FLOATS = {"float16": torch.float16, "float32": torch.float32}
-"""What embeddings in files are of."""
+"""The types of embeddings in files."""
 
 LARGE = 2**28
-"""Bytes of embeddings from which they, and all that is made from them, lie in files."""
+"""Bytes of embeddings from which they, and all arrays made from them, lie in files."""
 PIECE = 16_384
-"""Rows that are gathered together."""
+"""Rows that are copied together."""
 DONT_NEED = 4
-"""MADV_DONTNEED: of pages of a file only this process's view goes, never their content."""
+"""MADV_DONTNEED of madvise: removes pages of a file from this process; their content stays in the file."""
 READ_ONLY = "clipgrip_read_only"
-"""Marks a storage that `opened` made: torch names the file of those alone that are written too."""
+"""Attribute that marks storages made by `opened`: torch tells the file name only of writable ones."""
 PROBS = torch.bfloat16
-"""How answers lie in a file: three digits, but of the smallest as of the largest."""
+"""The type of probabilities in files: three digits, for the smallest as for the largest."""
 LOGITS = torch.float16
-"""How logits and what comes of them lie there."""
+"""The type of logits in files."""
 
 
 def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """A new array in a file of ``folder``, which goes with the array, and on Linux with the process however it ends.
+    """A new array in a file in ``folder``, which is removed with the array; on Linux also after a kill.
 
     OSError: there is no room, or no permission.
     """
@@ -57,11 +58,11 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
         count *= size
     if not count:
         return torch.empty(shape, dtype=dtype)
+    sweep(folder)  # where a file in use cannot go, a killed process leaves it
     path, size = part_name(folder), count * dtype.itemsize
     with open(path, "xb") as file:
-        if hasattr(
-            os, "posix_fallocate"
-        ):  # a file with holes would end the process where the disk is full
+        # reserves the space: writing to a sparse file on a full disk would end the process
+        if hasattr(os, "posix_fallocate"):
             try:
                 os.posix_fallocate(file.fileno(), 0, size)
             except OSError as error:
@@ -70,21 +71,21 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
         else:
             file.truncate(size)
     try:
-        made = torch.from_file(path, shared=True, size=count, dtype=dtype)
-    except RuntimeError as error:  # a process may map so many files and no more
+        result = torch.from_file(path, shared=True, size=count, dtype=dtype)
+    except RuntimeError as error:  # the limit of mapped files of a process
         _remove(path)
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), path) from error
     try:
         os.unlink(path)
-    except OSError:  # Windows removes no file in use
-        weakref.finalize(made.untyped_storage(), _remove, path)
-    return made.view(shape)
+    except OSError:  # Windows cannot remove a file in use
+        weakref.finalize(result.untyped_storage(), _remove, path)
+    return result.view(shape)
 
 
 def zeros(shape: tuple[int, int], needed: int) -> Tensor:
-    """(N, D) zeros in float32, from `LARGE` bytes on in a file of the folder for what is temporary.
+    """(N, D) zeros in float32, from `LARGE` bytes on in a temporary file.
 
-    In memory where that folder has less room than the ``needed`` bytes, or may not be written.
+    They are in memory where the folder for temporary files has less than ``needed`` bytes free, or cannot be written.
     """
     folder, size = tempfile.gettempdir(), 4 * shape[0] * shape[1]
     if is_large(size) and shutil.disk_usage(folder).free >= max(size, needed):
@@ -94,20 +95,20 @@ def zeros(shape: tuple[int, int], needed: int) -> Tensor:
 
 
 def is_large(size: int) -> bool:
-    """Whether so many bytes of embeddings belong into a file."""
+    """Whether embeddings of so many bytes belong into a file."""
     return size >= LARGE
 
 
 def is_mapped(array: Tensor) -> bool:
-    """Whether it lies in a file."""
+    """Whether an array lies in a file."""
     storage = array.untyped_storage()
     return storage.filename is not None or getattr(storage, READ_ONLY, False)
 
 
 def opened(array: FileRows) -> Tensor:
-    """The same rows of the same file, which is only read, as an array that `let_go` knows.
+    """A read-only tensor of the rows that a NumPy memmap shows, which `release_pages` can release.
 
-    DataError: they do not lie in a row in one file, or are of no floating type.
+    DataError: the rows are not contiguous in the file, or of another type than `FLOATS`.
     """
     root = array
     while isinstance(root.base, np.memmap):
@@ -138,7 +139,7 @@ def like(
     dtype: torch.dtype | None = None,
     stored: torch.dtype | None = None,
 ) -> Tensor:
-    """An empty array that lies where this one lies, of its shape and type; in a file of the type ``stored``."""
+    """An uninitialised array where ``array`` lies, of its shape and type; in a file it gets the type ``stored``."""
     name, wanted = array.untyped_storage().filename, tuple(array.shape) if shape is None else shape
     if name is None:
         return array.new_empty(wanted, dtype=dtype)
@@ -146,12 +147,12 @@ def like(
 
 
 def logits_like(probs: Tensor) -> Tensor:
-    """An empty array for logits, where these answers lie; in half precision where they are."""
+    """An uninitialised array for logits where ``probs`` lie; in half precision if they are."""
     return like(probs, stored=LOGITS if probs.dtype == PROBS else None)
 
 
 def picked(values: Tensor, rows: Tensor, columns: Tensor | None = None) -> Tensor:
-    """Some rows of (N, C), ascending, and some columns, ascending: those very values where that is all of them."""
+    """Some rows and columns of (N, C), both ascending; ``values`` itself if these are all of them."""
     of_all = columns is None or len(columns) == values.shape[1]
     if len(rows) == len(values) and of_all:
         return values
@@ -159,46 +160,46 @@ def picked(values: Tensor, rows: Tensor, columns: Tensor | None = None) -> Tenso
 
 
 def gathered(values: Tensor, rows: Tensor, columns: Tensor | None = None) -> Tensor:
-    """Rows of (N, C) in any order, and some columns, as an array of their own that lies where the values lie."""
-    made = like(values, (len(rows), values.shape[1] if columns is None else len(columns)))
+    """A copy of rows of (N, C), in any order, and of some columns, where the values lie."""
+    result = like(values, (len(rows), values.shape[1] if columns is None else len(columns)))
     for start in range(0, len(rows), PIECE):
         part = slice(start, min(start + PIECE, len(rows)))
         found = values[rows[part]]
-        made[part] = found if columns is None else found[:, columns]
-        let_go(made, part)
-    let_go(values, slice(0, len(values)))
-    return made
+        result[part] = found if columns is None else found[:, columns]
+        release_pages(result, part)
+    release_pages(values, slice(0, len(values)))
+    return result
 
 
 def stacked(first: Tensor, many: Tensor) -> Tensor:
-    """(n + m, C) the rows of one, then those of the other, which says where they lie; that one itself where n is 0."""
+    """(n + m, C) the rows of ``first`` and then of ``many``, where ``many`` lies; ``many`` itself if n is 0."""
     if not len(first):
         return many
-    made = like(many, (len(first) + len(many), many.shape[1]))
-    made[: len(first)] = first
+    result = like(many, (len(first) + len(many), many.shape[1]))
+    result[: len(first)] = first
     for start in range(0, len(many), PIECE):
         part = many[start : start + PIECE]
         rows = slice(len(first) + start, len(first) + start + len(part))
-        made[rows] = part
-        let_go(made, rows)
-    return made
+        result[rows] = part
+        release_pages(result, rows)
+    return result
 
 
 def side_by_side(arrays: Sequence[Tensor]) -> Tensor:
-    """(N, W) the columns of all of them, of the first one's type, where that lies."""
+    """(N, W) the columns of all arrays, in the first one's type and where it lies; it itself if it is alone."""
     if len(arrays) == 1:
         return arrays[0]
-    made = like(arrays[0], (len(arrays[0]), sum(one.shape[1] for one in arrays)))
-    for start in range(0, len(made), PIECE):
-        rows = slice(start, min(start + PIECE, len(made)))
-        torch.cat([one[rows].to(made.dtype) for one in arrays], dim=1, out=made[rows])
-        for array in (made, *arrays):
-            let_go(array, rows)
-    return made
+    result = like(arrays[0], (len(arrays[0]), sum(one.shape[1] for one in arrays)))
+    for start in range(0, len(result), PIECE):
+        rows = slice(start, min(start + PIECE, len(result)))
+        torch.cat([one[rows].to(result.dtype) for one in arrays], dim=1, out=result[rows])
+        for array in (result, *arrays):
+            release_pages(array, rows)
+    return result
 
 
-def let_go(array: Tensor, rows: slice) -> None:
-    """Take the pages of these rows off this process; nothing for an array in memory, nor where systems know no such."""
+def release_pages(array: Tensor, rows: slice) -> None:
+    """Release the memory of these rows of a mapped array; does nothing for others, and on Windows."""
     if sys.platform == "win32" or not is_mapped(array):
         return
     row = array.stride(0) * array.element_size()
@@ -207,7 +208,7 @@ def let_go(array: Tensor, rows: slice) -> None:
 
 
 def _release(start: int, stop: int) -> None:
-    """Only pages that lie wholly between the addresses."""
+    """Release the pages that lie wholly between two addresses."""
     first, last = -(-start // mmap.PAGESIZE), stop // mmap.PAGESIZE
     if last > first:
         size = (last - first) * mmap.PAGESIZE

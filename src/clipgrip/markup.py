@@ -1,4 +1,4 @@
-"""Pages from templates: what comes from outside is shown as text."""
+"""Renders HTML pages from templates; all values are escaped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNPRINTABLE = re.compile(
 
 @cache
 def templates(package: str) -> jinja2.Environment:
-    """The templates of a package's folder ``templates``, and the colours of all pages; a value must be given."""
+    """The environment of a package's templates and the common styles; a missing value is an error."""
     loaders = [jinja2.PackageLoader(package), jinja2.PackageLoader("clipgrip_line.web", "static")]
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders),
@@ -26,10 +26,10 @@ def templates(package: str) -> jinja2.Environment:
 
 
 def page(package: str, name: str, **values: object) -> str:
-    """A page of a package's, fit to be written."""
+    """Render a template of a package."""
     return printable(templates(package).get_template(name).render(**values))
 
 
 def printable(text: str) -> str:
-    """Text with a replacement character for what no page may hold, or what turns text around."""
+    """Text with a replacement character for control characters, and for marks that reverse text."""
     return _UNPRINTABLE.sub("\ufffd", text)

@@ -1,4 +1,4 @@
-"""How right the answers are. Tensors in, floats out; labels of -1 count nowhere."""
+"""Metrics of answers: tensors in, floats out. Rows with the label -1 never count."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from torch import Tensor
 from clipgrip.types import Labels, Mask, Probs
 
 
-def _judged(probs: Probs, labels: Labels) -> tuple[Tensor, Tensor]:
+def _labeled(probs: Probs, labels: Labels) -> tuple[Tensor, Tensor]:
     known = labels >= 0
     return probs[known], labels[known]
 
 
 def accuracy(probs: Probs, labels: Labels) -> float:
     """Share of the labeled rows whose most probable class is right; NaN without labels."""
-    probs, labels = _judged(probs, labels)
+    probs, labels = _labeled(probs, labels)
     return (probs.argmax(1) == labels).float().mean().item()
 
 
 def per_class(probs: Probs, labels: Labels) -> Tensor:
     """(C,) share of each class's rows that are found (recall); NaN for a class without rows."""
-    probs, labels = _judged(probs, labels)
+    probs, labels = _labeled(probs, labels)
     classes = probs.shape[1]
     right = torch.bincount(labels[probs.argmax(1) == labels], minlength=classes)
     return right / torch.bincount(labels, minlength=classes)
@@ -42,8 +42,8 @@ def worst_mean(per_class: Tensor, share: float = 0.1) -> float:
 
 
 def precision_per_class(probs: Probs, labels: Labels) -> Tensor:
-    """(C,) share of the rows called a class that are of it; NaN for a class never called."""
-    probs, labels = _judged(probs, labels)
+    """(C,) share of right answers among the answers of each class (precision); NaN for a class never answered."""
+    probs, labels = _labeled(probs, labels)
     classes, called = probs.shape[1], probs.argmax(1)
     right = torch.bincount(labels[called == labels], minlength=classes)
     return right / torch.bincount(called, minlength=classes)
@@ -51,7 +51,7 @@ def precision_per_class(probs: Probs, labels: Labels) -> Tensor:
 
 def confusion(probs: Probs, labels: Labels) -> Tensor:
     """(C, C) counts, true class in the row, answer in the column."""
-    probs, labels = _judged(probs, labels)
+    probs, labels = _labeled(probs, labels)
     classes = probs.shape[1]
     return torch.bincount(labels * classes + probs.argmax(1), minlength=classes**2).view(
         classes, classes
@@ -64,8 +64,8 @@ def harmonic_mean(first: float, second: float) -> float:
 
 
 def seen_unseen(probs: Probs, labels: Labels, unseen: Mask) -> tuple[float, float, float]:
-    """Accuracy over rows of seen and of unseen classes, answers over all classes, and their harmonic mean."""
-    probs, labels = _judged(probs, labels)
+    """Accuracy on seen classes, on unseen classes, and their harmonic mean; answers may be of any class."""
+    probs, labels = _labeled(probs, labels)
     is_unseen = unseen[labels]
     seen_accuracy = accuracy(probs[~is_unseen], labels[~is_unseen])
     unseen_accuracy = accuracy(probs[is_unseen], labels[is_unseen])
@@ -74,21 +74,21 @@ def seen_unseen(probs: Probs, labels: Labels, unseen: Mask) -> tuple[float, floa
 
 def nll(probs: Probs, labels: Labels) -> float:
     """Mean negative log-probability of the right class."""
-    probs, labels = _judged(probs, labels)
+    probs, labels = _labeled(probs, labels)
     right = probs.gather(1, labels[:, None]).clamp_min(torch.finfo(probs.dtype).tiny)
     return -right.log().mean().item()
 
 
 def brier(probs: Probs, labels: Labels) -> float:
     """Mean squared distance to the one-hot truth, summed over classes: 0 to 2."""
-    probs, labels = _judged(probs, labels)
+    probs, labels = _labeled(probs, labels)
     truth = torch.nn.functional.one_hot(labels, probs.shape[1])
     return (probs - truth).square().sum(1).mean().item()
 
 
 def ece(probs: Probs, labels: Labels, bins: int = 15) -> float:
     """Expected calibration error of the top answer over equal-width bins (Guo et al., ICML 2017)."""
-    probs, labels = _judged(probs, labels)
+    probs, labels = _labeled(probs, labels)
     confidence, called = probs.max(1)
     place = (confidence * bins).long().clamp_max(bins - 1)
     gap = (called == labels).double() - confidence.double()
@@ -114,7 +114,7 @@ class Reliability:
 
 def reliability(probs: Probs, labels: Labels, bins: int = 15) -> Reliability:
     """The labeled rows in bins of equally many by the confidence of the top answer; no bin is empty."""
-    probs, labels = _judged(probs, labels)
+    probs, labels = _labeled(probs, labels)
     confidence, called = probs.double().max(1)
     order = confidence.argsort(stable=True)
     confidence, right = confidence[order], (called == labels)[order].double()
@@ -127,7 +127,7 @@ def reliability(probs: Probs, labels: Labels, bins: int = 15) -> Reliability:
 
 
 def commonest(labels: Labels) -> tuple[int, int]:
-    """The class of most of the labeled rows, the first of equals, and how many they are; (0, 0) without any."""
+    """The most frequent class among the labels, the lowest of equals, and its count; (0, 0) without labels."""
     counts = torch.bincount(labels[labels >= 0], minlength=1)
     position = int(counts.argmax())
     return position, int(counts[position])
@@ -154,7 +154,7 @@ def _interval(right: int, total: int, level: float, method: str) -> tuple[float,
 
 @dataclass(frozen=True)
 class Share:
-    """``count`` of ``total`` with 95% intervals: Wilson's for a pilot's criteria, the exact one for all else."""
+    """``count`` of ``total`` with 95% intervals: Wilson's for a pilot's criteria, the exact one elsewhere."""
 
     count: int
     total: int

@@ -1,4 +1,4 @@
-"""A project file: TOML whose paths are those of its own folder."""
+"""Reads a project file: TOML whose paths are relative to its own folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EMPTY = mark("{path}: {key} is empty. Give the name of a file or folder, or take
 NO_TEXT = mark(
     "{path} is not UTF-8 text, so no TOML. Give the project.toml that clipgrip init writes, saved as UTF-8."
 )
-SAYINGS = frozenset(
+PARSER_MESSAGES = frozenset(
     {
         mark("Cannot overwrite a value"),
         mark("Expected '=' after a key in a key/value pair"),
@@ -32,21 +32,21 @@ SAYINGS = frozenset(
         mark("Unterminated string"),
     }
 )
-"""What Python's parser says most; anything else stays in its words."""
+"""Frequent messages of Python's parser, so that they are translated; others stay in English."""
 TOO_DEEP = Sentence("a value is too long or nested too deep")
-"""Said of a number of thousands of digits, too."""
+"""Also for a number of thousands of digits."""
 WHERE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 MAX_BYTES = 1 << 20
 """The largest project file that is read."""
 MOST_DOTS = 1000
-"""In a key, at most: the parser's time grows with the square of their number."""
+"""The most dots in a key: the parser's time grows with the square of their number."""
 FILES = ("images", "classes", "class_embeds", "labels", "seen", "test", "out")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The keys of a project file, its paths made absolute."""
+    """The keys of a project file, with its paths made absolute. ConfigError: it cannot be read, or is no TOML."""
     try:
-        values = _parsed(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
+        values = _parse_toml(read_file(path, MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
         wrong = next((key for key, value in values.items() if "\0" in str(value)), None)
     except OSError as error:
         unread = mark("{path} cannot be read: {reason}. Check the name.")
@@ -55,7 +55,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(NO_TEXT, path=path) from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(
-            "{path} is not valid TOML: {error}. Mend that line.", path=path, error=_in_words(error)
+            "{path} is not valid TOML: {error}. Mend that line.",
+            path=path,
+            error=_parser_error(error),
         ) from None
     if wrong is not None:
         raise ConfigError(
@@ -70,24 +72,26 @@ def read_toml(path: Path) -> dict[str, Any]:
             is_far = url_of(values[key]) is not None
             values[key] = values[key] if is_far else path.parent / from_home(local_of(values[key]))
     if "template" in values:
-        values["template"] = _from_folder(path.parent, values["template"])
+        values["template"] = _templates_beside(path.parent, values["template"])
     backbone = values.get("backbone")
     if isinstance(backbone, str):
-        values["backbone"] = _beside(path.parent, backbone)
+        values["backbone"] = _model_beside(path.parent, backbone)
     eye = values.get("eye")
     if isinstance(eye, str):
-        values["eye"] = _beside(path.parent, eye)
+        values["eye"] = _model_beside(path.parent, eye)
     elif isinstance(eye, list):
-        values["eye"] = [_beside(path.parent, one) if isinstance(one, str) else one for one in eye]
+        values["eye"] = [
+            _model_beside(path.parent, one) if isinstance(one, str) else one for one in eye
+        ]
     return values
 
 
-def _in_words(error: Exception) -> str:
-    """What is wrong, and where, so that it can be said in the reader's language."""
+def _parser_error(error: Exception) -> str:
+    """The parser's error as a sentence that can be translated."""
     found = WHERE.fullmatch(str(error))
     if found is None:
         return TOO_DEEP
-    what = Sentence(found[1]) if found[1] in SAYINGS else found[1]
+    what = Sentence(found[1]) if found[1] in PARSER_MESSAGES else found[1]
     if found[2] is None:
         return Sentence("{what} (at end of document)", what=what)
     return Sentence(
@@ -95,31 +99,31 @@ def _in_words(error: Exception) -> str:
     )
 
 
-def _beside(folder: Path, model: str) -> str:
-    """A model's folder as a file in ``folder`` names it, or its name as it is."""
+def _model_beside(folder: Path, model: str) -> str:
+    """The path of a model that is a folder relative to ``folder``; any other name as it is."""
     return str(folder / model) if is_model_folder(folder / model, model) else model
 
 
 def is_model_folder(path: Path, model: str) -> bool:
-    """Whether a model's name is a folder there."""
+    """Whether a model's name means the folder at ``path``."""
     return bool(model.strip()) and model not in RESERVED and path.is_dir()
 
 
 def whole_path(model: str) -> str:
-    """A model's folder from any working folder, or its name as it is."""
+    """The absolute path of a model that is a folder; any other name as it is."""
     return str(Path(model).resolve()) if is_model_folder(Path(model), model) else model
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    """TOML; its parser's time grows with the square of a key's dots, so there are not many."""
+def _parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML, after refusing keys with more than `MOST_DOTS` dots."""
     if any(part.count(".") > MOST_DOTS for line in text.split("\n") for part in line.split("=")):
         raise RecursionError
     return tomllib.loads(text)
 
 
-def _from_folder(folder: Path, template: Any) -> Any:
-    """Files of templates, ``@name``, are looked for beside the project file."""
+def _templates_beside(folder: Path, template: Any) -> Any:
+    """A template, in which the path of a file (``@name``) is made relative to ``folder``."""
     if isinstance(template, list):
-        return [_from_folder(folder, one) for one in template]
+        return [_templates_beside(folder, one) for one in template]
     is_file = isinstance(template, str) and template.startswith("@") and "{}" not in template
     return f"@{folder / template[1:]}" if is_file else template

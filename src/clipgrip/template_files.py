@@ -1,4 +1,4 @@
-"""Templates that stand in files, one a line."""
+"""Reads templates from files with one template a line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template, as_templates
 from clipgrip.sentences import mark
 
 FILE_MARK = "@"
-"""Before the name of a file that holds one template a line."""
+"""Marks the name of a file of templates."""
 EMPTY = mark('{path} holds no template. Write one a line, for example "{example}".')
 
 
 def expand(template: Template, encoding: str | None = None) -> str | tuple[str, ...]:
-    """Templates with every ``@file`` replaced by its lines; a single one as plain text.
+    """Templates, in which each ``@file`` is replaced by its lines; a single template as a string.
 
     Raises:
         ConfigError: as `as_templates`.
@@ -30,9 +30,9 @@ def expand(template: Template, encoding: str | None = None) -> str | tuple[str, 
 
 
 def read_templates(path: AnyPath, encoding: str | None = None) -> list[str]:
-    """One template a line; empty lines and lines that begin with ``#`` are left out.
+    """The templates in a file; empty lines and lines that begin with ``#`` are skipped.
 
-    ConfigError: the file holds none. DataError: it cannot be read.
+    ConfigError: the file has no template. DataError: it cannot be read.
     """
     lines = (line.strip() for line in read_text(path, encoding).splitlines())
     found = [line for line in lines if line and not line.startswith("#")]

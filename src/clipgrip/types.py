@@ -11,7 +11,7 @@ from torch import Tensor
 ImageEmbeds = Float[Tensor, "N D"]
 """Unit vectors, one per image."""
 WideEmbeds = Float[Tensor, "N W"]
-"""Image embeddings, other encoders' beside them where there are several banks: the text reads the first D columns."""
+"""Image embeddings of one or several banks side by side; texts share a space with the first D columns."""
 ClassEmbeds = Float[Tensor, "C D"]
 """Unit vectors, one per class."""
 Logits = Float[Tensor, "N C"]
@@ -19,7 +19,7 @@ Logits = Float[Tensor, "N C"]
 Probs = Float[Tensor, "N C"]
 """Rows sum to one."""
 SomeProbs = Float[Tensor, "n c"]
-"""Those of some images over some classes; rows sum to one."""
+"""Of some images over some classes; rows sum to one."""
 Labels = Int[Tensor, " N"]
 """Class positions; -1 means unlabeled."""
 Mask = Bool[Tensor, " C"]

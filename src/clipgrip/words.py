@@ -1,4 +1,4 @@
-"""Fixed text in the reader's language: the English sentence is the key of the catalogue."""
+"""Translations of fixed sentences; the English sentence is the key of the catalogue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clipgrip_line.words import Language as Language
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """English sentence -> sentence, those of the line included. Empty for English."""
+    """English sentence -> translation, also for sentences of clipgrip_line. Empty for English."""
     if language not in LANGUAGES:
         raise ConfigError(
             'no screens or reports in "{language}". Known: {known}.{nearest}',
@@ -32,7 +32,7 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 
 class Words(line.Words):
-    """As `clipgrip_line.words.Words`, with the sentences of all screens and reports."""
+    """As `clipgrip_line.words.Words`, with the sentences of this package too."""
 
     def __init__(self, language: Language) -> None:
         super().__init__(language, catalogue(language))
@@ -42,5 +42,5 @@ ENGLISH = Words("en")
 
 
 def in_every_language(sentence: str) -> dict[str, str]:
-    """A sentence for readers whose language is not known yet."""
+    """Language -> sentence, for readers whose language is not known yet."""
     return {one: Words(cast(Language, one)).translated(sentence) for one in LANGUAGES}

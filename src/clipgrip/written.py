@@ -1,8 +1,8 @@
-"""May I write here? Only what clipgrip itself wrote and nobody changed since is ever replaced.
+"""Writes output files without overwriting a person's: only files that clipgrip wrote and nobody changed are replaced.
 
-Beside such a file a hidden one (`RECORD`) keeps a line for each that was written: its name, the SHA-256 of its bytes,
-and which command wrote it. It moves with the folder, needs no lock, and is added to before the file takes its name, so
-that the next start knows what a killed process left.
+A hidden file in the same folder (`RECORD`) has a line for each output: its name, the SHA-256 of its bytes, and the
+command that wrote it. It moves with the folder and needs no lock. The line is added before the output gets its name, so
+that an output of a killed process is recognized too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RECORD = ".clipgrip.written"
 
 
 def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
-    """`check_output`, of a CSV file. RunError: as there, or the name has an ending that is another kind of file's."""
+    """As `check_output`, for a CSV file. RunError: also for a name with another ending."""
     path = Path(path)
     if path.suffix.lower() not in TABLES:
         raise RunError(
@@ -51,10 +51,10 @@ def check_table(path: AnyPath, by: str, reads: Iterable[AnyPath] = ()) -> None:
 def check_output(
     path: AnyPath, by: str, reads: Iterable[AnyPath] = (), option: str = "--out"
 ) -> None:
-    """Whether the command ``by`` may write a file there, which is none that it ``reads``.
+    """Check that the command ``by`` may write a file at ``path``, which must be none that it ``reads``.
 
-    A folder that is missing is made when the file is written. RunError: that cannot be, or what has the name is a
-    folder, a link, a device, or a file that this command did not write, or that was changed since.
+    A missing folder is made when the file is written. RunError: that is impossible, or at ``path`` is a folder, a link,
+    a device, or a file that this command did not write or that was changed since.
     """
     path = Path(path)
     if path.is_dir() and not path.is_symlink():
@@ -76,7 +76,7 @@ def check_output(
 
 
 def may_replace(path: AnyPath, by: str) -> bool:
-    """Whether nothing is there, or a file that the command ``by`` wrote and nobody changed since."""
+    """Whether ``path`` is free, or a file that the command ``by`` wrote and nobody changed since."""
     try:
         mode = os.lstat(openable(path)).st_mode
     except FileNotFoundError:
@@ -109,7 +109,7 @@ def write_output(path: AnyPath, data: bytes, by: str) -> None:
 
 
 def take_output(path: AnyPath, part: AnyPath, by: str) -> None:
-    """As `write_output`, of a whole file ``part`` in the same folder, which takes the name; for what is large.
+    """As `write_output`, but rename the finished file ``part`` in the same folder; for large files.
 
     Raises:
         RunError: as `check_output`.
@@ -126,9 +126,9 @@ def take_output(path: AnyPath, part: AnyPath, by: str) -> None:
 def write_dated(
     path: Path, data: bytes, by: str, note: Callable[[str], None] = lambda _: None
 ) -> Path:
-    """As `write_output`, but where the file is a person's, beside it as ``NAME-2026-11-28``; where it was written.
+    """As `write_output`, but beside a file that is not ours, as ``NAME-2026-11-28``; returns the path.
 
-    ``note`` hears of another name than the one asked for. OSError as `write_output`.
+    ``note`` is called if the path is another one than asked for. OSError as `write_output`.
     """
     today = path.with_name(f"{path.stem}-{date.today().isoformat()}{path.suffix}")
     more = (path.with_name(f"{today.stem}-{number}{path.suffix}") for number in count(2))
@@ -150,13 +150,13 @@ def write_dated(
 
 
 def remove_output(path: Path, by: str) -> None:
-    """Take away what an earlier call of the command wrote, if nobody changed it since."""
+    """Remove a file that the command wrote earlier, if nobody changed it since."""
     if path.is_file() and may_replace(path, by):
         path.unlink()
 
 
 def check_writable(folder: Path, option: str = "--out") -> None:
-    """RunError where no file can be made in a folder, or in the nearest that is there; ``option`` names it."""
+    """RunError where no file can be made in a folder, which need not exist; ``option`` is what to change."""
     if why := hindrance(folder):
         raise RunError(
             "{folder} cannot be used: {why}. Choose another {option}.",
@@ -167,9 +167,9 @@ def check_writable(folder: Path, option: str = "--out") -> None:
 
 
 def check_folder(folder: Path, own: str, what: str, beside: Collection[str] = ()) -> None:
-    """Whether a command may fill a folder: one that is new, empty but for ``beside``, or that holds the file ``own``.
+    """Check that a command may write into a folder: it is new, empty but for ``beside``, or contains the file ``own``.
 
-    RunError: it holds other things, or cannot be written.
+    RunError: it has other content, or cannot be written.
     """
     check_writable(folder)
     if not folder.is_dir():
@@ -207,7 +207,7 @@ def _same(path: Path, other: AnyPath) -> bool:
 
 
 def _holds(path: AnyPath, data: bytes) -> bool:
-    """Whether the file is there with these very bytes, so that nothing has to be written."""
+    """Whether the file has exactly these bytes already."""
     with contextlib.suppress(OSError):
         found = os.lstat(openable(path))
         if stat.S_ISREG(found.st_mode) and found.st_size == len(data):
@@ -224,7 +224,7 @@ def _digest_of(path: AnyPath) -> str:
 
 
 def _digests(path: AnyPath, by: str) -> set[str]:
-    """What the command wrote under this name."""
+    """SHA-256 of everything that the command wrote under this name."""
     folder, name = os.path.split(os.path.abspath(path))
     record, found = os.path.join(folder, RECORD), set()
     with contextlib.suppress(OSError):
@@ -243,7 +243,7 @@ def _remember(path: AnyPath, data: bytes, by: str) -> None:
 
 
 def _remember_digest(path: AnyPath, digest: str, by: str) -> None:
-    """One line more; where that cannot be written, the file is taken for a person's the next time."""
+    """Add a line to the record. If that fails, the file will be taken for a person's and not be replaced."""
     folder, name = os.path.split(os.path.abspath(path))
     record = openable(os.path.join(folder, RECORD))
     if digest in _digests(path, by):

@@ -27,7 +27,7 @@ from clipgrip.backbone.cache import NAME, EmbeddingCache
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, embed_images
 from clipgrip.backbone.encode import Item
-from clipgrip.data.entries import Listed
+from clipgrip.data.lazy import LazyItems
 from clipgrip.errors import CacheError, DataError
 
 
@@ -340,6 +340,6 @@ def test_items_that_are_made_when_asked_for_are_not_kept(
 
     if is_cached:
         embed_images(tiny, items(200), cache=cache)
-    found = embed_images(tiny, Listed(200, made), cache=cache, batch_size=4)
+    found = embed_images(tiny, LazyItems(200, made), cache=cache, batch_size=4)
     assert equal(found, embed_images(tiny, items(200), batch_size=4))
     assert most < 40

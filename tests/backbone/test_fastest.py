@@ -15,7 +15,7 @@ from clipgrip.backbone import device
 from clipgrip.backbone import fastest as module
 from clipgrip.backbone.cache import ROOT_VARIABLE
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.fastest import NAME, fastest, multiplies_bfloat16, remembered, said_once
+from clipgrip.backbone.fastest import NAME, fastest, multiplies_bfloat16, onnx_hint, stored_rates
 from clipgrip.cli.doctor import _engines
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome
@@ -59,7 +59,7 @@ def test_it_is_measured_once_and_eight_bits_are_never_chosen(
     calls = measuring(monkeypatch, rates)
     assert [fastest(), fastest()] == [engine, engine]
     assert len(calls) == 1
-    assert remembered() == rates
+    assert stored_rates() == rates
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"machine": {}, "images_per_second": {"x": 1}}'])
@@ -112,7 +112,7 @@ def test_a_processor_that_multiplies_bfloat16_takes_torch_unmeasured(
     calls = measuring(monkeypatch, {"torch float32": 1.0, "onnx": 2.0})
     monkeypatch.setattr(module, "multiplies_bfloat16", lambda: True)
     assert fastest() == "torch"
-    assert said_once() is None
+    assert onnx_hint() is None
     assert calls == []
 
 
@@ -127,12 +127,12 @@ def test_without_onnx_runtime_it_is_torch_and_that_is_said_once(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = measuring(monkeypatch, {"torch float32": 1.0})
-    assert said_once() is None
+    assert onnx_hint() is None
     monkeypatch.setattr(module, "_version", lambda package: None)
-    assert "pip install 'clipgrip[onnx]'" in str(said_once())
-    assert said_once() is None
+    assert "pip install 'clipgrip[onnx]'" in str(onnx_hint())
+    assert onnx_hint() is None
     assert fastest() == "torch"
-    assert remembered() is None
+    assert stored_rates() is None
     monkeypatch.undo()
     monkeypatch.setenv(ROOT_VARIABLE, str(root))
     monkeypatch.setattr(module, "multiplies_bfloat16", lambda: False)
@@ -226,6 +226,6 @@ def test_doctor_shows_the_default_and_why(
         monkeypatch.setattr(module, "_version", lambda package: None)
     if rates:
         measuring(monkeypatch, rates)
-        module.measured(0.0)
+        module.measure_engines(0.0)
     subjects = {one.subject: one.found for one in _engines(measure=False)}
     assert subjects["--engine auto"] == said

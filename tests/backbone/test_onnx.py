@@ -88,8 +88,8 @@ def test_in_8_bits_an_image_does_not_see_its_neighbours(tiny_clip: Path) -> None
 def test_the_8_bit_model_is_made_once_and_again_when_it_is_damaged(
     tiny_clip: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made, real = [], onnx_engine.quantised
-    monkeypatch.setattr(onnx_engine, "quantised", lambda model: made.append(1) or real(model))
+    made, real = [], onnx_engine.quantized_model
+    monkeypatch.setattr(onnx_engine, "quantized_model", lambda model: made.append(1) or real(model))
     embeds = [
         ClipBackbone("t", tiny_clip, engine="onnx-int8").encode_image(pixels(3)) for _ in "ab"
     ]

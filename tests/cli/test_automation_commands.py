@@ -13,7 +13,7 @@ from projects import Place, Told, command, rows
 
 from clipgrip.cli.promise_lines import verdict
 from clipgrip.data.tables import write_csv
-from clipgrip.runs.audits import promises, stored_answers
+from clipgrip.runs.audit_store import promises, stored_answers
 from clipgrip.runs.store import open_store
 
 Cells = list[dict[str, str]]

@@ -11,8 +11,8 @@ import pytest
 from projects import Place, command, rows
 
 from clipgrip.data.tables import write_csv
-from clipgrip.runs.auditing import Audit
-from clipgrip.runs.audits import stored_audits, uniform_answers
+from clipgrip.runs.audit_sheet import Audit
+from clipgrip.runs.audit_store import stored_audits, uniform_answers
 from clipgrip.runs.measuring import MeasuringAudit
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
@@ -83,7 +83,7 @@ def test_a_sheet_of_the_former_strata_is_gone_on_with_read_and_kept_as_it_was_dr
     outcome, nothing = reopen(folder), np.zeros(0, dtype=np.int64)
     asked = MeasuringAudit(Audit.of(outcome), former=True)
     sheet, again = folder.parent / "former.csv", folder.parent / "again.csv"
-    drawn = asked.drawn(22, nothing, nothing)
+    drawn = asked.next_rows(22, nothing, nothing)
     asked.write_sheet(sheet, 22, nothing, nothing, drawn, show_labels=False)
     fill(sheet, place.truth)
     more = ("--to-measure", "--answers", sheet, "--out", again)

@@ -216,8 +216,8 @@ def test_words_that_bring_no_gain_are_not_proposed(
     def with_labels(trial: TextTrial, texts: Any) -> Any:
         return replace(moved(trial, texts), labeled=labeled, right=(4, 4) if labeled else None)
 
-    moved = TextTrial._moved
-    quick.setattr(TextTrial, "_moved", with_labels)
+    moved = TextTrial._changes
+    quick.setattr(TextTrial, "_changes", with_labels)
     quick.setattr("clipgrip.runs.rewording.naming", Reworded(after))
     if labeled:
         quick.setattr("clipgrip.runs.knowledge.doubts", lambda _: (Finding("pointless", {}),))

@@ -18,8 +18,8 @@ from PIL import Image
 from clipgrip.data import embedfiles, embedlarge, embedtables, parquettext
 from clipgrip.data.discover import discover
 from clipgrip.data.embeddings import is_embeddings, read_embeddings, root_of
-from clipgrip.data.embedlarge import filled
-from clipgrip.data.embedlayout import rows_of_test
+from clipgrip.data.embedlarge import stacked_in_file
+from clipgrip.data.embedlayout import mask_of_test
 from clipgrip.data.ingest import ingest
 from clipgrip.data.listing import listing
 from clipgrip.data.reading import open_row
@@ -291,7 +291,7 @@ def test_large_columns_are_put_into_a_file_a_piece_at_a_time(
     sizes = list[tuple[int, ...]]()
 
     def watched(parts: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-        return filled((sizes.append(part.shape) or part for part in parts), shape)
+        return stacked_in_file((sizes.append(part.shape) or part for part in parts), shape)
 
     (place := tmp_path / "s").mkdir()
     for number, rows in enumerate(np.array_split(np.arange(N), files)):
@@ -304,7 +304,7 @@ def test_large_columns_are_put_into_a_file_a_piece_at_a_time(
             writer.write_table(part, max_chunksize=3)
     whole = read_embeddings(place)
     monkeypatch.setattr(embedlarge, "LARGE", 1)
-    monkeypatch.setattr(embedtables, "filled", watched)
+    monkeypatch.setattr(embedtables, "stacked_in_file", watched)
     monkeypatch.setattr(embedtables, "ROWS", 2)
     large = read_embeddings(shutil.copytree(place, tmp_path / "t"))
     assert np.array_equal(large.hashes, whole.hashes)
@@ -499,8 +499,8 @@ def test_a_text_that_is_called_npz_is_no_numpy_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [2, "maybe", 0.5])
 def test_a_value_that_says_neither_test_nor_pool_is_refused(tmp_path: Path, value: object) -> None:
     with pytest.raises(DataError, match=r"test of row 1 is"):
-        rows_of_test([1, value, 0, "", None, True], "x.npz")
-    assert rows_of_test([1, 0, "", None, True, "False", "test"], "x.npz") == (
+        mask_of_test([1, value, 0, "", None, True], "x.npz")
+    assert mask_of_test([1, 0, "", None, True, "False", "test"], "x.npz") == (
         True, False, False, False, True, False, True,
     )  # fmt: skip
 
@@ -576,3 +576,18 @@ def test_a_text_that_stands_once_is_not_multiplied(
     )
     with pytest.raises(DataError, match="a path of 100000 characters"):
         list(listing(tmp_path / "j.parquet").entries)
+
+
+def test_ids_in_a_dictionary_are_as_long_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrow gives each batch the whole dictionary, which was counted once for each of them."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("clipgrip.data.embedtables.ROWS", 100)
+    monkeypatch.setattr("clipgrip.data.embedtables.ALWAYS", 0)
+    monkeypatch.setattr("clipgrip.data.embedtables.LONG", 64)
+    ids = [f"line 7/part {number:05d}.png" for number in range(5000)]
+    vectors = pa.FixedSizeListArray.from_arrays(np.ones(40_000, np.float32), 8)
+    table = pa.table({"id": pa.array(ids).dictionary_encode(), "image_embeds": vectors})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert list(read_embeddings(tmp_path / "a.parquet").ids) == ids

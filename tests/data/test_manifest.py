@@ -9,7 +9,7 @@ import pytest
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest
-from clipgrip.data.rows import Places, Row, Split
+from clipgrip.data.rows import HashIndex, Row, Split
 from clipgrip.data.sources import BytesSource
 from clipgrip.errors import DataError
 
@@ -78,6 +78,6 @@ def test_a_hash_that_is_too_long_is_never_cut_to_another_image_s() -> None:
     assert base.without([longer]).rows == base.rows
     assert base.rows.among([longer, "bb" * 32]).tolist() == [False, True]
     assert base.rows.values({longer: 1}).tolist() == [-1, -1]
-    assert longer not in Places(base.rows.hashes)
+    assert longer not in HashIndex(base.rows.hashes)
     with pytest.raises(DataError, match="no content hash"):
         Manifest((replace(row("aa"), sha256=longer), row("bb")), CLASSES)

@@ -52,7 +52,7 @@ def test_other_numbers_are_no_class(cell: str, images: Path) -> None:
 
 def test_a_number_that_two_classes_are_means_neither_unless_it_is_written_so(images: Path) -> None:
     names = ClassNames.from_names(["7", "007", "1.0", "01"])
-    assert [names.meant(text) for text in ("7", "007", "7.0", "1", "1.0")] == [0, 1, None, None, 2]
+    assert [names.find(text) for text in ("7", "007", "7.0", "1", "1.0")] == [0, 1, None, None, 2]
 
 
 @pytest.mark.parametrize("table", ["l.csv", "l.tsv"])

@@ -16,7 +16,7 @@ from clipgrip.config import project
 from clipgrip.data.ingest import ingest
 from clipgrip.data.listing import listing
 from clipgrip.data.reading import read_row
-from clipgrip.data.stores import joined, local_of, url_of, version_of
+from clipgrip.data.stores import join_url, local_of, url_of, version_of
 from clipgrip.errors import DataError, MissingPackage
 from clipgrip.project_file import read_toml
 
@@ -70,7 +70,7 @@ def test_a_file_url_is_a_path() -> None:
 
 
 def test_paths_are_joined_to_the_folder_of_a_table() -> None:
-    assert joined("s3://bucket/a", "../b/c.png") == "s3://bucket/b/c.png"
+    assert join_url("s3://bucket/a", "../b/c.png") == "s3://bucket/b/c.png"
 
 
 def test_folders_in_a_store_are_classes_like_folders_on_a_disk(memory: Any) -> None:

@@ -16,7 +16,7 @@ def cluster() -> Iterator[Any]:
     pytest.importorskip("ray")
     from clipgrip.executors import on_ray
 
-    ray = on_ray._imported()
+    ray = on_ray._import_ray()
     from ray.cluster_utils import Cluster
 
     here = {"num_cpus": 1, "object_store_memory": 80 << 20}

@@ -24,7 +24,7 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, embed_images
 from clipgrip.backbone.encode import Item
 from clipgrip.backbone.prompted import PromptedBackbone
-from clipgrip.backbone.recipe import recipe_of
+from clipgrip.backbone.recipe import recipe_for
 from clipgrip.backbone.texture import Texture
 from clipgrip.data.entries import Entry
 from clipgrip.data.hashing import Usable, examine_all
@@ -189,7 +189,7 @@ def test_pictures_of_embeddings_that_only_this_process_reads_are_not_lost_in_sil
 
 
 def test_a_model_travels_as_the_folder_it_is_read_from(tiny: ClipBackbone) -> None:
-    content = pickle.dumps(recipe_of(tiny))
+    content = pickle.dumps(recipe_for(tiny))
     assert len(content) < 1000
     pixels = np.zeros((1, 32, 32, 3), np.uint8)
     again = pickle.loads(content)
@@ -201,4 +201,4 @@ def test_a_model_whose_files_changed_is_refused(tiny_clip: Path) -> None:
     other = ClipBackbone("tiny", tiny_clip, precision="float32")
     other.fingerprint = "0" * 64
     with pytest.raises(BackboneError, match="the same model to every machine"):
-        recipe_of(other).eye()
+        recipe_for(other).eye()

@@ -98,7 +98,7 @@ import sys
 sys.path[:0] = {path!r}
 from executors import works
 from clipgrip.executors import executor_named, on_ray
-on_ray.PLACE = {place!r}
+on_ray.FOLDER_PARENT = {place!r}
 ray = executor_named("ray")
 print(sorted(ray.answers(works.doubled, [1, 2])))
 ray.close()
@@ -144,7 +144,9 @@ def answered(code: str, stderr: int | None = None, **more: str) -> str:
 
 def test_ray_that_is_begun_for_a_command_leaves_nothing_behind() -> None:
     pytest.importorskip("ray")
-    with tempfile.TemporaryDirectory(dir=on_ray.PLACE) as place:  # a short path: sockets lie there
+    with tempfile.TemporaryDirectory(
+        dir=on_ray.FOLDER_PARENT
+    ) as place:  # a short path: sockets lie there
         assert answered(OWN.format(path=sys.path, place=place)).startswith("[PartAnswer(part=0")
         assert os.listdir(place) == []
 
@@ -158,7 +160,9 @@ def test_of_a_worker_that_is_killed_ray_itself_says_nothing() -> None:
 def test_what_somebody_has_to_do_something_about_is_said_in_a_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    on_ray._say({"lines": ["Task compute failed. There are", "No core is free.\nAdd some."]})
+    on_ray._print_message(
+        {"lines": ["Task compute failed. There are", "No core is free.\nAdd some."]}
+    )
     assert capsys.readouterr() == ("", "Ray: No core is free.\n")
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from clipgrip.fewshot.head import HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint
 from clipgrip.fewshot.teacher import Teacher, teaches, validate
-from clipgrip.fewshot.validate import HeldOut, Refine, held_out, learned
+from clipgrip.fewshot.validate import HeldOut, Refine, cross_validated, fit_labels
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.task import Task, ssl, trzsl, ul
@@ -41,7 +41,7 @@ def some(truth: Tensor, each: int) -> Tensor:
 
 def joint_of(images: Tensor, labels: Tensor, text: Tensor | None) -> Joint:
     given = None if text is None else text[labels >= 0]
-    return learned(images, labels, given, CLASSES, SETTINGS, None).joint
+    return fit_labels(images, labels, given, CLASSES, SETTINGS, None).joint
 
 
 def right(probs: Tensor, truth: Tensor) -> float:
@@ -202,7 +202,7 @@ def test_a_label_that_the_unlabeled_images_make_likelier_gains_by_as_much() -> N
     def surer(_: Tensor) -> Refine:
         return lambda probs, known: (2 * probs.log()).softmax(1)
 
-    checked = held_out(
+    checked = cross_validated(
         images,
         some(truth, 5),
         text,
@@ -250,7 +250,7 @@ def test_one_label_for_most_classes_and_two_for_a_few_do_a_good_text_no_harm(see
     text = 40 * images @ F.normalize(centres + 2, dim=1).T
     labels = torch.full_like(truth, -1)
     labels[:24], labels[30:32] = truth[:24], truth[30:32]  # 24 classes of 30, two of them twice
-    found = learned(images, labels, text[labels >= 0], 30, SETTINGS, WIDTH)
+    found = fit_labels(images, labels, text[labels >= 0], 30, SETTINGS, WIDTH)
     assert right(found.probs(images, text), truth) >= right(text, truth) - 0.02
 
 

@@ -14,7 +14,7 @@ from clipgrip.fewshot.head import HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint, weigh
 from clipgrip.fewshot.misnamed import Misnamed
 from clipgrip.fewshot.teacher import Teacher
-from clipgrip.fewshot.validate import learned
+from clipgrip.fewshot.validate import fit_labels
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.labels import label_facts
 from clipgrip.task import ssl
@@ -51,7 +51,7 @@ def misnamed(images: Tensor, labels: Tensor, texts: Tensor, settings: HeadSettin
 
 def right(images: Tensor, truth: Tensor, labels: Tensor, texts: Tensor, width: int | None) -> float:
     text = SCALE * images @ texts.T
-    found = learned(images, labels, text[labels >= 0], CLASSES, SETTINGS, width)
+    found = fit_labels(images, labels, text[labels >= 0], CLASSES, SETTINGS, width)
     answers = found.probs(images, text).argmax(1)
     return float((answers == truth)[labels < 0].float().mean())
 
@@ -151,7 +151,7 @@ def joint_of_wrong_names() -> tuple[Joint, Tensor]:
     task = ssl(labels_of(truth, 1), CLASSES)
     zero_shot = (SCALE * images @ wrong.T).softmax(1)
     teacher = Teacher.of(images, zero_shot, task, SETTINGS, wrong)
-    assert teacher.foretold == (1, 4, 7)
+    assert teacher.misnamed == (1, 4, 7)
     return teacher.joint(images), wrong
 
 
@@ -163,11 +163,11 @@ def test_new_images_meet_the_foretold_texts_and_no_prompt_tunes_them() -> None:
     assert not texts[0].equal(joint.class_embeds(wrong)[0])
     again = Joint.from_tensors(joint.tensors())
     assert again.class_embeds(tuned).equal(texts)
-    assert replace(again, foretold=()).tensors().keys() < joint.tensors().keys()
+    assert replace(again, misnamed=()).tensors().keys() < joint.tensors().keys()
 
 
 def test_a_foretold_text_goes_with_its_class_where_classes_change() -> None:
     joint, wrong = joint_of_wrong_names()
     turned = joint.renumbered([4, None, 0], wrong[[4, 2, 0]])
-    assert turned.foretold == (0,)
+    assert turned.misnamed == (0,)
     assert turned.class_embeds(wrong[[4, 2, 0]])[0].equal(joint.class_embeds(wrong)[4])

@@ -16,7 +16,7 @@ from line_command import line
 from projects import Place, command
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.runs.audits import StoredPromise, add_promise
+from clipgrip.runs.audit_store import StoredPromise, add_promise
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.standing import standing
 from clipgrip.serving.bundling.card import card

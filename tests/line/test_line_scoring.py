@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from clipgrip.fewshot.head import Head
 from clipgrip.fewshot.joint import Joint
 from clipgrip.pseudolabel.banks import fit_bank_map
-from clipgrip.runs.eyes import Beside
+from clipgrip.runs.eyes import JoinedEyes
 from clipgrip.serving.bundling.members import scoring_of
 from clipgrip.serving.predictor import Predictor
 
@@ -74,7 +74,7 @@ def test_banks_of_eyes_are_joined_alike(predictor: Predictor) -> None:
     banks = [unit(60, width, seed=width) for width in (D, 12, 30)]
     banks[1][:30] += 1
     found = fit_bank_map(banks, predictor.predict_proba(banks[0]))
-    beside = replace(predictor, beside=Beside((), replace(found, weights=(1.0, 0.5, 0.7))))
+    beside = replace(predictor, beside=JoinedEyes((), replace(found, weights=(1.0, 0.5, 0.7))))
     expected = found.joined(banks) if found.joins else torch.cat(
         [banks[0], *(one.of(bank) for one, bank in zip(found.columns, banks[1:], strict=True))], 1
     )  # fmt: skip

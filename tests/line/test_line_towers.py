@@ -13,8 +13,8 @@ from zoo import ZOO
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.onnx_engine import quantised
-from clipgrip.backbone.onnx_export import exported
+from clipgrip.backbone.onnx_engine import quantized_model
+from clipgrip.backbone.onnx_export import export_tower
 from clipgrip.backbone.prompted import PromptedBackbone
 from clipgrip.backbone.texture import Texture
 from clipgrip.backbone.vision import VisionEye
@@ -28,7 +28,7 @@ pytest.importorskip("onnxruntime", reason="needs pip install 'clipgrip[onnx]'")
 
 def check_equal(eye: Eye, count: int = 3) -> bytes:
     """Compare a few pictures, one batch and one by one, and give the graph."""
-    model, before = exported(eye)
+    model, before = export_tower(eye)
     graph = model.SerializeToString(deterministic=True)
     facts = {"kind": ONNX, "name": "t", "pixels": steps(before), "one_by_one": False}
     tower = tower_from(facts, graph, 1)
@@ -76,16 +76,16 @@ def test_positions_that_are_stretched_to_other_pictures_are_kept_as_values(
 
 def test_a_tower_that_is_no_torch_module_is_refused_by_name() -> None:
     with pytest.raises(BackboneError, match="texture cannot be written as ONNX"):
-        exported(Texture())
+        export_tower(Texture())
 
 
 @pytest.mark.parametrize("name", ["siglip", "dual-encoder"])
 def test_eight_bits_find_the_weights_of_traced_towers(name: str, tmp_path: Path) -> None:
     backbone = ClipBackbone("t", ZOO[name](tmp_path / "model"), precision="float32")
-    model, before = exported(backbone)
-    size, eight = model.ByteSize(), quantised(model)
+    model, before = export_tower(backbone)
+    size, eight = model.ByteSize(), quantized_model(model)
     assert len(eight) < 0.7 * size
-    assert eight == quantised(exported(backbone)[0])
+    assert eight == quantized_model(export_tower(backbone)[0])
     facts = {"kind": ONNX, "name": "t", "pixels": steps(before), "one_by_one": True}
     pixels = np.random.default_rng(0).integers(0, 256, (3, *before.output_size, 3), np.uint8)
     found = tower_from(facts, eight, 1).encode(list(pixels))

@@ -12,7 +12,7 @@ import torch
 from test_many_images import SCALE, SMALL_CELLS, made
 
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.mapped import is_mapped, let_go, like, mapped, opened
+from clipgrip.mapped import is_mapped, like, mapped, opened, release_pages
 from clipgrip.pseudolabel import refine, refined
 from clipgrip.pseudolabel.refine import REFINERS
 from clipgrip.pseudolabel.refine.chunks import even_sample, taken
@@ -107,7 +107,7 @@ def test_nothing_is_left_in_the_folder_and_the_answers_stay(tmp_path: Path) -> N
     assert is_mapped(found)
     on = on_disk(tmp_path, images)
     assert not is_mapped(refine(on, classes, logit_scale=SCALE))
-    let_go(found, slice(0, 600))
+    release_pages(found, slice(0, 600))
     torch.testing.assert_close(found.sum(1), torch.ones(600))
 
 
@@ -150,7 +150,7 @@ def test_pages_of_a_file_that_is_only_read_are_let_go_and_samples_touch_few(tmp_
     before = pages()
     assert array.sum() == array.numel()
     assert pages() - before > 48_000
-    let_go(array, slice(0, len(array)))
+    release_pages(array, slice(0, len(array)))
     assert pages() - before < 16_000
     rows = torch.randperm(len(array))
     assert torch.equal(taken(array, rows), torch.ones_like(array))

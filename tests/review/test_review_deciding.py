@@ -24,7 +24,7 @@ from clipgrip.review.exchange import exported
 from clipgrip.review.overview import Overview, overview
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.session import ReviewSession
-from clipgrip.runs.audits import StoredPromise, add_promise
+from clipgrip.runs.audit_store import StoredPromise, add_promise
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.upholding import Upheld, run_scopes
 from clipgrip.serving.bundling.promised import bundled_promise

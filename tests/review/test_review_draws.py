@@ -31,7 +31,7 @@ from clipgrip.review.measure import errors
 from clipgrip.review.overview import overview
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.session import ReviewSession
-from clipgrip.runs.audits import promises
+from clipgrip.runs.audit_store import promises
 from clipgrip.runs.promised import proven_by
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.standing import Standing

@@ -19,8 +19,8 @@ from clipgrip.review.overview import mark, mark_of_class, overview, terms_of
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.queues import audit, doubtful, most_helpful
 from clipgrip.review.session import ReviewSession
-from clipgrip.runs import audits
-from clipgrip.runs.auditing import Sheet, write_sheet
+from clipgrip.runs import audit_store
+from clipgrip.runs.audit_sheet import Sheet, write_sheet
 from clipgrip.runs.store import open_store
 from clipgrip.trust.knowledge import JUDGED, LABELS_PER_CLASS
 from clipgrip.trust.promise import promise
@@ -194,7 +194,7 @@ def test_a_promise_is_kept_with_who_and_what_people_said_stands_in_its_file(
         line = lines[session.snapshot.view.rows[row].path]
         assert (line["decided_by"], line["label"]) == ("person", "steel")
     with open_store(session.folder) as store:
-        (kept,) = audits.promises(store, session.snapshot.round.stored.run)
+        (kept,) = audit_store.promises(store, session.snapshot.round.stored.run)
     assert (kept.said_by, kept.facts) == ("Sato", facts)
     assert session.store.changes()[-1].action == "promise"
 

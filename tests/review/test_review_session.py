@@ -25,10 +25,10 @@ from clipgrip.review.rounds import manifest_of
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import open_review
-from clipgrip.runs.embedding import model_of
+from clipgrip.runs.embedding import load_model
 from clipgrip.runs.pipeline import run
-from clipgrip.runs.start import UntunedModel
 from clipgrip.runs.store import open_store
+from clipgrip.runs.untuned_model import UntunedModel
 
 
 def offered(session: ReviewSession, *names: str) -> set[int]:
@@ -263,7 +263,7 @@ def test_the_answers_follow_the_text_as_computed_afresh(session: ReviewSession) 
     edits.edit(session, 2, "dent", WORDS[1], "Sato")
     settings = Settings(**outcome.run.settings)
     names = ClassNames(("scratch", "dent", "good part", "steel"), WORDS)
-    start = UntunedModel.of(model_of(settings), names, settings, outcome.start.method)
+    start = UntunedModel.of(load_model(settings), names, settings, outcome.start.method)
     texts, scale = start.class_embeds(outcome.learned), start.prompt.logit_scale
     probs = joined_probs(images_of(session), texts, scale, outcome.joint)
     assert (session.snapshot.view.label == probs.argmax(1).numpy() + 1).all()
@@ -288,7 +288,7 @@ def test_a_run_without_rounds_answers_with_zero_shot(
         session = ReviewSession(out, store)
         edits.edit(session, 2, "dent", WORDS[1], "Sato")
         settings = Settings(**session.snapshot.view.outcome.run.settings)
-        class_embeds = zero_shot(model_of(settings), WORDS, settings.template)
+        class_embeds = zero_shot(load_model(settings), WORDS, settings.template)
         logits = images_of(session) @ class_embeds.T
         assert (session.snapshot.view.label == logits.argmax(1).numpy() + 1).all()
 

@@ -22,7 +22,7 @@ from clipgrip.data.sources import FileSource
 from clipgrip.errors import ClipgripError, RunError
 from clipgrip.review.schema import MIGRATIONS as REVIEW
 from clipgrip.review.store import Answer, Change, ReviewRound, ReviewStore, StoredClass, open_review
-from clipgrip.runs import audits, checkpoint, migrations
+from clipgrip.runs import audit_store, checkpoint, migrations
 from clipgrip.runs.seal import NOTHING
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun, open_store
 from clipgrip.serving.predictor import Predictor
@@ -52,8 +52,10 @@ def fill_run(store: RunStore) -> None:
         store.add_round("abc", StoredRound(number, 2, 0.1, learned, {"n": number}, pairs))
     store.keep_training("abc", 4, TrainingState(7, {"m": torch.randn(3)}))
     store.finish("abc", "2027")
-    audits.add_answers(store, "abc", "one", [(rows[0].sha256, 1)], by="Ito", at="now")
-    audits.add_promise(store, "abc", audits.StoredPromise("one", "Ito", "now", {"pool": 3}))
+    audit_store.add_answers(store, "abc", "one", [(rows[0].sha256, 1)], by="Ito", at="now")
+    audit_store.add_promise(
+        store, "abc", audit_store.StoredPromise("one", "Ito", "now", {"pool": 3})
+    )
 
 
 def read_run(folder: Path) -> Any:
@@ -69,8 +71,8 @@ def read_run(folder: Path) -> Any:
             ],
             [one.pseudolabels for one in store.rounds("abc")],
             training and (training.step, training.tensors["m"].tolist()),
-            audits.stored_answers(store, "abc", "one"),
-            audits.promises(store, "abc"),
+            audit_store.stored_answers(store, "abc", "one"),
+            audit_store.promises(store, "abc"),
         )
 
 

@@ -25,11 +25,11 @@ from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.estimator import GripClassifier
 from clipgrip.report.build import build_report
 from clipgrip.report.from_run import facts
-from clipgrip.runs import given
-from clipgrip.runs.auditing import Audit
-from clipgrip.runs.given import FILE
+from clipgrip.runs import precomputed
+from clipgrip.runs.audit_sheet import Audit
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.pipeline import run
+from clipgrip.runs.precomputed import FILE
 from clipgrip.runs.reopen import reopen
 from clipgrip.serving.batch import predict_files
 from clipgrip.serving.predictor import Predictor
@@ -218,13 +218,13 @@ def test_a_large_file_that_changes_while_it_is_read_is_said(
     path, texts = tmp_path / "e.npy", tmp_path / "texts.npz"
     np.savez(texts, class_embeds=arrays()["class_embeds"], class_names=np.array(NAMES))
     np.save(path, arrays()["clip"])
-    of_run, times = given.unit, itertools.count(1)
+    of_run, times = precomputed.unit, itertools.count(1)
 
     def changing(vectors: Any) -> Any:
         os.utime(path, ns=(1, next(times)))
         return of_run(vectors)
 
-    monkeypatch.setattr(given, "unit", changing)
+    monkeypatch.setattr(precomputed, "unit", changing)
     with pytest.raises(DataError, match=r"e\.npy was changed while it was read"):
         made(path, class_embeds=texts)
     monkeypatch.undo()

@@ -20,7 +20,7 @@ from clipgrip.project_file import read_toml
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
 from clipgrip.review.view import RoundClassifier
 from clipgrip.runs import checkpoint
-from clipgrip.runs.eyes import Beside, eye_sentences
+from clipgrip.runs.eyes import JoinedEyes, eye_sentences
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
 from clipgrip.serving.batch import predict_files, write_predictions
@@ -231,7 +231,7 @@ def test_what_is_kept_of_eyes_is_read_back_as_it_was(
     outcome = run(project(place, tiny_clip, tmp_path / "run", eye=("texture", str(eye))))
     kept = outcome.ready.beside
     assert kept is not None
-    read = Beside.unpack(kept.pack())
+    read = JoinedEyes.unpack(kept.pack())
     assert read.eyes == kept.eyes
     assert read.pack() == kept.pack()
 

@@ -22,7 +22,7 @@ from clipgrip.runs import outputs, store
 from clipgrip.runs.outputs import parquet_bytes, recalibrate
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
-from clipgrip.runs.sampled import sample_rows
+from clipgrip.runs.tuning_sample import sample_rows
 from clipgrip.task import Task
 from clipgrip.training import memory
 from clipgrip.trust.calibration import Temperature
@@ -112,7 +112,7 @@ def test_many_pseudolabels_are_packed_and_a_run_goes_on_from_them_to_the_same_by
         opened.rounds(done.run.id)
 
 
-def test_many_lines_are_written_as_parquet_too_and_pseudolabels_of_the_kept_round_alone(
+def test_many_lines_are_written_as_parquet_too_and_pseudolabels_of_the_best_round_alone(
     place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
 ) -> None:
     pq = pytest.importorskip("pyarrow.parquet")

@@ -17,7 +17,7 @@ from clipgrip.fewshot import head
 from clipgrip.pseudolabel import Refinement
 from clipgrip.pseudolabel.refine import refiner
 from clipgrip.runs import confidence, store
-from clipgrip.runs.auditing import Audit
+from clipgrip.runs.audit_sheet import Audit
 from clipgrip.runs.outcome import METHOD_UNKNOWN, Outcome
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen

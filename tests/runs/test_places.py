@@ -20,8 +20,8 @@ from clipgrip.errors import BackboneError, RunError
 from clipgrip.runs import lock, migrations
 from clipgrip.runs.database import migrate
 from clipgrip.runs.pipeline import run
-from clipgrip.runs.place import wanted_folder
 from clipgrip.runs.reopen import reopen
+from clipgrip.runs.run_folder import wanted_folder
 from clipgrip.runs.store import NAME, StoredRound, StoredRun, open_store
 
 HOLD = """

@@ -21,7 +21,7 @@ from clipgrip.prompts.classifier import predict_proba
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.prepare import prepare_arrays
 from clipgrip.runs.reopen import reopen
-from clipgrip.runs.tasks import beside_folders, make_task
+from clipgrip.runs.tasks import make_task, with_folder_labels
 
 NAMES = ClassNames.from_names(CLASSES)
 
@@ -109,7 +109,7 @@ def test_beside_folders_that_label_some_classes_an_image_may_be_of_any(
         Row(f"{n:064x}", (f"{n}.jpg",), label, "pool", BytesSource(b""))
         for n, label in enumerate(labels)
     )
-    assert beside_folders(Settings(), Manifest(rows, NAMES)).candidates == candidates
+    assert with_folder_labels(Settings(), Manifest(rows, NAMES)).candidates == candidates
 
 
 def test_a_wrong_shape_is_an_error_while_tests_run() -> None:

@@ -32,8 +32,8 @@ from clipgrip.runs.pipeline import run
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.rounds import reached
-from clipgrip.runs.start import UntunedModel
 from clipgrip.runs.store import StoredRound
+from clipgrip.runs.untuned_model import UntunedModel
 from clipgrip.task import ul
 from clipgrip_line import files
 

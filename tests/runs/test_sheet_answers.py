@@ -9,7 +9,7 @@ import pytest
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.tables import parse_csv
 from clipgrip.errors import DataError
-from clipgrip.runs.auditing import NO_IMAGE, Sheet
+from clipgrip.runs.audit_sheet import NO_IMAGE, Sheet
 from clipgrip.runs.sheet_answers import answers_in
 
 CLASSES = ClassNames.from_names(["good", "007"])

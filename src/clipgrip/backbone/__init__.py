@@ -1,1 +1,1 @@
-"""From pixels to embeddings: models and eyes by name, what encodes images and texts, and the cache of that."""
+"""From pixels to embeddings: models by name, image and text towers, other image encoders (eyes), and the cache."""

@@ -1,4 +1,4 @@
-"""What every eye and every two-tower model offer to the rest of the house."""
+"""The protocols of image encoders: `Eye`, and `Backbone` for models that also encode texts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from clipgrip.types import ImageEmbeds
 
 @runtime_checkable
 class Eye(Protocol):
-    """What sees images, with words or without: from a picture to a unit vector."""
+    """An image encoder, with or without a text tower: from a picture to a unit vector."""
 
     @property
     def name(self) -> str:
-        """What the user asked for: a hub name, a folder, or one that ships: ``nano``, ``texture``."""
+        """The name that the user gave: a hub name, a folder, or one of the package (``nano``, ``texture``)."""
 
     @property
     def fingerprint(self) -> str:
@@ -30,7 +30,7 @@ class Eye(Protocol):
 
     @property
     def image_key(self) -> str:
-        """Names all that determines an image embedding: fingerprint, preprocessing code, precision."""
+        """Identifies everything that determines an image embedding: fingerprint, preprocessing code, precision."""
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """Resize and crop one RGB image as the model's own image processor does, before rescaling."""
@@ -41,16 +41,16 @@ class Eye(Protocol):
 
 @runtime_checkable
 class Backbone(Eye, TwoTowers, Protocol):
-    """A frozen image tower and text tower with one common embedding space, and what sees pictures by it."""
+    """A frozen image tower and text tower with one common embedding space."""
 
 
 class Model(Backbone, Protocol):
-    """A backbone as a run keeps it: with the numbers it computes with, and which of its editions it is."""
+    """A backbone with the facts about it that a run stores."""
 
     @property
     def precision(self) -> str:
-        """Numbers that it computes with."""
+        """The numbers it computes with: float32 or bfloat16."""
 
     @property
     def revision(self) -> str | None:
-        """Of a model from a hub; None where there is none."""
+        """The commit of a model from a hub; None for others."""

@@ -1,8 +1,8 @@
-"""Image embeddings on disk, addressed by everything that determines them.
+"""Image embeddings on disk, under a key of everything that determines them.
 
-A folder per backbone, preprocessing, precision and format; in it one database with a row for each image: its content
-hash, its embedding in float16, and a digest over both, so that a changed bit is found and the row computed again.
-SQLite's write-ahead log needs a local disk: the folder must not lie on a network share.
+There is a folder for each combination of backbone, preprocessing, precision and format. It holds one database with a
+row for each image: its content hash, its embedding in float16, and a digest over both. A row whose digest does not fit
+is computed again. SQLite's write-ahead log needs a local disk: the folder must not lie on a network share.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from clipgrip.files import from_home, is_full
 from clipgrip.sentences import Sentence, mark
 
 FORMAT = 3
-"""1 had no digests, and rows of files that changed between hashing and reading; 2 kept rows in files of their own."""
+"""Version of the format. 1 had no digests and could hold rows of files that changed while they were read; 2 had shards
+in the place of a database."""
 FOLDER = f"embeddings-v{FORMAT}-{READING}"
 NAME = "embeddings.db"
 ROOT_VARIABLE = "CLIPGRIP_CACHE"
@@ -47,14 +48,14 @@ FIND = """
 SELECT value, coalesce(CAST(vector AS BLOB), x''), CAST(digest AS BLOB)
 FROM json_each(?) JOIN embedding ON content = value
 """
-"""A flipped bit may change a value's type, too; and what was asked for is known better than what the row says it is."""
+"""Casts, as a flipped bit may change a value's type; the hash that was asked for is returned, not the row's own."""
 
 log = logging.getLogger(__name__)
 _warned: set[str] = set()
 
 
 class CachedEmbeds(NamedTuple):
-    """What the cache holds of the hashes that were asked for."""
+    """The rows of the cache for the hashes that were asked for."""
 
     embeds: Float[np.ndarray, "N D"]
     """float32, one row per hash; zeros where it is missing."""
@@ -66,7 +67,7 @@ class EmbeddingCache:
     """Content hash -> embedding, for one backbone; safe for threads and for several processes at once."""
 
     def __init__(self, root: Path, key: str, width: int) -> None:
-        """Open or create; ``key`` names what determines an embedding, ``width`` is D."""
+        """Open or create the cache for a `base.Eye.image_key` and embeddings of ``width`` D."""
         self.folder = Path(root) / FOLDER / key
         self.width = width
         with self._transaction(mark("The cache folder {folder} cannot be used")) as db:
@@ -81,10 +82,10 @@ class EmbeddingCache:
     def get(
         self, hashes: Sequence[str], into: Float[np.ndarray, "N D"] | None = None
     ) -> CachedEmbeds:
-        """Stored embeddings of ``hashes``, put ``into`` an array of zeros where one is given for different ones.
+        """The stored embeddings of ``hashes``. ``into`` is an array of zeros for them; it needs distinct hashes.
 
-        Each row is compared with its digest. What is damaged is forgotten with a warning in the log and reported
-        missing: it is computed again.
+        Each row is compared with its digest. A damaged row is deleted with a warning in the log and reported missing,
+        so that it is computed again.
         """
         row_of = {sha256: row for row, sha256 in enumerate(dict.fromkeys(hashes))}
         if len(row_of) < len(hashes):
@@ -137,9 +138,9 @@ class EmbeddingCache:
 
     @contextlib.contextmanager
     def _transaction(self, failed: str) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing, and durable; a connection each, so that any thread may ask.
+        """A durable transaction on a connection of its own, so that any thread may use the cache.
 
-        CacheError: it ``failed``, as the system says.
+        CacheError: SQLite or the system refused; the error begins with ``failed``.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -147,13 +148,15 @@ class EmbeddingCache:
             with contextlib.closing(
                 sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             ) as db:
-                db.execute("PRAGMA page_size = 16384")  # of smaller ones a part stays empty
+                db.execute(
+                    "PRAGMA page_size = 16384"
+                )  # rows of kilobytes waste a part of smaller pages
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = FULL")
                 db.execute("BEGIN IMMEDIATE")
                 with db:
                     yield db
-        # of a damaged schema sqlite3 says what it cannot decode itself
+        # sqlite3 cannot decode its own message about a damaged schema: UnicodeDecodeError
         except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
             raise CacheError(
                 "{what}: {error}. {todo}, or set {root_variable} to another folder. The cache can be "
@@ -166,21 +169,21 @@ class EmbeddingCache:
 
 
 class OptionalCache(EmbeddingCache):
-    """A cache that finds nothing and keeps no more once the system refuses, which is said once."""
+    """A cache that may fail: once it cannot be used, it finds and stores nothing, and the log says so once."""
 
     def get(
         self, hashes: Sequence[str], into: Float[np.ndarray, "N D"] | None = None
     ) -> CachedEmbeds:
-        """Stored rows; none where the database cannot be read."""
+        """As `EmbeddingCache.get`; all missing where the database cannot be read."""
         try:
             return super().get(hashes, into)
         except CacheError as error:
-            _say(self.folder, error)
+            _warn_once(self.folder, error)
         embeds = np.zeros((len(hashes), self.width), np.float32) if into is None else into
         return CachedEmbeds(embeds, np.ones(len(hashes), np.bool_))
 
     def put(self, hashes: Sequence[str], embeds: Float[np.ndarray, "N D"]) -> None:
-        """Store rows where that is possible."""
+        """As `EmbeddingCache.put`, but without an error where the disk refuses."""
         if str(self.folder) in _warned:
             return
         try:
@@ -188,34 +191,31 @@ class OptionalCache(EmbeddingCache):
         except CacheError as error:
             if error.__cause__ is None:  # the rows are wrong, not the disk
                 raise
-            _say(self.folder, error)
+            _warn_once(self.folder, error)
 
 
 def cache_for(key: str, width: int) -> EmbeddingCache | None:
-    """The cache in the user's folder, by what determines an embedding and its width; None where it cannot be used."""
+    """The cache in the user's folder for an `image_key` and width D; None where the folder cannot be used."""
     root = default_root()
     try:
         return OptionalCache(root, key, width)
     except CacheError as error:
-        _say(root, error)
+        _warn_once(root, error)
         return None
 
 
-def _say(folder: Path, error: CacheError) -> None:
+def _warn_once(folder: Path, error: CacheError) -> None:
     if str(folder) not in _warned:
         _warned.add(str(folder))
         log.warning(
-            "%s Until then the work goes on without it, and each image is encoded anew. Set %s to a folder that can "
-            "be written.",
-            error,
-            ROOT_VARIABLE,
+            "%s Until then the work goes on without it, and each image is encoded anew.", error
         )
 
 
 def remove_older(root: Path, kind: str, current: str) -> None:
-    """Take away what an older clipgrip kept of this kind: it is never read again.
+    """Delete the folders ``kind-v*`` of older versions, which nothing reads any more.
 
-    A newer one's stays, and so does what only begins with the same name.
+    Folders of newer versions stay, and so do others that only begin with the same name.
     """
     with contextlib.suppress(OSError):
         for path in root.glob(f"{kind}-v*"):
@@ -225,7 +225,7 @@ def remove_older(root: Path, kind: str, current: str) -> None:
 
 
 def _version(kind: str, name: str) -> tuple[int, ...] | None:
-    """The numbers of ``kind-v1`` or ``kind-v1-2``: of the format, and of the reader of pictures."""
+    """Versions in ``kind-v1`` or ``kind-v1-2``: of the format, and of the code that decodes images."""
     found = re.fullmatch(rf"{kind}-v(\d+)(?:-(\d+))?", name)
     return None if found is None else tuple(int(number or 0) for number in found.groups())
 
@@ -238,9 +238,9 @@ def default_root() -> Path:
 
 
 def user_folder(of_mac: str, variable: str, otherwise: str) -> Path:
-    """clipgrip's folder among the user's: of macOS's library, of a variable or a folder of the home elsewhere.
+    """clipgrip's own folder in the user's: in ~/Library/``of_mac`` on macOS, else by ``variable`` or ~/``otherwise``.
 
-    ConfigError: no variable says where, and the system knows no home of this user, as in some containers.
+    ConfigError: no variable is set and the user has no home folder, as in some containers.
     """
     variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, variable)
     places = {"win32": "AppData/Local", "darwin": f"Library/{of_mac}"}
@@ -252,11 +252,11 @@ def user_folder(of_mac: str, variable: str, otherwise: str) -> Path:
 
 
 def _digest(sha256: str, vector: bytes) -> bytes:
-    """Of one row: whose it is, and its values as they are stored."""
+    """Digest of a row: SHA-256 over the content hash and the stored vector."""
     return hashlib.sha256(sha256.encode() + vector).digest()
 
 
 def what_to_do(error: Exception) -> Sentence:
-    """About a folder that cannot be written."""
+    """Advice for a folder that cannot be written."""
     full = is_full(error) or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
     return Sentence("Make room there" if full else "Look after the disk and its permissions")

@@ -1,4 +1,4 @@
-"""A model's folder: configuration, tensors, fingerprint. Nothing in it is ever executed."""
+"""The files of a model: configuration, tensors, fingerprint. Code in them is never executed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from clipgrip.backbone.sound import (
+from clipgrip.backbone.folder_checks import (
     ADAPTER,
     AGAIN,
+    EYE_LAYOUT,
     LAYOUT,
     MERGE,
-    OF_AN_EYE,
     check_code,
     check_files,
     check_numbers,
@@ -36,7 +36,7 @@ SUPPORTED = {
         "a ViT or CLIP image tower beside a BERT or RoBERTa, many in other languages"
     ),
 }
-"""The ``model_type`` of config.json, and who uses it."""
+"""``model_type`` in config.json -> the models that have it."""
 VISION = {
     "dinov2": mark("DINOv2: sees shapes and surfaces best, and is free to use"),
     "dinov2_with_registers": mark("DINOv2 with registers"),
@@ -53,7 +53,7 @@ VISION = {
     "mobilenet_v1": "MobileNet",
     "mobilenet_v2": mark("MobileNet of the second kind, small and quick"),
 }
-"""Models that see images and know no words: eyes beside CLIP."""
+"""``model_type`` of models without a text tower, which can be used as eyes beside CLIP."""
 REFUSED = {
     "siglip2": Sentence(
         "SigLIP 2's NaFlex models take images of varying shape; choose one of a fixed size, such as "
@@ -63,7 +63,7 @@ REFUSED = {
         "ALIGN's image tower is no transformer; choose a model of CLIP's or SigLIP's kind"
     ),
 }
-"""Types that people may bring, and why they cannot be used."""
+"""``model_type`` of models that people may try -> why they cannot be used."""
 
 PREPROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 TOKENIZER_FILES = (
@@ -74,14 +74,14 @@ TOKENIZERS = (
     *(("tokenizer.json",), ("vocab.json", "merges.txt"), ("vocab.txt",)),
     *(("spiece.model",), ("sentencepiece.bpe.model",)),
 )
-"""Each of these alone is a whole tokenizer."""
+"""Sets of files of which any one is a complete tokenizer."""
 INDEX = "model.safetensors.index.json"
 WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The files of one model, found and checked but not read."""
+    """The files of one model, found and checked; the weights are not read yet."""
 
     folder: Path
     config: dict[str, Any]
@@ -90,16 +90,16 @@ class Checkpoint:
 
     @classmethod
     def open(cls, folder: Path, *, words: bool = True) -> Checkpoint:
-        """Check that the folder holds a supported model; a BackboneError says what is missing.
+        """Check that the folder holds a supported model. BackboneError: what is missing or wrong.
 
-        Without ``words`` one is looked for that sees images alone.
+        With ``words`` it must have a text tower, without it must be one of `VISION`.
         """
         config = read_json(folder / "config.json", words=words)
         if (folder / ADAPTER).exists():
             raise BackboneError(MERGE)
         _check_kind(config, folder, words=words)
         check_numbers(folder / "config.json", config)
-        layout = LAYOUT if words else OF_AN_EYE
+        layout = LAYOUT if words else EYE_LAYOUT
         weights = _weight_files(folder, layout)
         if words:
             _check_tokenizer(folder)
@@ -112,7 +112,7 @@ class Checkpoint:
         return cls(folder, config, _preprocessor(folder, layout), weights)
 
     def tensors(self, *prefixes: str) -> dict[str, Tensor]:
-        """The tensors whose names begin with a prefix, in float32."""
+        """The tensors whose names begin with one of ``prefixes``, in float32."""
         return {
             name: tensor
             for path in self.weights
@@ -121,7 +121,7 @@ class Checkpoint:
         }
 
     def fingerprint(self) -> str:
-        """SHA-256 over the content of all files that determine an embedding, wherever the folder lies."""
+        """SHA-256 over all files that determine an embedding; the folder's path does not count."""
         names = ("config.json", *PREPROCESSOR_FILES, *TOKENIZER_FILES)
         files = [path for name in names if (path := self.folder / name).exists()]
         total = hashlib.sha256()
@@ -133,8 +133,8 @@ class Checkpoint:
         return total.hexdigest()
 
 
-def knows_words(folder: Path) -> bool:
-    """Whether the model in a folder has a text tower too; what is no model's folder is a BackboneError."""
+def has_text_tower(folder: Path) -> bool:
+    """Whether the model in a folder has a text tower, by its ``model_type``. BackboneError: the folder holds none."""
     return read_json(folder / "config.json", words=False).get("model_type") not in tuple(VISION)
 
 
@@ -166,7 +166,7 @@ def _check_kind(config: Mapping[str, Any], folder: Path, *, words: bool) -> None
         )
 
 
-def pick(tensors: Mapping[str, Tensor], name: str) -> Tensor:
+def tensor_named(tensors: Mapping[str, Tensor], name: str) -> Tensor:
     """The tensor called ``name``; a BackboneError where the file lacks it."""
     if name not in tensors:
         raise BackboneError(
@@ -193,7 +193,7 @@ def _preprocessor(folder: Path, layout: Sentence) -> dict[str, Any]:
 
 
 def _check_tokenizer(folder: Path) -> None:
-    """Without these, transformers makes an empty tokenizer, to which all texts are one."""
+    """BackboneError without tokenizer files: transformers would make an empty one, in which all texts are equal."""
     if not any(all((folder / name).exists() for name in names) for names in TOKENIZERS):
         wanted = " / ".join(" + ".join(names) for names in TOKENIZERS)
         raise BackboneError(
@@ -242,7 +242,7 @@ def _weight_files(folder: Path, layout: Sentence) -> tuple[Path, ...]:
 
 
 def how_to_convert(name: str) -> Sentence:
-    """One command for a machine that people trust, after which no pickle is needed any more."""
+    """How to convert a model that is published as a pickle, on a machine where that may be opened."""
     folder = f"{Path(name).name}-safe"
     calls = (f"{kind}.from_pretrained({name!r}).save_pretrained({folder!r})" for kind in ("M", "P"))
     return Sentence(
@@ -259,14 +259,14 @@ def _read(path: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 (not a dict)
                 if name.startswith(prefixes):
-                    yield name, _floating(path, name, file.get_tensor(name))
+                    yield name, _as_float(path, name, file.get_tensor(name))
     except (SafetensorError, OSError) as error:
         raise BackboneError(
             "{path} cannot be read: {error}. Copy the model again.", path=path, error=error
         ) from error
 
 
-def _floating(path: Path, name: str, tensor: Tensor) -> Tensor:
+def _as_float(path: Path, name: str, tensor: Tensor) -> Tensor:
     if not tensor.is_floating_point() and not name.endswith("position_ids"):
         raise BackboneError(
             "{path}: the tensor {name} is of the type {dtype}; weights are floating-point "

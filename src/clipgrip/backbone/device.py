@@ -1,4 +1,4 @@
-"""Where a model is computed, and in which precision."""
+"""The device that a model runs on, and its precision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """The name of a dtype; ``auto`` is bfloat16 where the processor multiplies it natively."""
+    """A key of `DTYPES`; ``auto`` is bfloat16 where the processor multiplies it natively. ConfigError: unknown."""
     if precision == "auto":
         return "bfloat16" if _multiplies_bfloat16(device) else "float32"
     if precision not in DTYPES:
@@ -34,7 +34,7 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
 
 
 def device_named(name: str) -> torch.device:
-    """ConfigError where it cannot be used here."""
+    """The torch device of this name. ConfigError: it cannot be used on this machine."""
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -1,4 +1,4 @@
-"""Images to embeddings: each is decoded and encoded once, then read from the cache."""
+"""Image embeddings: each distinct image is decoded and encoded once, then read from the cache."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from clipgrip.backbone.base import Eye
 from clipgrip.backbone.cache import MAX_ROWS, EmbeddingCache, cache_for
 from clipgrip.backbone.encode import Item, Loader, encoded
 from clipgrip.errors import CacheError, DataError
-from clipgrip.mapped import Space, gathered, let_go
+from clipgrip.mapped import Allocate, gathered, release_pages
 from clipgrip.types import ImageEmbeds
 
 BATCH_SIZE = 32
 NORMALISED = 8192
-"""Rows that are brought to length one together."""
+"""Rows that are normalised together."""
 STORE_SECONDS = 30.0
-"""Encoded rows are stored at least this often, so a crash loses no more work than this."""
+"""How often encoded rows are stored, so the most work that a crash may cost."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Embedded:
     hashes: list[str]
     """N content hashes, in the order of the items; a repeated item is repeated here."""
     failures: list[tuple[str, DataError]]
-    """Images that could not be decoded, each hash once. They are not cached: a next run tries them again."""
+    """Images that could not be decoded, each hash once. They are not cached: the next run tries them again."""
     read_from: tuple[object, ...] = field(default=(), repr=False)
-    """Files of embeddings, which nobody reads again as long as they are held."""
+    """The files of embeddings that were read. Keeping them here keeps them from being read again."""
 
 
 def embed_images(
@@ -50,32 +50,34 @@ def embed_images(
     batch_size: int = BATCH_SIZE,
     on_progress: Callable[[int, int], None] | None = None,
     hashes: list[str] | None = None,
-    room: Space = torch.zeros,
+    allocate: Allocate = torch.zeros,
 ) -> Embedded:
     """Embed ``items``, reading from ``cache`` what it holds and storing there what it does not.
 
-    Interrupted by Ctrl-C, an error or a kill, it keeps the batches stored so far, and run again it gives the same
-    bytes as an uninterrupted run: a batch is a fixed range of the distinct items (not of the missing ones), and only
-    whole batches are stored, so no image ever meets other neighbours in its batch than it would have met. For the same
-    reason the executor at work (`clipgrip.executors`) does not change them.
+    After Ctrl-C, an error or a kill, the batches that were stored remain, and the next call gives the same bytes as one
+    that was not interrupted: a batch is a fixed range of the distinct items (not of the missing ones), and only whole
+    batches are stored, so an image always shares its batch with the same others. For the same reason the executor
+    (`clipgrip.executors`) makes no difference.
 
-    ``on_progress(done, total)`` counts distinct images, cached and failed ones included; where the cache holds all,
-    nothing is encoded and nothing reported. ``hashes`` are those of the items, where they are known without making
-    each; ``room`` makes what holds the embeddings.
+    Args:
+        on_progress: called with done and total, which count distinct images, cached and failed ones included;
+            not called where the cache holds all, as nothing is encoded then.
+        hashes: content hashes of the items, where they are known without making the items.
+        allocate: makes the array of zeros that becomes the embeddings.
     """
     hashes = [sha256 for sha256, _ in items] if hashes is None else hashes
     loaders = _Loaders(items, hashes)
-    table = _Table.read(loaders.rows, cache, room((len(loaders), backbone.embed_dim)))
+    table = _EmbedTable.read(loaders.rows, cache, allocate((len(loaders), backbone.embed_dim)))
     failures: list[tuple[str, DataError]] = []
     report = on_progress or (lambda *_: None)
     done = len(loaders) - sum(map(len, batches := table.missing(batch_size)))
     if batches:
         report(done, len(loaders))
-    with _Shelf(cache) as shelf, closing(encoded(backbone, loaders, batches)) as parts:
+    with _CacheWriter(cache) as writer, closing(encoded(backbone, loaders, batches)) as parts:
         for part in parts:
             failures += part.failures
             table.fill(part.hashes, part.embeds)
-            shelf.add(part.hashes, part.embeds)
+            writer.add(part.hashes, part.embeds)
             done += len(part.hashes) + len(part.failures)
             report(done, len(loaders))
     failures.sort(key=lambda failure: table.rows[failure[0]])  # workers end in any order
@@ -89,7 +91,7 @@ def embed_cached(
     load: Callable[[], Eye],
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Embedded:
-    """Embed images by what determines an embedding; an eye is loaded only where the cache does not hold them all."""
+    """As `embed_images`, by an `image_key` and width D; ``load`` reads the eye only if the cache lacks an image."""
     cache = cache_for(key, width)
     hashes = [content for content, _ in items]
     known = None if cache is None else cache.get(hashes)
@@ -99,7 +101,7 @@ def embed_cached(
 
 
 class _Loaders(Mapping[str, Loader]):
-    """What decodes each distinct image; items may be made when they are asked for, and none is kept."""
+    """Content hash -> loader for each distinct image. Lazy items are made on access and not kept."""
 
     def __init__(self, items: Sequence[Item], hashes: Sequence[str]) -> None:
         self.rows: dict[str, int] = {}
@@ -120,8 +122,8 @@ class _Loaders(Mapping[str, Loader]):
 
 
 @dataclass(frozen=True)
-class _Table:
-    """One row per distinct image, known or not yet."""
+class _EmbedTable:
+    """One row for each distinct image; ``known`` (N,) says which are filled."""
 
     rows: dict[str, int]
     embeds: ImageEmbeds
@@ -130,14 +132,14 @@ class _Table:
     @classmethod
     def read(
         cls, rows: dict[str, int], cache: EmbeddingCache | None, embeds: ImageEmbeds
-    ) -> _Table:
-        """What the cache holds, put into ``embeds``."""
+    ) -> _EmbedTable:
+        """Fill ``embeds`` with what the cache holds."""
         if cache is None:
             return cls(rows, embeds, np.zeros(len(rows), np.bool_))
         return cls(rows, embeds, ~cache.get(list(rows), embeds.numpy()).missing)
 
     def missing(self, batch_size: int) -> list[list[str]]:
-        """What is not known of each range of ``batch_size`` rows; ranges that are known are left out."""
+        """The missing hashes of each range of ``batch_size`` rows that has any."""
         if self.known.all():
             return []
         hashes = list(self.rows)
@@ -156,20 +158,20 @@ class _Table:
         good = hashes
         if not self.known.all():
             good = [sha256 for sha256 in hashes if self.known[self.rows[sha256]]]
-        all_once = good == list(self.rows)  # then nothing is copied: a million rows are gigabytes
+        all_once = good == list(self.rows)  # then the rows need no copy, which may be gigabytes
         unit = self.embeds
         if not all_once:
             unit = gathered(unit, torch.tensor([self.rows[sha256] for sha256 in good]))
         for start in range(0, len(unit), NORMALISED):
             rows = slice(start, min(start + NORMALISED, len(unit)))
             unit[rows] = F.normalize(unit[rows], dim=-1)
-            let_go(unit, rows)
+            release_pages(unit, rows)
         return Embedded(unit, good, failures)
 
 
 @dataclass
-class _Shelf:
-    """Encoded batches on their way to the cache; whatever ends the work, whole batches are stored."""
+class _CacheWriter:
+    """Collects encoded batches and writes them to the cache now and then, and at the end even after an error."""
 
     cache: EmbeddingCache | None
     _hashes: list[str] = field(default_factory=list)
@@ -187,7 +189,7 @@ class _Shelf:
             self.cache.put(self._hashes, np.concatenate(self._embeds))
         self._hashes, self._embeds, self._since = [], [], time.monotonic()
 
-    def __enter__(self) -> _Shelf:
+    def __enter__(self) -> _CacheWriter:
         return self
 
     def __exit__(

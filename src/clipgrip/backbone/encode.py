@@ -1,4 +1,4 @@
-"""Batches of pictures to embeddings, in this process or in workers: the same bytes."""
+"""Encodes batches of images, in this process or in workers, with equal bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from clipgrip.backbone.base import Eye
-from clipgrip.backbone.recipe import EyeRecipe, recipe_of
+from clipgrip.backbone.recipe import EyeRecipe, recipe_for
 from clipgrip.data.hashing import UNREACHED
 from clipgrip.data.images import UndecodableImage
 from clipgrip.errors import DataError
@@ -24,35 +24,34 @@ from clipgrip.executors.base import current, cut
 
 Loader = Callable[[], Image.Image]
 Item = tuple[str, Loader]
-"""The SHA-256 of an image's content, and what decodes it to RGB; it may raise a DataError."""
+"""Content hash, and a function that decodes the image to RGB or raises a DataError."""
 
 Decoded = tuple[str, "UInt8[np.ndarray, 'H W 3'] | DataError"]
 
 BATCHES_AHEAD = 2
-"""How many batches are decoded while one is encoded; bounds the memory."""
+"""How many batches are decoded while one is encoded, which bounds the memory."""
 PART_BATCHES = 4
-"""What a worker gets at a time: seconds of work, so that little is lost with it and all end together."""
+"""Batches that a worker gets at a time: seconds of work, so that a lost worker costs little and all end together."""
 
 
 class Encoded(NamedTuple):
-    """What came of some images."""
+    """A batch of images after encoding."""
 
     hashes: list[str]
-    """Those that could be read."""
+    """The images that could be read."""
     embeds: Float[np.ndarray, "B D"]
-    """float16, as the cache stores them, so that fresh and cached rows are equal."""
+    """(B, D) in float16, as the cache stores them, so that fresh and cached rows are equal."""
     failures: list[tuple[str, DataError]]
-    """The others."""
+    """The other images, and why each could not be read."""
 
 
 @dataclass(frozen=True)
 class EncodeBatches:
-    """The work of a worker: a pure function from batches of items to what came of them."""
+    """The function that workers run: a pure function from batches of items to encoded batches."""
 
     recipe: EyeRecipe
 
     def __call__(self, batches: Sequence[Sequence[Item]]) -> list[Encoded]:
-        """One for each batch."""
         loaders = {sha256: loader for batch in batches for sha256, loader in batch}
         names = [[sha256 for sha256, _ in batch] for batch in batches]
         return list(_encoded_here(self.recipe.eye(), loaders, names, threads=1))
@@ -61,7 +60,7 @@ class EncodeBatches:
 def encoded(
     backbone: Eye, loaders: Mapping[str, Loader], batches: Sequence[Sequence[str]]
 ) -> Generator[Encoded]:
-    """Each batch encoded, by this process in order, or in any order by the executor at work once it is worth that.
+    """Encode each batch: here and in order at first, then by the current executor in any order, once that pays.
 
     DataError: a worker cannot read an image that this process can.
     """
@@ -77,7 +76,7 @@ def encoded(
         [[(sha256, loaders[sha256]) for sha256 in batch] for batch in part]
         for part in cut(batches[here:], PART_BATCHES)
     )
-    answers = executor.answers(EncodeBatches(recipe_of(backbone)), rest)
+    answers = executor.answers(EncodeBatches(recipe_for(backbone)), rest)
     for answer in answers:
         for part in answer.value:
             _check_readable(part, loaders)
@@ -85,7 +84,7 @@ def encoded(
 
 
 def _check_readable(part: Encoded, loaders: Mapping[str, Loader]) -> None:
-    """An image that a worker does not reach is no damaged image."""
+    """DataError where a worker failed to read an image that this process can read: it is not damaged."""
     for sha256, error in part.failures:
         if isinstance(error, UndecodableImage) and error.reason == "unreadable":
             try:
@@ -120,7 +119,7 @@ def decode_ahead(
     batches: Sequence[Sequence[str]],
     threads: int | None = None,
 ) -> Generator[list[Decoded]]:
-    """Decoded batches in order, made by threads that end with this generator."""
+    """Decoded and preprocessed batches in order; the threads that make them end with this generator."""
 
     def decode(sha256: str) -> Decoded:
         try:

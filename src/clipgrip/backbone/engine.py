@@ -1,4 +1,4 @@
-"""What computes image embeddings: torch, or ONNX Runtime in float32 or 8 bits."""
+"""The engine that computes image embeddings: torch, or ONNX Runtime in float32 or 8 bits."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from clipgrip.errors import BackboneError, ConfigError, among
 
 Engine = Literal["torch", "onnx", "onnx-int8", "auto"]
 AUTO = "auto"
-"""The faster one of this machine that rounds as float32 does (`fastest`)."""
+"""The faster of the exact engines on this machine (`fastest`)."""
 EXACT = ("torch", "onnx")
-"""Equal to rounding."""
+"""Engines whose embeddings are equal up to rounding."""
 ENGINES = (*EXACT, "onnx-int8")
 
 
 def has_choice(engine: str, device: torch.device, precision: str, model_type: str) -> bool:
-    """Whether `AUTO` is asked for where another engine than torch may be taken."""
+    """Whether `AUTO` has a choice: on the CPU, in automatic precision, for CLIP's own architecture."""
     free = device.type == "cpu" and precision == "auto" and model_type == "clip"
     return engine == AUTO and free
 
 
 def check_engine(engine: str, device: torch.device, precision: str, model_type: str) -> str:
-    """The engine itself; that which `AUTO` stands for here, and for this kind of model.
+    """The engine; for `AUTO`, the one that it stands for on this machine and for this kind of model.
 
     Raises:
-        ConfigError: it is unknown, or does not go with the device or the precision.
+        ConfigError: it is unknown, or does not support the device or the precision.
         MissingPackage: ONNX Runtime is not installed.
     """
     if engine == AUTO:
@@ -60,7 +60,7 @@ def check_engine(engine: str, device: torch.device, precision: str, model_type: 
 
 
 def on_engine(tower: ImageSide, engine: str, fingerprint: str) -> ImageSide:
-    """The same tower on another engine; BackboneError where its kind is known to torch alone."""
+    """The tower on an engine. BackboneError: only torch can compute this kind of tower."""
     if engine == "torch":
         return tower
     if not isinstance(tower, ImageTower):
@@ -75,8 +75,8 @@ def on_engine(tower: ImageSide, engine: str, fingerprint: str) -> ImageSide:
     return float_tower(parts) if engine == "onnx" else int8_tower(parts, fingerprint)
 
 
-def suffix(engine: str) -> str:
-    """What a cache key says about the engine; nothing for torch, so that older keys stay what they were."""
+def key_suffix(engine: str) -> str:
+    """The engine's part of a cache key; empty for torch, so that keys of older versions stay valid."""
     if engine == "torch":
         return ""
     from clipgrip.backbone.onnx_engine import FORMAT

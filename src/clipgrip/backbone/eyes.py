@@ -1,4 +1,4 @@
-"""From the name a user gives to an eye: what ships, what was added, a hub name or a folder, offline unless asked."""
+"""Loads eyes by name: those that ship, added models, hub names and folders; offline unless asked otherwise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clipgrip.backbone.base import Eye
-from clipgrip.backbone.checkpoint import Checkpoint, knows_words
+from clipgrip.backbone.checkpoint import Checkpoint, has_text_tower
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.device import Precision
 from clipgrip.backbone.model_store import added_models
@@ -27,28 +27,28 @@ SHIPPED = {TEXTURE: Texture}
 
 
 def load_eye(name: str, *, precision: Precision = "auto") -> Eye:
-    """The eye called so: one that ships, or a model by name or folder; a CLIP model's image tower is an eye too.
+    """The eye of this name: one that ships, or a model by name or folder. A CLIP model's image tower is an eye too.
 
-    BackboneError: it is not here, or its files cannot be used; the message says what to do.
+    BackboneError: it is not on this machine, or its files cannot be used.
     """
     if name in SHIPPED:
         return SHIPPED[name]()
     folder = _folder(name)
-    if knows_words(folder):
+    if has_text_tower(folder):
         return check_as_added(folder, ClipBackbone(name, folder, precision=precision))
     return check_as_added(folder, VisionEye(name, folder, precision=precision))
 
 
 def check_here(backbone: str, eyes: Sequence[str] = ()) -> None:
-    """BackboneError where a model, or an eye beside it, is not here or is none; before images are read, which is long.
+    """BackboneError where the model or an eye is missing or unusable; said before all images are read.
 
-    No weights are read.
+    Weights are not read.
     """
     Checkpoint.open(find_folder(backbone, online=may_download()))
     for name in named_eyes(eyes):
         if name not in SHIPPED:
             folder = _folder(name)
-            Checkpoint.open(folder, words=knows_words(folder))
+            Checkpoint.open(folder, words=has_text_tower(folder))
 
 
 def _folder(name: str) -> Path:
@@ -66,13 +66,13 @@ def _folder(name: str) -> Path:
 
 
 def named_eyes(names: Sequence[str]) -> tuple[str, ...]:
-    """The names themselves, each once, with the eyes that are here in the place of ``auto``."""
+    """The names without repetitions; ``auto`` is replaced by all eyes on this machine."""
     found = [one for name in names for one in (eyes_here() if name == AUTO else (name,))]
     return tuple(dict.fromkeys(found))
 
 
 def eyes_here() -> tuple[str, ...]:
-    """What ships, the known vision models that are on this machine, and those that were added."""
-    added = [model.name for model in added_models() if not knows_words(model.folder)]
+    """The eyes on this machine: those that ship, cached ones of `EYES`, and added models without a text tower."""
+    added = [model.name for model in added_models() if not has_text_tower(model.folder)]
     cached = [name for name in EYES if cached_folder(name) is not None]
     return tuple(dict.fromkeys((*SHIPPED, *cached, *added)))

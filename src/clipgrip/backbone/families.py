@@ -1,4 +1,4 @@
-"""Which towers belong to which ``model_type``; an unknown type is refused with the known ones."""
+"""How the towers of each ``model_type`` are read."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from clipgrip.types import ImageEmbeds
 from clipgrip_line.preprocess import Preprocess
 
 ROBERTA = ("roberta", "xlm-roberta", "camembert", "altclip_text_model")
-"""Text towers whose first position stands after the padding's number."""
+"""Text towers that number their positions from ``pad_token_id + 1``."""
 
 
 class ImageSide(Protocol):
-    """An image tower as the backbone calls it."""
+    """An image tower, of any implementation."""
 
     embed_dim: int
 
     def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
-        """Unit vectors in float32, fit for autograd."""
+        """Unit vectors in float32, usable in autograd (no inference tensors)."""
 
 
 @dataclass(frozen=True)
 class TowerSource:
-    """A checkpoint and where its weights go; the model by transformers' own modules is read once, when asked for."""
+    """A checkpoint and the device of its weights."""
 
     checkpoint: Checkpoint
     device: torch.device
 
     @cached_property
     def model(self) -> Any:
-        """Both towers, frozen."""
+        """Both towers by transformers' own modules, frozen; read on first use."""
         from clipgrip.backbone.hf_loading import whole_model
 
         return whole_model(self.checkpoint, self.device)
@@ -57,8 +57,8 @@ class Family(NamedTuple):
     """The image processor, where the checkpoint does not name one."""
 
 
-def fast_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) -> ImageTower:
-    """CLIP's image tower, which Chinese-CLIP, AltCLIP and MetaCLIP 2 have too."""
+def clip_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) -> ImageTower:
+    """CLIP's image tower; Chinese-CLIP, AltCLIP and MetaCLIP 2 have the same."""
     tensors = source.checkpoint.tensors("vision_model.", "visual_projection.")
     # transformers writes AltCLIP's blocks under either name
     tensors = {name.replace(".layer.", ".layers."): tensor for name, tensor in tensors.items()}
@@ -66,14 +66,14 @@ def fast_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) 
     return ImageTower(tensors, shape, preprocess, device=source.device, dtype=dtype)
 
 
-def full_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) -> ImageSide:
+def hf_image(source: TowerSource, preprocess: Preprocess, dtype: torch.dtype) -> ImageSide:
     """Any other image tower, by transformers' own modules."""
-    from clipgrip.backbone.hf_towers import FullImage
+    from clipgrip.backbone.hf_towers import HfImageTower
 
     def features(pixels: Tensor) -> Tensor:
         return source.model.get_image_features(pixel_values=pixels).pooler_output
 
-    return FullImage(features, preprocess, source.device, dtype)
+    return HfImageTower(features, preprocess, source.device, dtype)
 
 
 def clip_text(source: TowerSource) -> TextTower:
@@ -84,16 +84,16 @@ def clip_text(source: TowerSource) -> TextTower:
 
 
 def first_token_text(source: TowerSource) -> TextTower:
-    """A BERT or RoBERTa beside CLIP's image tower, read at its first token, then projected."""
+    """A BERT or RoBERTa beside CLIP's image tower; its first token is projected."""
     from clipgrip.backbone.hf_loading import whole_model
 
-    # not source.model: it would keep an image tower in memory that nobody uses
+    # not source.model, which would keep an unused image tower in memory
     model = whole_model(source.checkpoint, source.device)
     return _bert(source, model, lambda found: found.last_hidden_state[:, 0])
 
 
 def pooled_text(source: TowerSource) -> TextTower:
-    """A text tower with a pooler, as in an encoder of two; BackboneError where no prompt can be tuned on it."""
+    """A text tower with a pooler, as in dual encoders. BackboneError: no prompt can be tuned on it."""
     tower = source.model.text_model
     takes = inspect.signature(tower.forward).parameters
     if "inputs_embeds" not in takes or getattr(tower, "pooler", None) is None:
@@ -107,13 +107,13 @@ def pooled_text(source: TowerSource) -> TextTower:
 
 
 def siglip_text(source: TowerSource) -> TextTower:
-    """SigLIP's text tower: not causal, texts filled up to all positions, read at the last one.
+    """SigLIP's text tower: not causal; texts are padded to all positions, and the last one is read.
 
     Its loss is a sigmoid with a bias on the logits; clipgrip compares classes by softmax, in which one bias for all
     classes cancels.
     """
     from clipgrip.backbone.hf_loading import tokenizer, tokenizer_class
-    from clipgrip.backbone.hf_towers import FullText, TextModules, TextRules
+    from clipgrip.backbone.hf_towers import HfTextTower, TextModules, TextRules
 
     tower = source.model.text_model
 
@@ -124,25 +124,27 @@ def siglip_text(source: TowerSource) -> TextTower:
 
     first_release = tokenizer_class(source.checkpoint).startswith("SiglipTokenizer")
     length = tower.config.max_position_embeddings
-    rules = TextRules(length, pad_to=length, clean=_bare if first_release else str.lower)
+    rules = TextRules(
+        length, pad_to=length, clean=_without_punctuation if first_release else str.lower
+    )
     modules = TextModules(tower.embeddings.token_embedding, features)
-    return FullText(modules, tokenizer(source.checkpoint), rules)
+    return HfTextTower(modules, tokenizer(source.checkpoint), rules)
 
 
 FAMILIES: dict[str, Family] = {
-    "clip": Family(fast_image, clip_text),
-    "metaclip_2": Family(fast_image, clip_text),
-    "chinese_clip": Family(fast_image, first_token_text, "ChineseCLIPImageProcessor"),
-    "altclip": Family(fast_image, first_token_text),
-    "siglip": Family(full_image, siglip_text, "SiglipImageProcessor"),
-    "vision-text-dual-encoder": Family(full_image, pooled_text, "ViTImageProcessor"),
+    "clip": Family(clip_image, clip_text),
+    "metaclip_2": Family(clip_image, clip_text),
+    "chinese_clip": Family(clip_image, first_token_text, "ChineseCLIPImageProcessor"),
+    "altclip": Family(clip_image, first_token_text),
+    "siglip": Family(hf_image, siglip_text, "SiglipImageProcessor"),
+    "vision-text-dual-encoder": Family(hf_image, pooled_text, "ViTImageProcessor"),
 }
 """By ``model_type``, the same names as `checkpoint.SUPPORTED`."""
 
 
 def _bert(source: TowerSource, model: Any, pool: Callable[[Any], Tensor]) -> TextTower:
     from clipgrip.backbone.hf_loading import tokenizer
-    from clipgrip.backbone.hf_towers import FullText, TextModules, TextRules
+    from clipgrip.backbone.hf_towers import HfTextTower, TextModules, TextRules
 
     tower, project = model.text_model, model.text_projection
 
@@ -154,9 +156,9 @@ def _bert(source: TowerSource, model: Any, pool: Callable[[Any], Tensor]) -> Tex
     if config.model_type in ROBERTA:
         positions -= config.pad_token_id + 1
     rules = TextRules(min(positions, words.model_max_length))
-    return FullText(TextModules(tower.get_input_embeddings(), features), words, rules)
+    return HfTextTower(TextModules(tower.get_input_embeddings(), features), words, rules)
 
 
-def _bare(text: str) -> str:
+def _without_punctuation(text: str) -> str:
     """Lower case without punctuation, as SigLIP's first release reads texts."""
     return " ".join(text.lower().translate(str.maketrans("", "", string.punctuation)).split())

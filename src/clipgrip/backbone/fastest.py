@@ -1,7 +1,7 @@
-"""The default engine of this machine: the faster of those that round as float32 does, measured once and remembered.
+"""Chooses the default engine of this machine: the faster of torch and onnx, measured once and stored.
 
-Where the processor multiplies bfloat16 that is torch, unmeasured (docs/decisions/0055). Eight bits are never chosen:
-they move embeddings by more than rounding (0018).
+Where the processor multiplies bfloat16, torch is taken without measuring (docs/decisions/0055). The 8-bit engine is
+never chosen: it changes embeddings by more than rounding (0018).
 """
 
 from __future__ import annotations
@@ -28,55 +28,55 @@ CPUINFO = Path("/proc/cpuinfo")
 WORTH = 1.1
 """How much faster ONNX Runtime must be: a measurement of seconds errs by some percent."""
 SECONDS = 0.5
-"""For each engine."""
-MISSING = mark(
+"""Seconds of measuring for each engine."""
+ONNX_HINT = mark(
     "images are encoded by torch. ONNX Runtime may be faster on this processor: pip install 'clipgrip[onnx]', then "
     "clipgrip doctor --measure."
 )
 
 
 def fastest() -> str:
-    """``torch`` or ``onnx``; measured in seconds where nothing is remembered of this machine."""
+    """``torch`` or ``onnx``. Measures for seconds where no rates of this machine are stored."""
     if multiplies_bfloat16() or not is_installed():
         return "torch"
-    rates = remembered() or measured(SECONDS)
+    rates = stored_rates() or measure_engines(SECONDS)
     torch_rate = max(rate for name, rate in rates.items() if name.startswith("torch"))
     return "onnx" if rates.get("onnx", 0.0) >= WORTH * torch_rate else "torch"
 
 
-def said_once() -> str | None:
-    """That ONNX Runtime may be faster here and is not installed; the first time on this machine alone."""
-    if multiplies_bfloat16() or is_installed() or _remembered() is not None:
+def onnx_hint() -> str | None:
+    """A hint to install ONNX Runtime, where it may be faster; given once on each machine."""
+    if multiplies_bfloat16() or is_installed() or _read_rates() is not None:
         return None
-    _remember({})
-    return MISSING
+    _store_rates({})
+    return ONNX_HINT
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether torch computes image towers in bfloat16 here: half the bytes, and twice the operations a second."""
+    """Whether torch computes image towers in bfloat16 on this machine, at about twice the speed."""
     return choose_precision("auto", torch.device("cpu")) == "bfloat16"
 
 
 def is_installed() -> bool:
-    """Whether there is an engine beside torch."""
+    """Whether ONNX Runtime is installed."""
     return _version("onnx") is not None and _version("onnxruntime") is not None
 
 
-def measured(seconds: float) -> dict[str, float]:
-    """Images a second by engine and precision; remembered where the cache's folder can be written."""
+def measure_engines(seconds: float) -> dict[str, float]:
+    """Measure images per second by engine and precision, and store them if the cache folder can be written."""
     rates = measure(seconds)
-    _remember(rates)
+    _store_rates(rates)
     return rates
 
 
-def remembered() -> dict[str, float] | None:
-    """What was measured here with the same packages and as many threads; None where nothing was."""
-    rates = _remembered() or {}
+def stored_rates() -> dict[str, float] | None:
+    """Rates measured on this machine with the same packages and threads; None without any."""
+    rates = _read_rates() or {}
     return rates if any(name.startswith("torch") for name in rates) else None
 
 
-def _remembered() -> dict[str, float] | None:
-    """None of another machine or of other packages."""
+def _read_rates() -> dict[str, float] | None:
+    """The stored rates, maybe empty; None where they are missing, or of another machine or other packages."""
     try:
         content = json.loads((default_root() / NAME).read_text("utf-8"))
         rates = {str(name): float(rate) for name, rate in content["images_per_second"].items()}
@@ -85,7 +85,7 @@ def _remembered() -> dict[str, float] | None:
         return None
 
 
-def _remember(rates: dict[str, float]) -> None:
+def _store_rates(rates: dict[str, float]) -> None:
     content = {"machine": _machine(), "images_per_second": rates}
     with contextlib.suppress(OSError, CacheError):
         folder = default_root()
@@ -106,7 +106,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """Its model, as machines that share a home differ in it; Linux says it in a file alone."""
+    """The processor's model: machines with different ones may share a home folder. Linux has it only in a file."""
     try:
         lines = CPUINFO.read_text("utf-8").splitlines()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What every model that is read from a folder does with pictures."""
+"""What all models that are read from a folder have in common on the image side."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from clipgrip.backbone.families import ImageSide
+from clipgrip.backbone.folder_checks import as_backbone_error
 from clipgrip.backbone.recipe import EyeRecipe, check_same
-from clipgrip.backbone.sound import one_sentence
 from clipgrip.types import ImageEmbeds
 from clipgrip_line.preprocess import Preprocess
 
 
 class FolderEye:
-    """One that has read ``folder``: its steps, then its tower."""
+    """Encodes images by the preprocessing ``steps`` and the ``image_tower`` of a model's folder."""
 
     name: str
     folder: Path
     fingerprint: str
     embed_dim: int
-    asked: dict[str, Any]
-    """How it was asked for, by the names of its arguments."""
+    arguments: dict[str, Any]
+    """Arguments of its constructor, resolved, with which a worker opens the same model."""
     steps: Preprocess
-    """What is done to a picture first."""
     image_tower: ImageSide
-    """What computes the embeddings."""
 
     @property
     def revision(self) -> str | None:
@@ -38,13 +36,13 @@ class FolderEye:
 
     @property
     def image_key(self) -> str:
-        """Names everything but the picture that determines an image embedding."""
+        """As `Eye.image_key`."""
         raise NotImplementedError
 
     def recipe(self) -> EyeRecipe:
-        """How a worker reads the same folder."""
-        made = type(self), self.name, self.folder, self.asked, self.fingerprint
-        return EyeRecipe(self.image_key, _reopened, made)
+        """How a worker opens the same folder."""
+        made = type(self), self.name, self.folder, self.arguments, self.fingerprint
+        return EyeRecipe(self.image_key, _reopen, made)
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """Resize and crop one RGB image as the model's own image processor does, before rescaling."""
@@ -52,13 +50,13 @@ class FolderEye:
 
     def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
         """Unit vectors (B, D), float32, on the model's device."""
-        with one_sentence(self.folder):
+        with as_backbone_error(self.folder):
             return self.image_tower(torch.from_numpy(np.ascontiguousarray(pixels)))
 
 
-def _reopened(
-    kind: Any, name: str, folder: Path, asked: dict[str, Any], fingerprint: str
+def _reopen(
+    kind: Any, name: str, folder: Path, arguments: dict[str, Any], fingerprint: str
 ) -> FolderEye:
-    found: FolderEye = kind(name, folder, **asked)
+    found: FolderEye = kind(name, folder, **arguments)
     check_same(found, fingerprint)
     return found

@@ -1,4 +1,4 @@
-"""Modules of transformers with a checkpoint's weights, frozen; importing them takes seconds."""
+"""Builds transformers' own modules with a checkpoint's weights, frozen. Importing transformers takes seconds."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from clipgrip.backbone.checkpoint import Checkpoint, pick
-from clipgrip.backbone.sound import read_json
+from clipgrip.backbone.checkpoint import Checkpoint, tensor_named
+from clipgrip.backbone.folder_checks import read_json
 from clipgrip.backbone.text import ClipText
 from clipgrip.errors import BackboneError
 
 NEEDS_SENTENCEPIECE = ("SiglipTokenizer",)
-"""Tokenizer classes that read spiece.model with a package of their own; their tokenizer.json gives the same ids."""
+"""Tokenizer classes that need the package sentencepiece; tokenizer.json gives the same ids without it."""
 
 
 def clip_text(checkpoint: Checkpoint, device: torch.device) -> ClipText:
@@ -28,7 +28,7 @@ def clip_text(checkpoint: Checkpoint, device: torch.device) -> ClipText:
         model = CLIPTextModel(CLIPTextConfig(**settings))
     tower = getattr(model, "text_model", model)
     tensors = checkpoint.tensors("text_model.", "text_projection.")
-    projection = _linear(pick(tensors, "text_projection.weight"))
+    projection = _linear(tensor_named(tensors, "text_projection.weight"))
     try:
         tower.load_state_dict(_inner(tensors), strict=True, assign=True)
     except RuntimeError as error:
@@ -37,19 +37,19 @@ def clip_text(checkpoint: Checkpoint, device: torch.device) -> ClipText:
             folder=checkpoint.folder,
             error=error,
         ) from error
-    return ClipText(_frozen(tower, device), _frozen(projection, device), tokenizer(checkpoint))
+    return ClipText(_freeze(tower, device), _freeze(projection, device), tokenizer(checkpoint))
 
 
 def whole_model(checkpoint: Checkpoint, device: torch.device) -> Any:
-    """The model of transformers that config.json names, in float32; both towers.
+    """The model that config.json names, both towers, in float32.
 
-    BackboneError: a weight is missing, has another shape, or belongs to nothing.
+    BackboneError: a weight is missing, has another shape, or is unknown to the model.
     """
-    return _frozen(_read_whole(checkpoint), device)
+    return _freeze(_read_whole(checkpoint), device)
 
 
 def _read_whole(checkpoint: Checkpoint, unused: tuple[str, ...] = ()) -> Any:
-    """``unused`` are the first or last names of modules that may be missing, or stand in the file for nothing."""
+    """The model on the CPU. Weights of the modules ``unused`` may be missing or superfluous."""
     from transformers import AutoModel
 
     try:
@@ -61,7 +61,7 @@ def _read_whole(checkpoint: Checkpoint, unused: tuple[str, ...] = ()) -> Any:
                 trust_remote_code=False,
                 dtype=torch.float32,
                 output_loading_info=True,
-                ignore_mismatched_sizes=True,  # they are told below, by name
+                ignore_mismatched_sizes=True,  # `_check_complete` names them
             )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError) as error:
         raise BackboneError(
@@ -74,11 +74,11 @@ def _read_whole(checkpoint: Checkpoint, unused: tuple[str, ...] = ()) -> Any:
 
 
 def vision_model(checkpoint: Checkpoint, device: torch.device) -> Any:
-    """The image model that config.json names, in float32, without what stands behind its features.
+    """The image model that config.json names, in float32, without a head for classification.
 
-    A head of classes beside it is left in the file, and a pooler that is not there is not asked.
+    Its pooler may be missing: not every family uses it (`vision.FAMILIES`).
     """
-    return _frozen(_read_whole(checkpoint, unused=("classifier", "pooler", "head")), device)
+    return _freeze(_read_whole(checkpoint, unused=("classifier", "pooler", "head")), device)
 
 
 def tokenizer(checkpoint: Checkpoint) -> Any:
@@ -100,7 +100,7 @@ def tokenizer(checkpoint: Checkpoint) -> Any:
 
 
 def tokenizer_class(checkpoint: Checkpoint) -> str:
-    """What tokenizer_config.json names; SigLIP's where a SigLIP model has no such file."""
+    """The class that tokenizer_config.json names; SigLIP's for a SigLIP model without one, else empty."""
     path = checkpoint.folder / "tokenizer_config.json"
     named = read_json(path).get("tokenizer_class") if path.exists() else None
     return str(named or ("SiglipTokenizer" if checkpoint.config["model_type"] == "siglip" else ""))
@@ -108,7 +108,7 @@ def tokenizer_class(checkpoint: Checkpoint) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bar and no table of weights: what is wrong with them is said in the error."""
+    """Without progress bars and tables of weights: our error says what is wrong with them."""
     from transformers.utils import logging
 
     shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
@@ -152,8 +152,8 @@ def _inner(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name.removeprefix(at): value for name, value in tensors.items() if name.startswith(at)}
 
 
-def _frozen(module: Any, device: torch.device) -> Any:
-    """Weights to the device, no gradients; position ids that lie on no device are made anew."""
+def _freeze(module: Any, device: torch.device) -> Any:
+    """The module on the device without gradients. Position ids on the meta device have no values and are made anew."""
     for part in module.modules():
         ids = getattr(part, "position_ids", None)
         if isinstance(ids, torch.Tensor) and ids.is_meta:

@@ -1,4 +1,4 @@
-"""Towers computed in full by transformers' own modules, for models that no faster evaluation here fits."""
+"""Towers computed by transformers' own modules, for models whose architecture has no faster code here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEXTS_AT_ONCE = 64
 
 
 class TextModules(NamedTuple):
-    """What a text tower is made of."""
+    """The parts of a text tower that differ between models."""
 
     tokens: nn.Embedding
     features: Callable[[Float[Tensor, "C L E"], Int[Tensor, "C L"]], Float[Tensor, "C D"]]
@@ -33,19 +33,19 @@ class TextModules(NamedTuple):
 
 @dataclass(frozen=True)
 class TextRules:
-    """How a model wants its texts."""
+    """How a model expects its texts."""
 
     max_tokens: int
     pad_to: int | None = None
-    """Every text is filled up to this length with padding that is seen, as the model was trained (SigLIP)."""
+    """Pad every text to this length, with padding that attention sees, as in training (SigLIP)."""
     clean: Callable[[str], str] = str
-    """What is done to a text before it is tokenized."""
+    """Applied to a text before it is tokenized."""
 
 
-class FullText:
-    """A text tower that is not causal: each text runs whole, for learned context as for words.
+class HfTextTower:
+    """A text tower that is not causal: every text runs whole.
 
-    There is no shared prefix to save: every token sees every other, so a changed context changes all.
+    Unlike `text.ClipText` it cannot share a prefix, as every token attends to every other one.
     """
 
     def __init__(self, modules: TextModules, tokenizer: Any, rules: TextRules) -> None:
@@ -67,7 +67,7 @@ class FullText:
         cleaned = [self._rules.clean(text) for text in texts]
         rows = token_ids(self._tokenizer, cleaned, self._modules.tokens)
         ends = {self._tokenizer.sep_token_id, self._tokenizer.eos_token_id} - {None}
-        # every text was trained with an end token; some files leave it to the caller
+        # the models were trained with an end token; some tokenizers leave it to the caller
         rows = [row if row and row[-1] in ends else [*row, max(ends)] for row in rows]
         for text, row in zip(texts, rows, strict=True):
             if len(row) > self.max_tokens:
@@ -101,17 +101,17 @@ class FullText:
         rows = [torch.cat([prefix, tail]) for tail in tails.embeds.split(tails.lengths)]
         mask = pad_sequence([rows[0].new_ones(len(row)).long() for row in rows], batch_first=True)
         if self._rules.pad_to is not None:
-            rows = [self._filled(row, self._rules.pad_to) for row in rows]
+            rows = [self._pad(row, self._rules.pad_to) for row in rows]
         features = self._modules.features(pad_sequence(rows, batch_first=True), mask)
         return F.normalize(features, dim=-1)
 
-    def _filled(self, row: Float[Tensor, "L E"], length: int) -> Float[Tensor, "M E"]:
+    def _pad(self, row: Float[Tensor, "L E"], length: int) -> Float[Tensor, "M E"]:
         padding = self.embed_tokens([self._tokenizer.pad_token_id or 0])
         return torch.cat([row, padding.expand(length - len(row), -1)])
 
 
-class FullImage:
-    """An image tower: uint8 pixels in, unit vectors out; bfloat16 only inside matrix products."""
+class HfImageTower:
+    """An image tower: uint8 pixels in, unit vectors out; bfloat16 only under autocast."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class FullImage:
         self.embed_dim = self._width(preprocess.output_size)
 
     def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
-        """Unit vectors in float32 on the tower's device, fit for autograd."""
+        """Unit vectors in float32 on the tower's device, usable in autograd."""
         if not len(pixels):
             return torch.zeros(0, self.embed_dim, device=self._device)
         with torch.inference_mode():
@@ -138,14 +138,14 @@ class FullImage:
         return embeds.clone()
 
     def features(self, pixels: UInt8[Tensor, "B H W 3"]) -> Float[Tensor, "B D"]:
-        """What becomes a unit vector."""
+        """The features before normalisation."""
         values = pixels.to(self._device).permute(0, 3, 1, 2) * self._factor - self._shift
         half = self._dtype == torch.bfloat16
         with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
             return self._model(values)
 
     def _width(self, size: tuple[int, int]) -> int:
-        """D, by a black image: a tower that cannot take it is refused when it is loaded, not in a run."""
+        """D, found by encoding a black image, so that an unusable tower is refused when it is loaded."""
         try:
             with torch.inference_mode():
                 features = self.features(torch.zeros(1, *size, 3, dtype=torch.uint8))

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from clipgrip.backbone.checkpoint import pick
+from clipgrip.backbone.checkpoint import tensor_named
 from clipgrip.errors import BackboneError
 from clipgrip.types import ImageEmbeds
 from clipgrip_line.preprocess import Preprocess
@@ -76,7 +76,7 @@ class Block(NamedTuple):
 
 
 class TowerParts(NamedTuple):
-    """The tower's prepared weights and what is done with them, for other engines."""
+    """The tower's prepared weights and constants, from which other engines build the same tower."""
 
     patch: Tensor
     start: Tensor
@@ -92,7 +92,7 @@ class TowerParts(NamedTuple):
     hidden_act: str
 
     def tensors(self) -> list[Tensor]:
-        """All weights."""
+        """All weights, to sum up their size."""
         layers = [*self.pre_norm, *self.post_norm]
         layers += [tensor for block in self.blocks for layer in block for tensor in layer]
         return [self.patch, self.start, self.positions, self.projection, *layers]
@@ -123,19 +123,18 @@ class ImageTower:
         self._post_norm = weights.norm("post_layernorm")
         self._projection = weights.full("visual_projection.weight")
         self.embed_dim = int(self._projection.shape[0])
-        # what prompt tokens have to fit: a token's width, and so many blocks that may get some of their own
+        # the shape of prompt tokens: E, and at most one set for each block
         self.width, self.depth = int(self._start.shape[-1]), len(self._blocks)
         self.device, self.class_token = self._device, self._start
 
     def parts(self) -> TowerParts:
-        """What the tower is made of."""
         return TowerParts(
             self._patch, self._start, self._positions, self._pre_norm, self._blocks, self._post_norm, self._projection,
             self._patch_size, self._shape.image_size, self._heads, self._eps, self._shape.hidden_act,
         )  # fmt: skip
 
     def __call__(self, pixels: UInt8[Tensor, "B H W 3"]) -> ImageEmbeds:
-        """Unit vectors in float32 on the tower's device, fit for autograd."""
+        """Unit vectors in float32 on the tower's device, usable in autograd."""
         with torch.inference_mode():
             embeds = self.encode(pixels, self._start.new_zeros(1, 0, self.width))
         return embeds.clone()
@@ -213,7 +212,7 @@ class _Weights:
     dtype: torch.dtype
 
     def full(self, name: str) -> Tensor:
-        return pick(self.tensors, name).to(self.device, torch.float32)
+        return tensor_named(self.tensors, name).to(self.device, torch.float32)
 
     def norm(self, name: str) -> Affine:
         return Affine(*(self.full(f"vision_model.{name}.{part}") for part in Affine._fields))

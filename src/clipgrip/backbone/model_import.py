@@ -1,4 +1,4 @@
-"""Bringing a model into clipgrip's own folder: checked, used once, copied whole or not at all."""
+"""Adds a model to clipgrip's own folder: it is checked, tried once, and copied whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from clipgrip.backbone.checkpoint import (
     TOKENIZER_FILES,
     WEIGHTS,
     Checkpoint,
-    knows_words,
+    has_text_tower,
 )
 from clipgrip.backbone.clip import ClipBackbone
+from clipgrip.backbone.folder_checks import as_backbone_error
 from clipgrip.backbone.model_store import (
     RECORD,
     ROOT_VARIABLE,
     Added,
     check_name,
+    folder_of,
     models_root,
-    place_of,
     read_added,
 )
-from clipgrip.backbone.sound import one_sentence
 from clipgrip.backbone.vision import VisionEye
 from clipgrip.errors import BackboneError
 from clipgrip.files import part_name, sweep, system_words, write_text_atomic
@@ -46,16 +46,16 @@ RUNS_CODE = (
 
 @dataclass(frozen=True)
 class Addition:
-    """A model as it is here now, and the files that were not copied because they can run code."""
+    """An added model, and the names of files that were not copied because they can run code."""
 
     model: Added
     left: tuple[str, ...]
     words: bool = True
-    """Whether it reads texts; else it is an eye."""
+    """Whether it has a text tower; else it is an eye."""
 
 
 def add_model(folder: Path, name: str | None = None) -> Addition:
-    """Check a model's folder, use it once, and copy what belongs to it; the copy appears whole or not at all.
+    """Check a model's folder, encode two images and texts, and copy its files; whole or not at all.
 
     BackboneError: the folder holds no usable model, the name is not allowed or taken, or there is no room.
     """
@@ -65,10 +65,10 @@ def add_model(folder: Path, name: str | None = None) -> Addition:
         raise BackboneError(
             "{folder} is not a folder. Give the folder that holds config.json.", folder=folder
         )
-    words = knows_words(folder)
+    words = has_text_tower(folder)
     checkpoint = Checkpoint.open(folder, words=words)
     fingerprint = checkpoint.fingerprint()
-    added, left = Added(name, place_of(name), fingerprint), tuple(_runs_code(folder))
+    added, left = Added(name, folder_of(name), fingerprint), tuple(_runs_code(folder))
     if (there := read_added(added.folder)) is not None:
         if there == added:
             return Addition(added, left, words)
@@ -94,12 +94,12 @@ def _runs_code(folder: Path) -> Iterator[str]:
 
 
 def _try_out(model: ClipBackbone | VisionEye) -> None:
-    """One image and one text through its towers: what is damaged is found now, not in a run."""
+    """Encode two images and two texts. BackboneError: damaged or untrained towers, which would else fail in a run."""
     folder, shape = model.folder, (1, *model.steps.output_size, 3)
     noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     answers = [("image", model.encode_image(np.concatenate([np.full_like(noise, 128), noise])))]
     if isinstance(model, ClipBackbone):
-        with one_sentence(folder):
+        with as_backbone_error(folder):
             answers.append(("text", model.text.encode_texts(["a photo", "seven black cats"])))
     for side, vector in answers:
         if vector.shape != (2, model.embed_dim) or not bool(torch.isfinite(vector).all()):
@@ -128,7 +128,7 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
         _check_room(files, part)
         for path in files:
             _copy_through(path, part / path.name)
-        if Checkpoint.open(part, words=knows_words(part)).fingerprint() != model.fingerprint:
+        if Checkpoint.open(part, words=has_text_tower(part)).fingerprint() != model.fingerprint:
             raise BackboneError(
                 "{folder} changed while it was copied. Add it again.", folder=checkpoint.folder
             )
@@ -153,7 +153,7 @@ def _copy(checkpoint: Checkpoint, model: Added) -> None:
 
 
 def _files(checkpoint: Checkpoint) -> Iterator[Path]:
-    """What a fingerprint covers, and the index of weights in several files."""
+    """The files that the fingerprint covers, and the index of weights in several files."""
     index = () if checkpoint.weights[0].name == WEIGHTS else (INDEX,)
     for name in ("config.json", *PREPROCESSOR_FILES, *TOKENIZER_FILES, *index):
         if (path := checkpoint.folder / name).is_file():
@@ -175,7 +175,7 @@ def _check_room(files: Sequence[Path], folder: Path) -> None:
 
 
 def _copy_through(source: Path, target: Path) -> None:
-    """The bytes behind a link too, down to the disk."""
+    """Copy a file, through links, and flush it to the disk."""
     with source.open("rb") as read, target.open("xb") as written:
         shutil.copyfileobj(read, written, 2**22)
         written.flush()

@@ -1,4 +1,4 @@
-"""Models that were copied to this machine by hand, in clipgrip's own folder of models."""
+"""The models in clipgrip's own folder, which were added by hand."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipgrip.backbone.cache import user_folder
+from clipgrip.backbone.folder_checks import read_json
 from clipgrip.backbone.names import RESERVED
-from clipgrip.backbone.sound import read_json
 from clipgrip.errors import BackboneError, nearest
 from clipgrip.files import from_home, part_name
 
 ROOT_VARIABLE = "CLIPGRIP_MODELS"
 RECORD = "clipgrip.json"
-"""What a model is called here and its fingerprint, beside its files."""
+"""Beside a model's files: its name here and its fingerprint."""
 NAME = re.compile(r"[A-Za-z0-9]([\w.-]*[\w-])?(/[A-Za-z0-9]([\w.-]*[\w-])?)?")
 
 
 @dataclass(frozen=True)
 class Added:
-    """A model in clipgrip's folder."""
+    """A model that was added, and where it lies."""
 
     name: str
     folder: Path
@@ -37,22 +37,22 @@ def models_root() -> Path:
 
 
 def added_models() -> list[Added]:
-    """All of them, by name; what is not whole is left out."""
+    """All added models, by name; folders without a record are left out."""
     root = models_root()
     found = [read_added(path) for path in root.iterdir()] if root.is_dir() else []
     return sorted((model for model in found if model is not None), key=lambda model: model.name)
 
 
 def added_folder(name: str) -> Path | None:
-    """Where the model of this name lies, or None."""
+    """The folder of an added model; None if there is none of this name."""
     if not NAME.fullmatch(name):
         return None
-    model = read_added(place_of(name))
+    model = read_added(folder_of(name))
     return model.folder if model is not None and model.name == name else None
 
 
 def remove_model(name: str) -> Path:
-    """Delete a model that was added; the folder it was in. BackboneError where there is none of this name."""
+    """Delete an added model; returns the folder it was in. BackboneError: there is none of this name."""
     folder = added_folder(name)
     if folder is None:
         known = [model.name for model in added_models()]
@@ -79,13 +79,13 @@ def check_name(name: str) -> str:
     return name
 
 
-def place_of(name: str) -> Path:
-    """Where a model of this name lies or would lie."""
+def folder_of(name: str) -> Path:
+    """The folder for a model of this name, which need not exist."""
     return models_root() / ("models--" + name.replace("/", "--"))
 
 
 def read_added(folder: Path) -> Added | None:
-    """What a folder of clipgrip's says about itself; None where it is none."""
+    """The added model in a folder, by its record; None where the folder is another one."""
     if not folder.name.startswith("models--") or not (folder / RECORD).is_file():
         return None
     record = read_json(folder / RECORD)

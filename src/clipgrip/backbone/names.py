@@ -1,11 +1,11 @@
-"""Names that stand in the place of a model's and are never a folder's nor an added model's."""
+"""Reserved names of models, which no folder and no added model can have."""
 
 NANO = "nano"
 """The small CLIP in the package."""
 TEXTURE = "texture"
-"""The eye that ships."""
+"""The eye in the package."""
 AUTO = "auto"
-"""In the place of an eye: every one that is on this machine."""
+"""As an eye: every one that is on this machine."""
 EMBEDDINGS = "embeddings"
-"""In the place of a model: a file of embeddings."""
+"""As the model of a run: precomputed embeddings in a file."""
 RESERVED = (NANO, TEXTURE, AUTO, EMBEDDINGS)

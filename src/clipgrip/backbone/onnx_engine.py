@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 FORMAT = 1
-"""Part of every key: to be changed whenever graph or quantisation change a value."""
+"""Part of every cache key; raise it whenever the graph or the quantisation changes a value."""
 NEEDED = mark(
     "the engines onnx and onnx-int8 need ONNX Runtime ({error}). Install it with  pip install 'clipgrip[onnx]'  or "
     "choose --engine torch."
 )
 MOST_BYTES = 2**31 - 2**20
-"""Protocol buffers end at 2 GB."""
+"""A protocol buffer holds at most 2 GB."""
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class OnnxTower:
     """An image tower in an ONNX Runtime session on the processor."""
 
     def __init__(self, model: bytes, *, one_by_one: bool) -> None:
-        """``one_by_one``: each image runs alone, so that none changes the range of another's 8-bit numbers."""
+        """``one_by_one``: run each image alone, as images of one batch share the range of their 8-bit activations."""
         self._session = _session(model)
         self._one_by_one = one_by_one
         self.embed_dim = int(self._session.get_outputs()[0].shape[1])
@@ -62,24 +62,24 @@ class OnnxTower:
 
 def float_tower(parts: TowerParts) -> OnnxTower:
     """The tower in float32, equal to torch's to rounding."""
-    return OnnxTower(written(parts).SerializeToString(), one_by_one=False)
+    return OnnxTower(onnx_model(parts).SerializeToString(), one_by_one=False)
 
 
 def int8_tower(parts: TowerParts, fingerprint: str) -> OnnxTower:
     """The tower with matrix products of 8-bit numbers; quantised once per model, then read from the cache folder."""
     path = default_root() / f"onnx-v{FORMAT}" / f"{fingerprint[:40]}-int8.onnx"
-    model = _prepared(path)
+    model = _read_cached(path)
     if model is None:
-        model = quantised(written(parts))
-        _keep(path, model)
+        model = quantized_model(onnx_model(parts))
+        _write_cached(path, model)
     return OnnxTower(model, one_by_one=True)
 
 
-def quantised(model: ModelProto, *, reduce_range: bool = True) -> bytes:
-    """The model with 8-bit weights, and activations that are rounded to 8 bits as they come.
+def quantized_model(model: ModelProto, *, reduce_range: bool = True) -> bytes:
+    """The model with 8-bit weights and dynamically quantized activations.
 
-    ``reduce_range``: seven of the eight bits of a weight are used. With all eight, processors without VNNI lose sums to
-    saturation, and the answers would depend on the machine.
+    ``reduce_range`` uses seven bits of each weight: with eight, sums saturate on processors without VNNI, and the
+    answers would depend on the machine.
     """
     import tempfile
 
@@ -87,7 +87,7 @@ def quantised(model: ModelProto, *, reduce_range: bool = True) -> bytes:
 
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)  # it advises preprocessing, which this graph needs none of
+    root.setLevel(logging.ERROR)  # it advises a preprocessing that this graph does not need
     try:
         with tempfile.TemporaryDirectory() as folder:
             target = os.path.join(folder, "int8.onnx")
@@ -107,7 +107,7 @@ def quantised(model: ModelProto, *, reduce_range: bool = True) -> bytes:
 
 
 def check_installed(purpose: str = NEEDED) -> None:
-    """MissingPackage in the words of ``purpose`` unless ONNX Runtime can be imported."""
+    """MissingPackage, with the sentence ``purpose``, unless ONNX Runtime can be imported."""
     try:
         import onnx
         import onnxruntime
@@ -116,7 +116,7 @@ def check_installed(purpose: str = NEEDED) -> None:
     del onnx, onnxruntime
 
 
-def written(parts: TowerParts, prompts: Tensor | None = None) -> ModelProto:
+def onnx_model(parts: TowerParts, prompts: Tensor | None = None) -> ModelProto:
     """The tower as an ONNX model; BackboneError where it is too large for the format."""
     size = sum(4 * tensor.numel() for tensor in parts.tensors())
     if size > MOST_BYTES:
@@ -128,8 +128,8 @@ def written(parts: TowerParts, prompts: Tensor | None = None) -> ModelProto:
     return image_graph(parts, prompts)
 
 
-def _keep(path: Path, model: bytes) -> None:
-    """For the next time; without room for it, it is made again each time."""
+def _write_cached(path: Path, model: bytes) -> None:
+    """Cache a quantized model with its digest; if that fails, it is quantized again the next time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(path, hashlib.sha256(model).digest() + model)
@@ -137,8 +137,8 @@ def _keep(path: Path, model: bytes) -> None:
         log.warning("The 8-bit model cannot be kept in %s: %s", path.parent, error.strerror)
 
 
-def _prepared(path: Path) -> bytes | None:
-    """What was quantised before; None where it is missing or damaged."""
+def _read_cached(path: Path) -> bytes | None:
+    """The cached model; None where it is missing or damaged."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -156,6 +156,6 @@ def _session(model: bytes) -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # threads that spin halt a busy machine
+    # spinning threads slow down a busy machine
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

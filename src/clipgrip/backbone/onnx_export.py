@@ -1,4 +1,4 @@
-"""Any model's image tower as an ONNX model: CLIP's written node by node, others traced through their own modules."""
+"""Exports image towers to ONNX: CLIP's is written node by node, others are traced through transformers' modules."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from torch import Tensor
 
 from clipgrip.backbone.base import Eye
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.hf_towers import FullImage
+from clipgrip.backbone.hf_towers import HfImageTower
 from clipgrip.backbone.image_tower import ImageTower
-from clipgrip.backbone.onnx_engine import written
+from clipgrip.backbone.onnx_engine import onnx_model
 from clipgrip.backbone.onnx_graph import INPUT, OPSET, OUTPUT
 from clipgrip.backbone.prompted import PromptedBackbone
 from clipgrip.backbone.vision import VisionEye
@@ -29,31 +29,31 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-def exported(eye: Eye) -> tuple[ModelProto, Preprocess]:
-    """The tower of a model on torch in float32, with the prompt tokens that it sees through, and what comes before it.
+def export_tower(eye: Eye) -> tuple[ModelProto, Preprocess]:
+    """The image tower as an ONNX model, with visual prompt tokens if there are any, and its preprocessing.
 
-    BackboneError: there is none, or it cannot be written as one.
+    The model has to be on torch, in float32. BackboneError: it is not, or its tower cannot be exported.
     """
     if isinstance(eye, PromptedBackbone):
         inner = eye.backbone
         if isinstance(inner, ClipBackbone) and isinstance(inner.image_tower, ImageTower):
-            return written(inner.image_tower.parts(), eye.tokens), inner.steps
+            return onnx_model(inner.image_tower.parts(), eye.tokens), inner.steps
     elif isinstance(eye, ClipBackbone | VisionEye):
         tower = eye.image_tower
         if isinstance(tower, ImageTower):
-            return written(tower.parts()), eye.steps
-        if isinstance(tower, FullImage):
-            return traced(tower, eye.steps, eye.name), eye.steps
+            return onnx_model(tower.parts()), eye.steps
+        if isinstance(tower, HfImageTower):
+            return trace_tower(tower, eye.steps, eye.name), eye.steps
     raise BackboneError(
         "the image tower of {name} cannot be written as ONNX: it does not run on torch.",
         name=eye.name,
     )
 
 
-def traced(tower: FullImage, steps: Preprocess, name: str) -> ModelProto:
-    """The graph that one batch of two pictures leaves behind; the batch's size stays free.
+def trace_tower(tower: HfImageTower, steps: Preprocess, name: str) -> ModelProto:
+    """The tower as a graph, traced with a batch of two images; the batch size stays dynamic.
 
-    BackboneError: the tower does what ONNX has no node for, or is larger than the 2 GB of an ONNX file.
+    BackboneError: an operation has no ONNX node, or the tower is larger than the 2 GB of an ONNX file.
     """
     import onnx
 
@@ -74,14 +74,17 @@ def traced(tower: FullImage, steps: Preprocess, name: str) -> ModelProto:
             name=name,
             first=first[:200],
         ) from error
-    for node in model.graph.node:  # says in which source file it was made: no two machines agree
+    for node in model.graph.node:  # holds paths of source files, which differ between machines
         node.ClearField("doc_string")
     _fold_weights(model)
     return model
 
 
 def _fold_weights(model: ModelProto) -> None:
-    """Weights become constants of the graph, turned as they are multiplied: 8 bits find them, and no run turns them."""
+    """Replace constant nodes and transposes of constants by initializers.
+
+    Quantisation looks for weights only among these, and no run has to transpose them again.
+    """
     from onnx import numpy_helper
 
     graph, weights, rest = model.graph, {}, []
@@ -95,26 +98,26 @@ def _fold_weights(model: ModelProto) -> None:
             weights[node.output[0]] = weights[node.input[0]]
         else:
             rest.append(node)
-    used = {*_read(rest), *(one.name for one in graph.output)}
+    used = {*_used_names(rest), *(one.name for one in graph.output)}
     graph.ClearField("node")
     graph.node.extend(rest)
     made = (numpy_helper.from_array(v, name) for name, v in weights.items() if name in used)
     graph.initializer.extend(made)
 
 
-def _read(nodes: Iterable[Any]) -> Iterator[str]:
-    """Names of the values that nodes take, those of the branches inside them too."""
+def _used_names(nodes: Iterable[Any]) -> Iterator[str]:
+    """Names of the inputs of nodes, and of what the sub-graphs in them use."""
     for node in nodes:
         yield from node.input
         for attribute in node.attribute:
-            yield from _read(attribute.g.node)
+            yield from _used_names(attribute.g.node)
             yield from (one.name for one in attribute.g.output)
 
 
 class _Features(torch.nn.Module):
-    """The tower as the exporter wants it."""
+    """The tower as a module, which the exporter needs."""
 
-    def __init__(self, tower: FullImage) -> None:
+    def __init__(self, tower: HfImageTower) -> None:
         super().__init__()
         self._tower = tower
 
@@ -125,19 +128,19 @@ class _Features(torch.nn.Module):
 
 @contextmanager
 def _fixed_positions() -> Iterator[None]:
-    """Position embeddings that are stretched to the picture's size depend on no picture: their values are kept."""
+    """Trace interpolated position embeddings as constants: they depend on the size of the image, not its content."""
     functional: Any = torch.nn.functional
     tracer: Any = torch._C
     usual = functional.interpolate
 
     def stretched(values: Tensor, *arguments: Any, **named: Any) -> Tensor:
         state = tracer._get_tracing_state()
-        if state is None or values.shape[0] != 1:  # the batch has two pictures
+        if state is None or values.shape[0] != 1:  # it depends on the two images
             return usual(values, *arguments, **named)
         tracer._set_tracing_state(None)
         try:
-            plain = {name: _plain(value) for name, value in named.items()}
-            return usual(values.detach(), *map(_plain, arguments), **plain).clone()
+            plain = {name: _as_number(value) for name, value in named.items()}
+            return usual(values.detach(), *map(_as_number, arguments), **plain).clone()
         finally:
             tracer._set_tracing_state(state)
 
@@ -148,16 +151,16 @@ def _fixed_positions() -> Iterator[None]:
         functional.interpolate = usual
 
 
-def _plain(value: Any) -> Any:
-    """Sizes as numbers: while a graph is traced they are tensors."""
+def _as_number(value: Any) -> Any:
+    """Sizes as numbers; while a graph is traced they are tensors."""
     if isinstance(value, tuple | list):
-        return tuple(map(_plain, value))
+        return tuple(map(_as_number, value))
     return value.item() if isinstance(value, Tensor) and value.ndim == 0 else value
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's advice: what it made is compared with torch's answers."""
+    """Without the exporter's warnings: tests compare the exported model with torch."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)

@@ -21,15 +21,15 @@ OPSET, IR_VERSION = 20, 9
 """Layer norms are nodes since 17, GELU since 20; both versions are read by ONNX Runtime from 1.17 on."""
 INPUT, OUTPUT = "pixels", "features"
 END = 2**31 - 1
-"""Behind the last token, whatever their number."""
+"""As the end of a slice: after the last token, however many there are."""
 PATCHES = "patches"
-"""The node of the patch embedding, and the last one's name is ``OUTPUT``: int8 leaves both alone."""
+"""Name of the node of the patch embedding; quantisation leaves it and the last node, ``OUTPUT``, in float32."""
 
 
 def image_graph(parts: TowerParts, prompts: Tensor | None = None) -> ModelProto:
     """The graph for pixels (B, H, W, 3) of any batch size B; its output is (B, D).
 
-    ``prompts`` (K, P, E) become a part of it, as `ImageTower.encode` takes them.
+    Visual ``prompts`` (K, P, E), as in `ImageTower.encode`, become constants of the graph.
     """
     from onnx import TensorProto, helper
 
@@ -60,7 +60,7 @@ def image_graph(parts: TowerParts, prompts: Tensor | None = None) -> ModelProto:
 
 
 class _Graph:
-    """Nodes and constants as they are added; every value has the name of the node that makes it."""
+    """Collects nodes and constants. A value has the name of the node that computes it."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -97,7 +97,7 @@ class _Graph:
         return self.add("LayerNormalization", hidden, *weights, axis=-1, epsilon=eps)
 
     def reshape(self, hidden: str, *shape: int) -> str:
-        """-1 is the batch, so that its size stays free."""
+        """``hidden`` in another shape, in which -1 is the batch of any size."""
         return self.add("Reshape", hidden, self.ints(shape))
 
     def slice(self, hidden: str, axis: int, start: int, stop: int) -> str:
@@ -131,7 +131,7 @@ def _embed(graph: _Graph, parts: TowerParts) -> str:
 
     size, side = parts.patch_size, parts.image_size // parts.patch_size
     pixels = INPUT
-    if side * size < parts.image_size:  # what is left over belongs to no patch
+    if side * size < parts.image_size:  # pixels beyond the last whole patch are not used
         pixels = graph.slice(graph.slice(pixels, 1, 0, side * size), 2, 0, side * size)
     grid = graph.add("Cast", pixels, to=TensorProto.FLOAT)
     grid = graph.add("Sub", grid, graph.number(CENTRE))
@@ -162,7 +162,7 @@ def _block(
 def _attention(
     graph: _Graph, block: Block, hidden: str, parts: TowerParts, *, tokens: int, last: bool
 ) -> str:
-    """Scaled dot-product attention over all tokens, asked by all or by the class token."""
+    """Scaled dot-product attention over all tokens, for all of them or in the last block for the class token."""
     width = block.out.weight.shape[0]
     head = width // parts.heads
     query, key, value = (
@@ -170,9 +170,9 @@ def _attention(
         for weight, bias in zip(block.qkv.weight.chunk(3), block.qkv.bias.chunk(3), strict=True)
     )
     scaled = Affine(query.weight * head**-0.5, query.bias * head**-0.5)
-    asking = graph.slice(hidden, 1, 0, 1) if last else hidden
+    queried = graph.slice(hidden, 1, 0, 1) if last else hidden
     queries = 1 if last else tokens
-    q = graph.reshape(graph.linear(asking, scaled), -1, queries, parts.heads, head)
+    q = graph.reshape(graph.linear(queried, scaled), -1, queries, parts.heads, head)
     k = graph.reshape(graph.linear(hidden, key), -1, tokens, parts.heads, head)
     v = graph.reshape(graph.linear(hidden, value), -1, tokens, parts.heads, head)
     scores = graph.add(

@@ -1,4 +1,4 @@
-"""Preprocessed images kept as bytes, for prompts that stand inside the image tower and need them at each step."""
+"""Preprocessed images as bytes, for visual prompts, which need the pixels at every training step."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.cache import default_root, remove_older, what_to_do
 from clipgrip.backbone.encode import Item, decode_ahead
 from clipgrip.errors import CacheError, DataError
-from clipgrip.files import sweep, system_words
+from clipgrip.files import system_words
 from clipgrip.mapped import mapped
 
 IN_MEMORY = 2**30
-"""Bytes up to which pixels stay in memory; more lie in a file of the cache's folder, which goes with them."""
+"""Bytes up to which pixels stay in memory; more are put into a file in the cache folder, removed with the array."""
 BATCH = 32
 
 
@@ -31,12 +31,12 @@ def read_pixels(
 
     Raises:
         DataError: an image cannot be read or decoded.
-        CacheError: the file for many images finds no room.
+        CacheError: there is no room for the file.
     """
     if not items:
         return torch.zeros(0, 1, 1, 3, dtype=torch.uint8)
     first = backbone.preprocess(items[0][1]())
-    pixels = _room((len(items), *first.shape))
+    pixels = _allocate((len(items), *first.shape))
     rows: dict[str, list[int]] = {}
     for row, (sha256, _) in enumerate(items):
         rows.setdefault(sha256, []).append(row)
@@ -53,15 +53,14 @@ def read_pixels(
     return pixels
 
 
-def _room(shape: tuple[int, ...]) -> Tensor:
-    """An empty array of bytes."""
+def _allocate(shape: tuple[int, ...]) -> Tensor:
+    """An uninitialised uint8 array, in a file if it is larger than `IN_MEMORY`."""
     size = torch.Size(shape).numel()
     if size <= IN_MEMORY:
         return torch.empty(shape, dtype=torch.uint8)
     root = default_root()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        sweep(root)
         remove_older(root, "pixels", "pixels-v2")  # an older clipgrip kept them for ever
         return mapped(root, shape, torch.uint8)
     except OSError as error:

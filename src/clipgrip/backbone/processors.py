@@ -1,4 +1,4 @@
-"""What transformers' image processors assume where a checkpoint's preprocessor_config.json says nothing."""
+"""Defaults of transformers' image processors, for settings that preprocessor_config.json leaves out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from clipgrip.backbone.sound import finite
+from clipgrip.backbone.folder_checks import finite
 from clipgrip.errors import BackboneError, nearest
 from clipgrip_line.preprocess import CLIP_MEAN, CLIP_STD
 
@@ -39,19 +39,19 @@ PROCESSORS: dict[str, dict[str, Any]] = {
     "MobileNetV1ImageProcessor": _MOBILE,
     "MobileNetV2ImageProcessor": _MOBILE,
 }  # fmt: skip
-"""By the name of the class, without the ending that tells its speed."""
+"""By the name of the processor's class, without its ending Fast or Pil."""
 CONVNEXT_WHOLE = 384
 INT_IS_SQUARE = ("ViTImageProcessor", "DeiTImageProcessor")
-"""Where old files give ``size`` as a number, these mean height and width, the others the shortest edge."""
+"""Processors for which a number as ``size`` in old files is height and width; for others it is the shortest edge."""
 
 
 def complete(config: Mapping[str, Any], fallback: str) -> dict[str, Any]:
-    """The checkpoint's settings over its processor's own; null counts as not said, as in transformers.
+    """The checkpoint's settings, completed by the defaults of its processor; null means left out, as in transformers.
 
-    BackboneError: the processor is not one of those whose pixels are known here.
+    BackboneError: the processor is unknown here.
     """
     values = {name: value for name, value in config.items() if value is not None}
-    name = _plain(
+    name = _class_name(
         values.get("image_processor_type") or values.get("feature_extractor_type") or fallback
     )
     if name not in PROCESSORS:
@@ -71,7 +71,7 @@ def complete(config: Mapping[str, Any], fallback: str) -> dict[str, Any]:
 
 
 def _cut_as_convnext(values: dict[str, Any]) -> dict[str, Any]:
-    """Below 384 pixels ConvNeXt sees the middle of a larger picture, from there on the whole one, made square."""
+    """ConvNeXt's rule: below 384 pixels a center crop of a larger image, from 384 on the whole image as a square."""
     size, share = values["size"], values.get("crop_pct", 224 / 256)
     edge = size.get("shortest_edge") if isinstance(size, Mapping) else size
     if edge is None or not finite(edge) or not finite(share) or not 0.1 <= share <= 1:
@@ -88,7 +88,7 @@ def _cut_as_convnext(values: dict[str, Any]) -> dict[str, Any]:
     return values | {"size": larger, "crop_size": square, "do_center_crop": True}
 
 
-def _plain(name: str) -> str:
+def _class_name(name: str) -> str:
     for ending in ("Fast", "Pil"):
         name = name.removesuffix(ending)
     return name.replace("FeatureExtractor", "ImageProcessor")

@@ -1,4 +1,4 @@
-"""A backbone that sees images through prompt tokens: for all that only encodes images, just another backbone."""
+"""A backbone with visual prompt tokens in its image tower; code that encodes images needs no other case for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.recipe import EyeRecipe, recipe_of
+from clipgrip.backbone.recipe import EyeRecipe, recipe_for
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.towers import prompt_tower
 from clipgrip.types import ImageEmbeds
@@ -34,7 +34,7 @@ class PromptedBackbone:
     logit_scale = property(attrgetter("backbone.logit_scale"))
     text = property(attrgetter("backbone.text"))
     image_prompts = None
-    """One prompt at a time."""
+    """None: a second prompt cannot be added."""
 
     @property
     def image_key(self) -> str:
@@ -43,12 +43,12 @@ class PromptedBackbone:
         return f"{self.backbone.image_key}-{hashlib.sha256(values).hexdigest()[:16]}"
 
     def recipe(self) -> EyeRecipe:
-        """The model's, and the tokens, which are few."""
+        """The model's recipe and the tokens."""
         tokens = self.tokens.detach().cpu().numpy()
-        return EyeRecipe(self.image_key, _prompted, (recipe_of(self.backbone), tokens))
+        return EyeRecipe(self.image_key, _open_prompted, (recipe_for(self.backbone), tokens))
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-        """As the model does it."""
+        """As `Eye.preprocess`."""
         return self.backbone.preprocess(image)
 
     def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
@@ -58,7 +58,7 @@ class PromptedBackbone:
             return tower.encode(torch.from_numpy(np.ascontiguousarray(pixels)), self.tokens)
 
 
-def _prompted(recipe: EyeRecipe, tokens: Float[np.ndarray, "K P E"]) -> PromptedBackbone:
+def _open_prompted(recipe: EyeRecipe, tokens: Float[np.ndarray, "K P E"]) -> PromptedBackbone:
     return PromptedBackbone(cast(Backbone, recipe.eye()), torch.from_numpy(tokens.copy()))
 
 

@@ -1,4 +1,4 @@
-"""How a worker makes an eye that this process has: the same files are read there, once."""
+"""What a worker gets in the place of an eye: how to read the same model from its files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from clipgrip.backbone.base import Eye
 from clipgrip.errors import BackboneError
 
 MOST_EYES = 4
-"""Eyes that a worker keeps."""
+"""The most eyes that a worker keeps loaded."""
 _eyes: OrderedDict[str, Eye] = OrderedDict()
 
 
 @dataclass(frozen=True)
 class EyeRecipe:
-    """A few hundred bytes in the place of a model's weights."""
+    """A picklable description of an eye: a few hundred bytes in the place of its weights."""
 
     key: str
     """The eye's ``image_key``."""
@@ -25,9 +25,9 @@ class EyeRecipe:
     args: tuple[Any, ...]
 
     def eye(self) -> Eye:
-        """The eye, made when it is first asked for in this process.
+        """The eye, loaded on first use in this process.
 
-        BackboneError: the files are not here, or are another model's.
+        BackboneError: the files are missing, or belong to another model.
         """
         if self.key not in _eyes:
             _eyes[self.key] = self.make(*self.args)
@@ -37,14 +37,14 @@ class EyeRecipe:
         return _eyes[self.key]
 
 
-def recipe_of(eye: Eye) -> EyeRecipe:
-    """Its own, by its method ``recipe``; of an eye without one the eye itself travels with each part."""
+def recipe_for(eye: Eye) -> EyeRecipe:
+    """The eye's own ``recipe()``; an eye without that method is pickled itself."""
     own: Callable[[], EyeRecipe] | None = getattr(eye, "recipe", None)
     return EyeRecipe(eye.image_key, _itself, (eye,)) if own is None else own()
 
 
 def check_same(eye: Eye, fingerprint: str) -> None:
-    """BackboneError where a model that is read again is another one."""
+    """BackboneError where the model that a worker has read is another one."""
     if eye.fingerprint != fingerprint:
         raise BackboneError(
             'the model "{name}" of a worker has fingerprint {found}, not {fingerprint}: its files changed, or are '

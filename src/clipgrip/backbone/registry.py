@@ -1,4 +1,4 @@
-"""From the name a user gives to a model's folder on this machine, offline unless asked otherwise."""
+"""Finds models by name on this machine; downloads them only where that is asked for."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from clipgrip.backbone.checkpoint import (
     TOKENIZER_FILES,
     WEIGHTS,
     Checkpoint,
+    has_text_tower,
     how_to_convert,
-    knows_words,
 )
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.device import Precision
@@ -35,7 +35,7 @@ FILES = ("config.json", *PREPROCESSOR_FILES, *TOKENIZER_FILES, INDEX, "model*.sa
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model that is known to work; any other model of the CLIP family may be named too."""
+    """A model that is known to work; other models of a supported family may be named too."""
 
     name: str
     note: str
@@ -68,7 +68,7 @@ EYES = {
         KnownModel("facebook/dinov2-base", mark("eye: finer, 4 times the work"), 346),
     )
 }
-"""Models without words that are known to work beside CLIP (``--eye``); any other of their kinds may be named too."""
+"""Models without a text tower that are known to work as eyes; others of `checkpoint.VISION` may be named too."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def load_backbone(
 
 
 def check_as_added(folder: Path, eye: AnyEye) -> AnyEye:
-    """The same; BackboneError where it was added by hand and its files have changed since."""
+    """``eye`` itself. BackboneError: it was added by hand and its files have changed since."""
     added = read_added(folder)
     if added is not None and added.fingerprint != eye.fingerprint:
         raise BackboneError(
@@ -129,12 +129,12 @@ def check_as_added(folder: Path, eye: AnyEye) -> AnyEye:
 
 
 def may_download() -> bool:
-    """Whether the user's environment allows it."""
+    """Whether CLIPGRIP_ONLINE allows downloads."""
     return os.environ.get(ONLINE_VARIABLE, "") == "1"
 
 
 def models() -> list[ModelStatus]:
-    """The known models and those that were added; opens no model and no connection."""
+    """The known models and those that were added; reads no weights and opens no connection."""
     known = KNOWN | EYES
     added = [model for model in added_models() if model.name not in known]
     return [_status(model) for model in known.values()] + [
@@ -143,13 +143,13 @@ def models() -> list[ModelStatus]:
 
 
 def _as_added(folder: Path) -> str:
-    return mark("added by hand") if knows_words(folder) else mark("eye: added by hand")
+    return mark("added by hand") if has_text_tower(folder) else mark("eye: added by hand")
 
 
 def find_folder(name: str, *, online: bool = False) -> Path:
-    """The folder of a model; a BackboneError says how to bring it here.
+    """The folder of a model. BackboneError: it is not here; the message says how to get it.
 
-    Behind a hub name, ``@`` and a revision pin it: a commit, a tag, or ``refs/pr/NUMBER``.
+    A hub name may end with ``@`` and a revision: a commit, a tag, or ``refs/pr/NUMBER``.
     """
     if name == NANO:
         return _nano_folder()
@@ -211,7 +211,7 @@ def download(name: str, revision: str = "") -> Path:
             at=at,
             how_to_convert=how_to_convert(name),
         )
-    Checkpoint.open(folder, words=knows_words(folder))
+    Checkpoint.open(folder, words=has_text_tower(folder))
     return folder
 
 
@@ -271,7 +271,7 @@ def _how_to_bring(name: str, revision: str) -> str:
 
 
 def recipe(name: str, revision: str = "") -> str:
-    """How a model comes to a machine without a connection, as commands to copy."""
+    """The commands that bring a model to a machine without a connection."""
     patterns = ("*.json", "*.txt", "*.model", "*.safetensors")
     asked = " ".join(f'--include "{pattern}"' for pattern in patterns)
     folder, at = name.split("/")[-1], f" --revision {revision}" if revision else ""
@@ -288,7 +288,7 @@ def recipe(name: str, revision: str = "") -> str:
 
 
 def pickle_recipe(name: str) -> str:
-    """What to do about a model whose main revision holds a pickle."""
+    """Advice for a model whose main revision has only a pickle."""
     return Sentence(
         "A model without *.safetensors was published as a pickle (pytorch_model.bin), which can run code and is never "
         "opened.\nEither add  --revision refs/pr/NUMBER  to the download; the number is that of the pull request "

@@ -1,4 +1,4 @@
-"""How fast each engine encodes images on this machine, on a piece of ViT-B/32 with random weights."""
+"""Measures how fast each engine encodes images here, on three blocks of ViT-B/32 with random weights."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from clipgrip.errors import MissingPackage
 from clipgrip_line.preprocess import Preprocess
 
 WIDTH, INNER, SIZE, PATCH, BLOCKS, BATCH = 768, 3072, 224, 32, 3, 16
-"""Three of ViT-B/32's twelve blocks, the last of which works for one token, as in the whole."""
+"""Three of ViT-B/32's twelve blocks; the last one computes only the class token, as in the whole model."""
 Encode = Callable[[UInt8[Tensor, "B H W 3"]], Tensor]
 
 
 def measure(seconds: float = 1.0) -> dict[str, float]:
-    """Images per second of each engine and precision that works here, the best of several batches each.
+    """Images per second of each engine and precision that works here, by the fastest of several batches.
 
-    The engines take turns for about ``seconds`` each, so that a moment's load meets all of them. Only the ratios
-    mean something: a whole model has four times the work and more.
+    The engines take turns for about ``seconds`` each, so that other load hits all of them. Only ratios are meaningful:
+    a whole model has at least four times the work.
     """
     encoders = _encoders()
     pixels = torch.randint(
@@ -35,7 +35,7 @@ def measure(seconds: float = 1.0) -> dict[str, float]:
     )
     best = dict.fromkeys(encoders, float("inf"))
     for encode in encoders.values():
-        encode(pixels)  # the first call makes plans
+        encode(pixels)  # a warm-up: the first call is slower
     end = time.monotonic() + seconds * len(encoders)
     while time.monotonic() < end:
         for name, encode in encoders.items():
@@ -64,13 +64,13 @@ def _onnx_encoders(exact: ImageTower) -> dict[str, Encode]:
         return {}
     parts = exact.parts()
     rounded = onnx_engine.OnnxTower(
-        onnx_engine.quantised(onnx_engine.written(parts)), one_by_one=True
+        onnx_engine.quantized_model(onnx_engine.onnx_model(parts)), one_by_one=True
     )
     return {"onnx": onnx_engine.float_tower(parts), "onnx-int8": rounded}
 
 
 def random_weights() -> dict[str, Tensor]:
-    """The state of an image tower that nobody has trained."""
+    """The state dict of an untrained image tower."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection  # takes seconds
 
     config = CLIPVisionConfig(
@@ -80,6 +80,6 @@ def random_weights() -> dict[str, Tensor]:
         image_size=SIZE,
         patch_size=PATCH,
     )
-    with torch.random.fork_rng(devices=()):  # no draw of anybody else's is another for it
+    with torch.random.fork_rng(devices=()):  # leave the caller's random state as it is
         state: dict[str, Tensor] = CLIPVisionModelWithProjection(config).state_dict()
     return state

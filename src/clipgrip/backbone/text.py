@@ -1,9 +1,9 @@
 """CLIP's causal text tower, evaluated without a wasted token.
 
 The tower is causal, so two things are exact and not approximations:
-nothing after the end token can change the feature at the end token, so each text stops there; and
-what all texts have in common at their start sees nothing of what follows, so it runs once and lends its keys and
-values to every text. All tokens of all texts lie packed in one matrix ``[prefix; tail 1; tail 2; ...]``, unpadded.
+no token after the end token can change the feature at the end token, so each text stops there; and
+the start that all texts share sees nothing of what follows, so it runs once, and every text uses its keys and values.
+All tokens of all texts lie packed in one matrix ``[prefix; tail 1; tail 2; ...]``, unpadded.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _groups(lengths: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
 
 
 def token_ids(tokenizer: Any, texts: Sequence[str], tokens: nn.Embedding) -> list[list[int]]:
-    """As the tokenizer makes them, unpadded and uncut; BackboneError where it is not that of the model's ``tokens``."""
+    """Token ids, neither padded nor truncated. BackboneError: an id is not in the model's embedding ``tokens``."""
     try:
         rows: list[list[int]] = tokenizer(list(texts), padding=False, truncation=False)["input_ids"]
     except Exception as error:  # the tokenizers package raises bare exceptions
@@ -148,7 +148,7 @@ class ClipText:
         return rows
 
     def check_length(self, text: str, tokens: int) -> None:
-        """PromptError unless ``tokens`` positions are there."""
+        """PromptError where a text takes more ``tokens`` than the model has positions."""
         if tokens > self.max_tokens:
             raise PromptError(
                 '"{text}" takes {tokens} tokens with its context, the model has {max_tokens} '
@@ -163,7 +163,7 @@ class ClipText:
         return self._tokens(torch.as_tensor(ids, device=self._tokens.weight.device)).detach()
 
     def encode_texts(self, texts: Sequence[str]) -> ClassEmbeds:
-        """(C, D) unit vectors; the words that all texts begin with are run once."""
+        """(C, D) unit vectors, without gradient; the common start of all texts is the prefix."""
         ids = self.tokenize(texts)
         shared = max(1, min(_common_prefix(ids), min(len(row) for row in ids) - 1))
         tails = Tails(
@@ -206,7 +206,7 @@ def _block(layer: Layer, hidden: Tensor, layout: Packing) -> Tensor:
 
 
 def _last_block(layer: Layer, hidden: Tensor, layout: Packing) -> Tensor:
-    """Only the end tokens go on, so only they ask; every token still lends its key and value."""
+    """The last block, whose queries are the end tokens alone; keys and values come from all tokens."""
     query, key, value = _heads(layer, layer.norm1(hidden))
     mixed = _join(_tail_attention(query, key, value, layout))[layout.ends - layout.prefix]
     hidden = hidden[layout.ends] + layer.out(mixed)

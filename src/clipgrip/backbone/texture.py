@@ -1,4 +1,4 @@
-"""An eye that ships and needs no weights: what a picture's spectrum, grey levels and colours say of its surface."""
+"""An eye without weights: features of an image's spectrum, grey levels and colours, which describe its surface."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from clipgrip.types import ImageEmbeds
 from clipgrip_line.preprocess import MODE
 from clipgrip_line.texture import REVISION, WIDTH, described, squared
 
-_ALONE = threading.Lock()
-"""The limit below is the process's: two that set and lift it in turn would undo each other's."""
+_BLAS_LOCK = threading.Lock()
+"""The limit of BLAS threads counts for the process: two threads that set and reset it would undo each other."""
 
 
 @cache
-def _products() -> ThreadpoolController:
-    """NumPy's products of matrices: how many threads they take moves their last bit."""
+def _blas() -> ThreadpoolController:
+    """Controls BLAS, whose number of threads changes the last bit of matrix products."""
     return ThreadpoolController()
 
 
 class Texture:
-    """Deterministic, a few ms an image on one core; no picture ever changes what another one gets."""
+    """Deterministic, a few ms an image on one core, and independent of the other images of a batch."""
 
     name = TEXTURE
     fingerprint = hashlib.sha256(f"{TEXTURE} {REVISION}".encode()).hexdigest()
@@ -42,7 +42,7 @@ class Texture:
 
     def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
         """Unit vectors (B, D) in float32."""
-        with _ALONE, _products().limit(limits=1, user_api="blas"):
+        with _BLAS_LOCK, _blas().limit(limits=1, user_api="blas"):
             rows = [described(picture) for picture in pixels]
         if not rows:
             return torch.zeros(0, self.embed_dim)

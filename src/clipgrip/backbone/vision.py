@@ -1,4 +1,4 @@
-"""An eye that sees better than CLIP and knows no words: a vision model of transformers, read from its folder."""
+"""Vision models of transformers, such as DINOv2, as eyes: better image features than CLIP's, and no text tower."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from torch import Tensor
 from clipgrip.backbone import processors
 from clipgrip.backbone.checkpoint import Checkpoint
 from clipgrip.backbone.device import DTYPES, Precision, choose_precision, device_named
+from clipgrip.backbone.folder_checks import as_backbone_error
 from clipgrip.backbone.folder_eye import FolderEye
-from clipgrip.backbone.hf_towers import FullImage
-from clipgrip.backbone.sound import one_sentence
+from clipgrip.backbone.hf_towers import HfImageTower
 from clipgrip_line import preprocess
 
 REVISION = 1
-"""To be raised whenever what is read of a model's answer changes."""
+"""Raise it whenever the features change that are read from a model's output: it is part of the cache key."""
 
 
 class VisionFamily(NamedTuple):
-    """How models of one ``model_type`` are read."""
+    """How features are read from models of one ``model_type``."""
 
     read: Callable[[Any, Any], Float[Tensor, "B D"]]
-    """From what the model answers and its configuration to one vector an image."""
+    """From the model's output and its configuration to (B, D)."""
     processor: str
     """The image processor, where the checkpoint does not name one."""
 
 
 def _tokens(answer: Any, before: int) -> Float[Tensor, "B D"]:
-    """The class token says what is seen, the mean of the patches how its surface looks: side by side, equally long."""
+    """Class token and mean of the patches, each normalised, side by side; the patches follow ``before`` tokens."""
     hidden = answer.last_hidden_state
     parts = hidden[:, 0], hidden[:, before:].mean(1)
     return torch.cat([F.normalize(part.float(), dim=-1) for part in parts], dim=1)
@@ -44,7 +44,7 @@ def _one_token(answer: Any, _: Any) -> Float[Tensor, "B D"]:
 
 
 def _two_tokens(answer: Any, _: Any) -> Float[Tensor, "B D"]:
-    """DeiT's second token, of its distillation, is no patch."""
+    """DeiT has a distillation token after its class token."""
     return _tokens(answer, 2)
 
 
@@ -53,7 +53,7 @@ def _registers(answer: Any, config: Any) -> Float[Tensor, "B D"]:
 
 
 def _pooled(answer: Any, _: Any) -> Float[Tensor, "B D"]:
-    """The mean over the picture, as models without a class token make it."""
+    """The pooled output of models without a class token."""
     return answer.pooler_output.flatten(1)
 
 
@@ -77,13 +77,13 @@ FAMILIES: dict[str, VisionFamily] = {
 
 
 class VisionEye(FolderEye):
-    """One checkpoint without a text tower, computed by transformers' own modules."""
+    """The image model of a checkpoint without a text tower."""
 
     def __init__(
         self, name: str, folder: Path, *, device: str = "cpu", precision: Precision = "auto"
     ) -> None:
         self.name, self.folder = name, folder
-        with one_sentence(folder):
+        with as_backbone_error(folder):
             self._read(device, precision)
 
     def _read(self, device: str, precision: Precision) -> None:
@@ -92,7 +92,7 @@ class VisionEye(FolderEye):
         checkpoint = Checkpoint.open(self.folder, words=False)
         at = device_named(device)
         self.precision = choose_precision(precision, at)
-        self.asked = {"device": at.type, "precision": self.precision}
+        self.arguments = {"device": at.type, "precision": self.precision}
         self.fingerprint = checkpoint.fingerprint()
         family = FAMILIES[checkpoint.config["model_type"]]
         settings = processors.complete(checkpoint.preprocessor, family.processor)
@@ -102,10 +102,10 @@ class VisionEye(FolderEye):
         def features(pixels: Tensor) -> Tensor:
             return family.read(model(pixel_values=pixels), model.config)
 
-        self.image_tower = FullImage(features, self.steps, at, DTYPES[self.precision])
+        self.image_tower = HfImageTower(features, self.steps, at, DTYPES[self.precision])
         self.embed_dim = self.image_tower.embed_dim
 
     @property
     def image_key(self) -> str:
-        """Names everything but the picture that determines an image embedding."""
+        """As `Eye.image_key`."""
         return f"{self.fingerprint[:40]}-{preprocess.MODE}-{self.precision}-eye{REVISION}"

@@ -24,7 +24,7 @@ from clipgrip.prompts.base import Prompt, learned_parameters
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.inputs import Inputs, inputs_of
 from clipgrip.runs.prepare import Prepared
-from clipgrip.runs.start import Answers, UntunedModel, method_for
+from clipgrip.runs.untuned_model import Answers, UntunedModel, method_for
 from clipgrip.strategy import best_round
 from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.types import Labels, Probs

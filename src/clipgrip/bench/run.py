@@ -17,7 +17,7 @@ from clipgrip.data.issues import Issues
 from clipgrip.errors import ConfigError, among
 from clipgrip.method import PRESETS, PROMPTS
 from clipgrip.prompts.templates import check_template
-from clipgrip.runs.embedding import embedded
+from clipgrip.runs.embedding import embed_with_cache
 from clipgrip.runs.events import Listener
 from clipgrip.runs.identity import machine, versions
 from clipgrip.runs.lock import NAME, locked
@@ -193,7 +193,7 @@ def _source(settings: GridSettings, listener: Listener) -> Source:
 
 def _bench(settings: GridSettings, source: Source, listener: Listener) -> Bench:
     backbone = load_backbone(settings.backbone)
-    found = embedded(backbone, source.manifest, listener)
+    found = embed_with_cache(backbone, source.manifest, listener)
     issues = Issues(source.issues, found.issues)
     if issues:
         listener.note(

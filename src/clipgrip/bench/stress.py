@@ -21,10 +21,10 @@ from clipgrip.files import write_text_atomic
 from clipgrip.method import PRESETS
 from clipgrip.metrics import accuracy
 from clipgrip.runs import lock
-from clipgrip.runs.embedding import Embeds, embedded
+from clipgrip.runs.embedding import Embeds, embed_with_cache
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outputs import json_text
-from clipgrip.runs.start import UntunedModel
+from clipgrip.runs.untuned_model import UntunedModel
 from clipgrip.sealed import is_whole, sealed
 from clipgrip.seeds import generator
 from clipgrip.stress.trial import NoiseBench, block, blocks, measure
@@ -69,7 +69,7 @@ def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[s
         encoding=given.encoding,
         on_progress=lambda done, total: listener.progress("hash", done, total),
     )
-    found = embedded(backbone, ingested.manifest, listener)
+    found = embed_with_cache(backbone, ingested.manifest, listener)
     names, method = found.manifest.classes, PRESETS["default"]["textual"]
     pool, truth, test, test_truth = _parts(found.embeds)
     _check_enough(truth, test_truth, len(names))

@@ -18,7 +18,7 @@ from clipgrip.words import Sentence, mark
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clipgrip.runs.auditing import Audit, Sheet
+    from clipgrip.runs.audit_sheet import Audit, Sheet
     from clipgrip.trust.terms import Terms
 
 FILL = mark("Fill the column answer with a class name, from the top without a gap, then: {command}")
@@ -104,7 +104,7 @@ def draw(
     from clipgrip.cli.daily import draw_daily, write_again
     from clipgrip.cli.promise_lines import options_of
     from clipgrip.cli.reviewed import classes_at_work, outcome_at_work
-    from clipgrip.runs.auditing import AUDIT, Audit, Sheet, apart_of, check_apart
+    from clipgrip.runs.audit_sheet import AUDIT, Audit, Sheet, apart_of, check_apart
     from clipgrip.written import check_table
 
     _check_one_kind(by_class or bool(ok_class), to_measure, daily is not None or again is not None)
@@ -158,12 +158,12 @@ class WantedSheet:
 
     def result(self, rows: Sequence[int], planned: int | None, lines: list[str]) -> Result:
         """Write the sheet with the answers so far, and say what is in it."""
-        from clipgrip.runs.auditing import write_sheet
+        from clipgrip.runs.audit_sheet import write_sheet
 
         drawn, sheet = self.drawn, self.sheet
         given = {} if sheet is None else sheet.texts(drawn)
         write_sheet(
-            drawn, rows, self.out, show_labels=self.show_labels, given=given, planned=planned
+            drawn, rows, self.out, show_labels=self.show_labels, answered=given, planned=planned
         )
         if sheet is not None:
             taken = mark("answers taken over from {answers}: {n}")
@@ -276,7 +276,7 @@ def _drawn_lines(asked: WantedSheet, n: int, planned: int | None, remark: str) -
 
 def _plan_of(run: Path, drawn: Audit, n: int) -> tuple[int | None, str]:
     """The answers planned, and what is to be said of them: a plan is made before the first answer or not at all."""
-    from clipgrip.runs.audits import earlier_facts, first_plan, stored_answers
+    from clipgrip.runs.audit_store import earlier_facts, first_plan, stored_answers
     from clipgrip.runs.store import open_store
 
     with open_store(run) as store:

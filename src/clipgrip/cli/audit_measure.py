@@ -13,7 +13,7 @@ from clipgrip.sentences import quoted
 from clipgrip.words import Sentence, mark
 
 if TYPE_CHECKING:
-    from clipgrip.runs.auditing import Sheet
+    from clipgrip.runs.audit_sheet import Sheet
     from clipgrip.runs.measuring import MeasuringAudit
     from clipgrip.trust.measured import MeasuredAccuracy, MeasuredShare
 
@@ -58,7 +58,7 @@ def draw_to_measure(
     planned = min(count or (sheet.planned if sheet is not None else None) or USUAL, pool)
     if planned < len(rows):
         raise ConfigError(TOO_FEW, n=len(rows), planned=planned)
-    new = asked.drawn(planned, rows, truth)
+    new = asked.next_rows(planned, rows, truth)
     asked.write_sheet(out, planned, rows, truth, new, show_labels)
     lines: list[str] = [
         Sentence(

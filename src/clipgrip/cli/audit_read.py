@@ -18,7 +18,7 @@ ONLY_DAILY = mark(
 )
 
 if TYPE_CHECKING:
-    from clipgrip.runs.auditing import Audit
+    from clipgrip.runs.audit_sheet import Audit
 
 
 def read(
@@ -45,18 +45,18 @@ def read(
     from clipgrip.cli.calibrated import recalibrated, said_of
     from clipgrip.cli.daily import read_daily
     from clipgrip.cli.reviewed import outcome_at_work
-    from clipgrip.runs import auditing
+    from clipgrip.runs import audit_sheet
 
     daily = read_daily(ui, run, answers, by, encoding, correct=correct)
     if daily is not None:
         return daily
     if correct:
         raise ConfigError(ONLY_DAILY, answers=answers)
-    sheet = auditing.Sheet.read(answers, encoding)
+    sheet = audit_sheet.Sheet.read(answers, encoding)
     if sheet.measures:
         return read_measured(ui, run, sheet, answers, by)
     outcome = outcome_at_work(run, ui.screen)
-    audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
+    audit = audit_sheet.Audit.of(outcome, sheet.seed, sheet.apart)
     rows, truth = sheet.answers(audit)
     stored = keep_answers(outcome.folder, audit, rows, truth, by)
     uniform = stored and not audit.apart

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from clipgrip.cli.screen import Screen
     from clipgrip.data.classes import ClassNames
-    from clipgrip.runs import auditing
-    from clipgrip.runs.auditing import Audit
+    from clipgrip.runs import audit_sheet
+    from clipgrip.runs.audit_sheet import Audit
     from clipgrip.trust.scope import Group
     from clipgrip.trust.terms import Terms
 
@@ -59,22 +59,22 @@ def automate(
     """
     from clipgrip.cli.calibrated import recalibrated
     from clipgrip.cli.reviewed import at_work, classes_at_work
-    from clipgrip.runs import auditing, promised
-    from clipgrip.runs.audits import first_plan
+    from clipgrip.runs import audit_sheet, promised
+    from clipgrip.runs.audit_store import first_plan
     from clipgrip.runs.reopen import reopen
     from clipgrip.runs.watch.standing import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
 
     terms, screen = terms_of(max_error, confidence, about, at_least), ui.screen
-    apart = auditing.apart_of(classes_at_work(run), per_class, ok_class or [])
-    sheet = auditing.Sheet.read(answers, encoding)
+    apart = audit_sheet.apart_of(classes_at_work(run), per_class, ok_class or [])
+    sheet = audit_sheet.Sheet.read(answers, encoding)
     newest = at_work(run, screen)
     place = _place(out or newest / promised.AUTOMATION, answers)
     _check_place(place, newest, chosen=out is not None)
     with screen.live():
         outcome = reopen(newest, screen)
-        audit = auditing.Audit.of(outcome, sheet.seed, sheet.apart)
+        audit = audit_sheet.Audit.of(outcome, sheet.seed, sheet.apart)
     check_stands(newest, audit.id)
     groups = _groups(audit, sheet, apart)
     rows, truth = sheet.answers(audit)
@@ -127,7 +127,7 @@ def _hint(audit: Audit, groups: Sequence[Group]) -> list[str]:
 
 def _check_place(place: Path, run: Path, *, chosen: bool) -> None:
     """RunError where the decisions cannot be written."""
-    from clipgrip.runs.auditing import AUTOMATE
+    from clipgrip.runs.audit_sheet import AUTOMATE
     from clipgrip.written import check_table, check_writable
 
     if chosen:
@@ -138,7 +138,7 @@ def _check_place(place: Path, run: Path, *, chosen: bool) -> None:
 
 def _write(table: bytes, place: Path, screen: Screen, *, chosen: bool) -> Path:
     """Where the decisions stand now; a file that a person changed stays."""
-    from clipgrip.runs.auditing import AUTOMATE
+    from clipgrip.runs.audit_sheet import AUTOMATE
     from clipgrip.written import write_dated, write_output
 
     if not chosen:
@@ -155,7 +155,7 @@ def terms_of(max_error: float, confidence: float, about: str, least: float | Non
 
 
 def _earlier(run: Path, audit: Audit) -> list[dict[str, Any]]:
-    from clipgrip.runs.audits import earlier_facts
+    from clipgrip.runs.audit_store import earlier_facts
     from clipgrip.runs.store import open_store
 
     with open_store(run) as store:
@@ -185,7 +185,7 @@ def keep_answers(
 
     They are those of ``audit``, or of one of its images that is ``called`` otherwise.
     """
-    from clipgrip.runs import audits
+    from clipgrip.runs import audit_store
     from clipgrip.runs.database import is_writable
     from clipgrip.runs.store import NAME, open_store
 
@@ -194,14 +194,16 @@ def keep_answers(
     given = list(zip((audit.images[row].sha256 for row in rows), truth.tolist(), strict=True))
     at = now()
     with open_store(run) as store:
-        audits.add_answers(store, audit.run, called or audit.id, given, by=by, at=at)
+        audit_store.add_answers(store, audit.run, called or audit.id, given, by=by, at=at)
         if facts is not None:
-            audits.add_promise(store, audit.run, audits.StoredPromise(audit.id, by, at, facts))
+            audit_store.add_promise(
+                store, audit.run, audit_store.StoredPromise(audit.id, by, at, facts)
+            )
     return True
 
 
-def _groups(audit: Audit, sheet: auditing.Sheet, asked: str) -> tuple[Group, ...]:
-    from clipgrip.runs.auditing import check_apart, groups_of
+def _groups(audit: Audit, sheet: audit_sheet.Sheet, asked: str) -> tuple[Group, ...]:
+    from clipgrip.runs.audit_sheet import check_apart, groups_of
 
     if audit.apart:
         check_apart(sheet, asked)

@@ -23,7 +23,7 @@ def recalibrated(outcome: Outcome, screen: Screen) -> AuditedCalibration | None:
     """
     import torch
 
-    from clipgrip.runs.audits import uniform_answers
+    from clipgrip.runs.audit_store import uniform_answers
     from clipgrip.runs.calibrated import calibration_before
     from clipgrip.runs.outputs import recalibrate
     from clipgrip.runs.store import open_store

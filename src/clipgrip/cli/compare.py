@@ -110,7 +110,7 @@ def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> 
     """
     from clipgrip.config import project
     from clipgrip.errors import ConfigError
-    from clipgrip.runs.place import wanted_folder
+    from clipgrip.runs.run_folder import wanted_folder
 
     base = project({}, config)
     place = wanted_folder(base.out, base.images)

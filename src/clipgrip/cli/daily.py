@@ -168,7 +168,7 @@ def deciding(reviewed: Path) -> Callable[[Sequence[int], Sequence[float]], Seque
     What stands is read when the first of them is asked for, once for all.
     """
     from clipgrip.review.store import round_folders
-    from clipgrip.runs.audits import was_read
+    from clipgrip.runs.audit_store import was_read
 
     if not any(map(was_read, round_folders(reviewed))):  # before anything heavy is imported
         return None
@@ -198,7 +198,7 @@ def _why_people(found: Standing, count: int) -> Sentence:
         )
     if found.scopes:
         return Sentence(
-            "{n} of these images lie within no promise of the audit, so people decide them", n=count
+            "{n} of these images lie within no promise of the audit, so people decide", n=count
         )
     if not found.promises:
         return Sentence(

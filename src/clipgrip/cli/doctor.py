@@ -201,13 +201,13 @@ def _only_for(name: str) -> str:
 
 
 def _engines(measure: bool) -> Iterator[Diagnosis]:
-    from clipgrip.backbone.fastest import is_installed, measured, remembered
+    from clipgrip.backbone.fastest import is_installed, measure_engines, stored_rates
 
     here = is_installed()
     remedy = (
         "" if here else Sentence("pip install 'clipgrip[onnx]' for --engine onnx and onnx-int8")
     )
-    rates = measured(1.0) if measure else remembered()
+    rates = measure_engines(1.0) if measure else stored_rates()
     if rates is None:
         engines = "torch, onnx, onnx-int8" if here else "torch"
         found = Sentence("{found}; --measure says which is fastest here", found=engines)
@@ -221,10 +221,12 @@ def _engines(measure: bool) -> Iterator[Diagnosis]:
         engine, _, precision = first.partition(" ")
         option = f"--engine {engine}" + (f" with precision {precision}" if precision else "")
         yield Diagnosis(True, Sentence("fastest"), f"{first}: {option}")
-    yield Diagnosis(True, Sentence("--engine auto"), _default_engine(measured=rates is not None))
+    yield Diagnosis(
+        True, Sentence("--engine auto"), _default_engine(measure_engines=rates is not None)
+    )
 
 
-def _default_engine(*, measured: bool) -> str:
+def _default_engine(*, measure_engines: bool) -> str:
     """What computes images where nobody says it, and why."""
     from clipgrip.backbone.fastest import fastest, is_installed, multiplies_bfloat16
 
@@ -232,6 +234,6 @@ def _default_engine(*, measured: bool) -> str:
         return Sentence("torch, as this processor multiplies bfloat16")
     if not is_installed():
         return Sentence("torch, as ONNX Runtime is not installed")
-    if not measured:
+    if not measure_engines:
         return Sentence("measured by the first run")
     return Sentence("{engine}, as measured here", engine=fastest())

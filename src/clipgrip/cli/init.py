@@ -101,8 +101,8 @@ def _folder_labels(folder: Path, images: str, encoding: str | None) -> dict[str,
         ]
     except ClipgripError:  # of a person's own classes.csv, or no images yet: the run will say it
         return None
-    named = folder_labels(entries, classes, apart=(), splits=())
-    return folder_facts(len(named.statements), len(entries), named.issues)
+    named = folder_labels(entries, classes, test_keys=(), splits=())
+    return folder_facts(len(named.labels), len(entries), named.issues)
 
 
 def _asked(names: list[str], say: Words) -> dict[str, str]:

@@ -35,7 +35,7 @@ def _sheet(run: Path, images: Path, encoding: str | None) -> Sentence | None:
     """What a table is, if it is a sheet; a table that cannot be read is told where it is wanted."""
     from clipgrip.data.tables import read_table
     from clipgrip.labeling.suggest import HEADER
-    from clipgrip.runs.auditing import SHEET
+    from clipgrip.runs.audit_sheet import SHEET
 
     try:
         table = read_table(images, encoding)

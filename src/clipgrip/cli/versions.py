@@ -57,7 +57,7 @@ def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from clipgrip.review.store import round_folders
-    from clipgrip.runs.audits import was_read
+    from clipgrip.runs.audit_store import was_read
     from clipgrip.runs.store import open_store
     from clipgrip.runs.watch.standing import standing
     from clipgrip.serving.bundling.promised import bundled_promise

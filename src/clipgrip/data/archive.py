@@ -1,4 +1,4 @@
-"""Whether a ZIP is what its size says: no entry within another, no mountain out of a few kilobytes."""
+"""Checks of a ZIP before it is unpacked: ZIP bombs and overlapping entries are refused."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from itertools import pairwise
 from clipgrip.errors import DataError
 
 MOST_TIMES = 200
-"""How many times its own size a ZIP of images may unpack to; images hardly shrink."""
+"""How many times its own size a ZIP may unpack to; images are compressed already and hardly shrink."""
 ALWAYS_BYTES = 256 << 20
-"""So much may come out of any ZIP: a blank bitmap shrinks a thousandfold."""
+"""What any ZIP may unpack to, however small it is: a blank bitmap shrinks a thousandfold."""
 _HEADER_BYTES = 30
+"""The shortest header of an entry, before its name."""
 
 
 def check_archive(archive: zipfile.ZipFile, size: int) -> None:
-    """DataError where a ZIP of ``size`` bytes would unpack to far more, or its entries lie within each other."""
+    """DataError where a ZIP of ``size`` bytes would unpack to far more, or its entries overlap."""
     entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
     for entry, following in pairwise(entries):
         end = entry.header_offset + _HEADER_BYTES + entry.compress_size

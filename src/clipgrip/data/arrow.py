@@ -1,4 +1,4 @@
-"""pyarrow, where it is installed: the one door of all that reads or writes Parquet and Arrow."""
+"""The optional package pyarrow; all code that reads or writes Parquet or Arrow gets it here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TO_WRITE = mark(
 
 
 def arrow(purpose: str = TO_READ) -> tuple[Any, Any]:
-    """pyarrow and pyarrow.parquet; MissingPackage in the words of ``purpose`` where they are not installed."""
+    """The modules pyarrow and pyarrow.parquet; MissingPackage with the sentence ``purpose`` without them."""
     try:
         import pyarrow
         import pyarrow.parquet

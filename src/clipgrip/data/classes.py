@@ -1,4 +1,4 @@
-"""Class names: what people read and what the model reads, apart."""
+"""Class names: a display name that people read, and a prompt text that the model reads."""
 
 from __future__ import annotations
 
@@ -35,11 +35,24 @@ _MAY_BE_HEADINGS = frozenset((*_NAME_COLUMNS, *_PROMPT_COLUMNS)) | {
     ),
     *("クラス", "クラス名", "ラベル", "名前", "名称", "分類", "カテゴリ", "カテゴリー"),
 }
-"""First lines of which nobody but the writer knows whether they name a class."""
+"""First lines that may be a heading as well as a class: only the writer knows."""
 
-
-_LINES = re.compile(r"[\t-\r\x85\u2028\u2029]")
-IN_LINES = mark(
+MOST_CLASSES = 50_000
+"""The full ImageNet has 21,841. Each image gets a probability for every class, so more would exhaust the memory."""
+MANY = mark(
+    "{source}: {n} classes; at most {most} are read, as each image has a probability of each. Give the classes, not "
+    "the images; one name a line."
+)
+NO_LISTS = (
+    *(".yaml", ".yml", ".json", ".jsonl", ".xml", ".html", ".rtf"),
+    *(".xlsx", ".xls", ".ods", ".docx", ".pdf", ".zip", ".toml"),
+)
+"""Endings of files that are no plain lists of names."""
+NO_LIST = mark(
+    "{source} is no list of classes. Give a text file with one name a line, or a CSV with the columns name,prompt."
+)
+_LINE_BREAKS = re.compile(r"[\t-\r\x85\u2028\u2029]")
+IN_LINE_BREAKS = mark(
     '{source} {unit} {place}: the name "{name}" holds a line break or a tab. Write it in one line, with spaces.'
 )
 
@@ -52,22 +65,6 @@ def canonical(name: str) -> str:
 def prompt_text(name: str) -> str:
     """The default text for the model: the name with ``_`` and ``-`` as spaces."""
     return re.sub(r"[\s_\-]+", " ", canonical(name)).strip() or canonical(name)
-
-
-MOST_CLASSES = 50_000
-"""The largest set of pictures, ImageNet, names 21,841; each image has a probability of each."""
-MANY = mark(
-    "{source}: {n} classes; at most {most} are read, as each image has a probability of each. Give the classes, not "
-    "the images; one name a line."
-)
-NO_LISTS = (
-    *(".yaml", ".yml", ".json", ".jsonl", ".xml", ".html", ".rtf"),
-    *(".xlsx", ".xls", ".ods", ".docx", ".pdf", ".zip", ".toml"),
-)
-"""Endings of files whose lines are no names."""
-NO_LIST = mark(
-    "{source} is no list of classes. Give a text file with one name a line, or a CSV with the columns name,prompt."
-)
 
 
 @dataclass(frozen=True)
@@ -108,10 +105,10 @@ class ClassNames:
 
     @classmethod
     def read(cls, path: AnyPath, encoding: str | None = None) -> ClassNames:
-        """Read one name a line, or a CSV whose first line is ``name,prompt``.
+        """Read a file with one name a line, or a CSV whose first line is ``name,prompt``.
 
         Raises:
-            DataError: as the class, with the lines; or the file cannot be read.
+            DataError: as the class, naming the line; or the file cannot be read.
         """
         source = os.path.basename(os.fspath(path))
         if source.lower().endswith(NO_LISTS):
@@ -142,15 +139,15 @@ class ClassNames:
             )
         return position
 
-    def meant(self, label: str) -> int | None:
-        """As `NameIndex.meant`."""
-        return self._index.meant(canonical(label))
+    def find(self, label: str) -> int | None:
+        """Position of the class that a label names, as `NameIndex.find`."""
+        return self._index.find(canonical(label))
 
     @classmethod
     def of(
         cls, classes: ClassNames | AnyPath | Sequence[str], encoding: str | None = None
     ) -> ClassNames:
-        """Classes as they are, read from a file, or made from a list of names.
+        """`ClassNames` from themselves, from a file, or from a list of names.
 
         Raises:
             DataError: as the class and `read`.
@@ -162,8 +159,9 @@ class ClassNames:
         return cls.from_names(classes)
 
     def listing(self, most: int = 12) -> str:
-        """The display names in one line, cut when there are many."""
-        return shortlist(self.display, most)
+        """The display names in one line, in quotes where they hold a comma; beyond ``most`` they are left out."""
+        names = [f"“{name}”" if set(name) & set(",、，") else name for name in self.display]
+        return shortlist(names, most)
 
     @cached_property
     def _index(self) -> NameIndex:
@@ -171,10 +169,11 @@ class ClassNames:
 
 
 _Line = tuple[int, str, str]
+"""Number of the line, name, prompt text; an empty prompt text follows from the name."""
 
 
 def _table_lines(text: str, source: str) -> list[_Line]:
-    """Lines of a CSV with a heading of our two columns."""
+    """The rows of a CSV whose heading names both columns."""
     table = parse_csv(text, source)
     name, prompt = table.need(_NAME_COLUMNS), table.need(_PROMPT_COLUMNS)
     return [
@@ -191,7 +190,7 @@ def _first_cells(text: str) -> list[str]:
 
 
 def _has_heading(text: str) -> bool:
-    """Both columns are named: one name alone may be a class that is called so."""
+    """Whether the first line names both columns; one such word alone may be a class."""
     cells = set(_first_cells(text))
     return bool(cells & set(_NAME_COLUMNS)) and bool(cells & set(_PROMPT_COLUMNS))
 
@@ -224,7 +223,7 @@ def _unquoted(cell: str) -> str:
 
 
 def heading_remark(path: AnyPath, encoding: str | None = None) -> str | None:
-    """What people should know about the first line of a list of classes; None where it can only be a class.
+    """A remark on a first line that is read as a class but may be a heading; None where it can only be a class.
 
     Raises:
         DataError: the file cannot be read.
@@ -255,9 +254,9 @@ def _check(
     unit = Sentence("line") if lines else Sentence("position")
     _check_once(display, places, source, unit)
     for name, place in zip(display, places, strict=True):
-        if _LINES.search(name):
-            shown = _LINES.sub(" ", name)
-            raise DataError(IN_LINES, source=source, unit=unit, place=place, name=shown)
+        if _LINE_BREAKS.search(name):
+            shown = _LINE_BREAKS.sub(" ", name)
+            raise DataError(IN_LINE_BREAKS, source=source, unit=unit, place=place, name=shown)
         if canonical(name) in UNLABELED_MARKS:
             raise DataError(
                 '{source} {unit} {place}: "{name}" means unlabeled. Rename the class.',

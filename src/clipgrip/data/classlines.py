@@ -1,4 +1,4 @@
-"""Plain lists of classes whose lines are more than a name: numbered, quoted, of YAML, with comments."""
+"""Refuses lists of classes whose lines hold more than a name: numbers, quotes, YAML, comments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clipgrip.errors import DataError
 from clipgrip.sentences import mark
 
 Line = tuple[int, str]
-"""Its number in the file, and its text."""
+"""Number of the line in the file, and its text."""
 
 NO_NAME = mark(
     '{source} line {number}: "{line}" is written as in a program, in YAML or as a comment, not as a name. Write one '
@@ -44,14 +44,14 @@ def check_names(lines: Sequence[Line], source: str) -> None:
         raise DataError(ONE_LINE, source=source, line=shown[0][1])
     if len(shown) > 1 and all(_LIST_MARK.match(line) for _, line in shown):
         raise DataError(NO_NAME, source=source, number=shown[0][0], line=shown[0][1])
-    if _counts([line for _, line in shown]):
+    if _are_numbered([line for _, line in shown]):
         raise DataError(NUMBERED, source=source, line=shown[0][1])
 
 
-def _counts(lines: Sequence[str]) -> bool:
-    """Whether the lines are numbered 0, 1, 2 or 1, 2, 3, and words beside tell them apart.
+def _are_numbered(lines: Sequence[str]) -> bool:
+    """Whether the lines are numbered 0, 1, 2 or 1, 2, 3, and the names beside the numbers all differ.
 
-    They do not where they differ in a plural alone (1 pin, 2 pins), and sizes are no numbering (0.5 mm, 1.0 mm).
+    No numbering: names that differ only in a plural (1 pin, 2 pins), and sizes (0.5 mm, 1.0 mm).
     """
     for pattern, number, name in ((_BEFORE, 1, 2), (_BEHIND, 2, 1)):
         found = [one for line in lines if (one := pattern.fullmatch(line))]

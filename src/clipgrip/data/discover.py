@@ -1,4 +1,4 @@
-"""Where the images are: a folder, a file, a table, or a sequence; each becomes entries."""
+"""Lists the images of a folder, a file, a table, a store or a sequence as entries, without reading them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import Image
 
-from clipgrip.data.columns import Listed
 from clipgrip.data.embeddings import is_embeddings
 from clipgrip.data.entries import (
     Entry,
     Found,
     each_once,
+    exists_or_issue,
     file_entries,
     file_entry,
-    is_listed,
     place_key,
 )
 from clipgrip.data.images import may_be_image
 from clipgrip.data.issues import Issues
+from clipgrip.data.lazy import LazyItems
 from clipgrip.data.packed import (
     TARS_AND_TABLES,
-    expanded,
+    expand_range,
     from_packed,
     from_store,
     is_packed,
@@ -44,7 +44,7 @@ Item = AnyPath | Image.Image | NDArray[Any] | ImageSource
 Images = AnyPath | Sequence[Item]
 
 NO_IMAGES = (".txt", ".json", ".jsonl", ".xlsx", ".xls", ".ods", ".zip", ".7z", ".rar")
-"""Endings of files that people give in the place of images."""
+"""Endings of files that people give by mistake where images are wanted."""
 NO_LIST = mark(
     "{images} is no image, and no list of images that is read. Give a folder of images (an archive unpacked), or a CSV "
     "or Parquet file with a column path."
@@ -52,7 +52,7 @@ NO_LIST = mark(
 
 
 def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = None) -> Found:
-    """List the images under a place without reading them; ``skip`` holds keys of table files.
+    """List the images under a place without reading them; ``skip`` holds keys of tables, which are no images.
 
     Raises:
         DataError: the place does not exist, or a table has no column with paths or images.
@@ -61,16 +61,16 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
     if not isinstance(images, str | os.PathLike):
         return _from_sequence(images, frozenset(skip))
     if (url := url_of(images)) is not None:
-        return _embedded(url) if is_embeddings(url) else from_store(url)
+        return _from_embeddings(url) if is_embeddings(url) else from_store(url)
     path = os.path.abspath(local_of(images))
     if is_embeddings(path):
-        return _embedded(path)
-    if not os.path.exists(openable(path)) and len(names := expanded(path)) > 1:
-        return from_packed([_there(name, images) for name in names], os.path.dirname(path))
-    _there(path, images)
+        return _from_embeddings(path)
+    if not os.path.exists(openable(path)) and len(names := expand_range(path)) > 1:
+        return from_packed([_check_exists(name, images) for name in names], os.path.dirname(path))
+    _check_exists(path, images)
     if os.path.isdir(path):
-        files, issues = _files(path, path, frozenset(skip))
-        packed = _packed(files)
+        files, issues = _walk_without(path, path, frozenset(skip))
+        packed = _packed_alone(files)
         if packed:
             return from_packed(packed, path)
         return Found(path, file_entries(files, path), issues)
@@ -83,13 +83,13 @@ def discover(images: Images, skip: Iterable[str] = (), encoding: str | None = No
     return Found(os.path.dirname(path), (file_entry(path, os.path.dirname(path)),))
 
 
-def _embedded(path: str) -> Found:
+def _from_embeddings(path: str) -> Found:
     from clipgrip.data.embeddedrows import from_embeddings
 
     return from_embeddings(path)
 
 
-def _there(path: str, images: AnyPath) -> str:
+def _check_exists(path: str, images: AnyPath) -> str:
     if not os.path.exists(openable(path)):
         raise DataError(
             "{images}: no such file or folder. Give a folder of images, one image, a CSV or Parquet file that "
@@ -100,7 +100,7 @@ def _there(path: str, images: AnyPath) -> str:
 
 
 def packed_files(place: AnyPath) -> list[str]:
-    """The tar or Parquet files that a place stands for; none where it holds loose images, or a table in text.
+    """The tar or Parquet files that a place stands for; empty where it holds loose images, or is a text table.
 
     Raises:
         DataError: nothing is there, or a store cannot be reached.
@@ -108,47 +108,47 @@ def packed_files(place: AnyPath) -> list[str]:
     if is_embeddings(place):
         return []
     if (url := url_of(place)) is not None:
-        names = expanded(url.rstrip("/"))
+        names = expand_range(url.rstrip("/"))
         return names if is_packed(names[0]) else packed_below(names[0])
     path = os.path.abspath(local_of(place))
     if os.path.isdir(path):
-        return _packed(walk(path, path)[0])
-    names = [path] if os.path.exists(openable(path)) else expanded(path)
-    return [_there(name, place) for name in names] if is_packed(names[0]) else []
+        return _packed_alone(walk(path, path)[0])
+    names = [path] if os.path.exists(openable(path)) else expand_range(path)
+    return [_check_exists(name, place) for name in names] if is_packed(names[0]) else []
 
 
 def is_packed_place(place: AnyPath) -> bool:
-    """Whether images lie at a place packed or in a store, not as files, nor as a table that lists files."""
+    """Whether a place holds its images packed or in a store, so neither as files nor as a table of paths."""
     path = local_of(place)
     if is_embeddings(place):
         return False
     if (url := url_of(place)) is not None:
         return not url.lower().endswith(TEXT_SUFFIXES)
     if os.path.isdir(path):
-        return bool(_packed(walk(os.path.abspath(path), os.path.abspath(path))[0]))
+        return bool(_packed_alone(walk(os.path.abspath(path), os.path.abspath(path))[0]))
     if path.lower().endswith(PARQUET_SUFFIXES) and os.path.isfile(path):
         from clipgrip.data.parquet import image_column, open_parquet
 
         return image_column(open_parquet(path)) is not None
-    return is_packed(path) or len(expanded(path)) > 1
+    return is_packed(path) or len(expand_range(path)) > 1
 
 
-def from_folder(folder: str, root: str, skip: frozenset[str] = frozenset()) -> Found:
+def from_folder(folder: str, root: str) -> Found:
     """All files below ``folder``, shown relative to ``root``; both are absolute."""
-    files, issues = _files(folder, root, skip)
+    files, issues = walk(folder, root)
     return Found(root, file_entries(files, root), issues)
 
 
-def _files(folder: str, root: str, skip: frozenset[str] = frozenset()) -> tuple[Texts, Issues]:
-    """The paths of all files below a folder."""
+def _walk_without(folder: str, root: str, skip: frozenset[str]) -> tuple[Texts, Issues]:
+    """As `walk`, without the files whose keys are in ``skip``."""
     files, issues = walk(folder, root)
     if skip:
         files = Texts(path for path in files if place_key(path) not in skip)
     return files, issues
 
 
-def _packed(files: Texts) -> list[str]:
-    """The Parquet and tar files of a folder that holds no image besides; none where it does."""
+def _packed_alone(files: Texts) -> list[str]:
+    """The Parquet and tar files of a folder; empty where images lie beside them."""
     packed = [path for path in files if path.lower().endswith(TARS_AND_TABLES)]
     others = (path for path in files if not path.lower().endswith(TARS_AND_TABLES))
     return [] if not packed or any(map(may_be_image, others)) else packed
@@ -157,35 +157,35 @@ def _packed(files: Texts) -> list[str]:
 def _from_sequence(items: Sequence[Item], skip: frozenset[str]) -> Found:
     paths = [os.path.abspath(os.fspath(i)) for i in items if isinstance(i, str | os.PathLike)]
     root = _common_folder(paths)
-    places, in_memory, issues = Texts(), dict[int, Entry](), Issues()
+    paths_found, in_memory, issues = Texts(), dict[int, Entry](), Issues()
     for number, item in enumerate(items):
         if not isinstance(item, str | os.PathLike):
-            in_memory[len(places)] = memory_entry(number, item)
-            places.append("")
+            in_memory[len(paths_found)] = memory_entry(number, item)
+            paths_found.append("")
             continue
         path = os.path.abspath(os.fspath(item))
         if os.path.isdir(path):
-            files, left = _files(path, root, skip)
+            files, left = _walk_without(path, root, skip)
             issues.extend(left)
-            places.extend(files)
-        elif is_listed(path, root, issues, Sentence("given")):
-            places.append(path)
+            paths_found.extend(files)
+        elif exists_or_issue(path, root, issues, Sentence("given")):
+            paths_found.append(path)
 
-    def made(place: int) -> Entry:
-        return in_memory.get(place) or file_entry(places[place], root)
+    def entry(position: int) -> Entry:
+        return in_memory.get(position) or file_entry(paths_found[position], root)
 
-    return Found(root, each_once(Listed(len(places), made)), issues)
+    return Found(root, each_once(LazyItems(len(paths_found), entry)), issues)
 
 
 def item_key(number: int, item: Item) -> str:
-    """The key of an item of a sequence: its place, or its position when it is in memory."""
+    """The key of an item of a sequence: that of its path, or one from its position where it is in memory."""
     if isinstance(item, str | os.PathLike):
         return place_key(os.fspath(item))
     return f"image-{number:06d}"
 
 
 def memory_entry(number: int, item: Image.Image | NDArray[Any] | ImageSource) -> Entry:
-    """An entry for an image without a path; it is shown by its position.
+    """An entry for an image in memory, named by its position.
 
     Raises:
         DataError: an array that is no image.
@@ -199,5 +199,5 @@ def _common_folder(paths: list[str]) -> str:
     folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in paths]
     try:
         return os.path.commonpath(folders) if folders else os.getcwd()
-    except ValueError:  # several drives
+    except ValueError:  # paths on several drives
         return os.getcwd()

@@ -1,4 +1,4 @@
-"""Embeddings that somebody brings in a file: what its arrays mean, and what is wrong with them.
+"""Files of precomputed embeddings: what their arrays mean, and what is wrong with them.
 
 | array or column | shape | what it is |
 |---|---|---|
@@ -6,8 +6,8 @@
 | ``ids`` or ``id`` | (N,) | the name of each image; else its path, else the number of its row |
 | ``paths`` or ``path`` | (N,) | a picture to show, relative to the file; empty where there is none |
 | ``labels`` or ``label`` | (N,) | class names, or positions in class_names; empty or -1: unlabeled |
-| ``test`` | (N,) | true: an image to measure on, whose label is the truth; never learned from |
-| ``class_names`` | (C,) | not in a table |
+| ``test`` | (N,) | true: an image to measure on, whose label is its true class; never learned from |
+| ``class_names`` | (C,) | the classes in their order; not in a table |
 | ``class_embeds`` | (C, D) | text embeddings, or one image of each class; not in a table |
 | ``logit_scale`` | () | the factor on the cosine, 100 unless given; not in a table |
 """
@@ -25,36 +25,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip.data.embedfiles import read_arrays, read_several
-from clipgrip.data.embedlarge import floats
+from clipgrip.data.embedlarge import as_float32
 from clipgrip.data.embedlayout import (
     COUNTS,
     LOGIT_SCALE,
     ROWS,
     Bank,
+    arrays_per_image,
     banks_in,
     check_rows,
     class_embeds_in,
     ids_in,
     label_of,
-    one_each_in,
-    one_value,
-    others_in,
-    rows_of_test,
+    mask_of_test,
+    one_dimensional,
     scale_in,
     text_first,
     text_of,
+    unread_columns,
 )
 from clipgrip.data.embedplaces import State, embedding_files, is_store_folder, state_of
 from clipgrip.data.embedtables import Arrays
-from clipgrip.data.packed import folder_named
+from clipgrip.data.packed import parent_folder
 from clipgrip.data.rows import DIGITS, Hashes
-from clipgrip.data.stores import joined, local_of, url_of
+from clipgrip.data.stores import join_url, local_of, url_of
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import Sentence, mark
 
 CLASS_NAMES = ("class_names", "classes", "class", "names", "name", "labels", "label")
-"""How the names of class embeddings are called in a file of their own."""
+"""Names of the array of class names in a file that holds class embeddings alone."""
 NO_CLASS_EMBEDS = mark(
     "{path}: no class embeddings in it. Give class_embeds (C, D), or a single array of numbers with one row for each "
     "class. Found: {found}."
@@ -66,28 +66,28 @@ CHANGED = mark(
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """The content of a file, checked. N images, in the order of its rows."""
+    """The checked content of a file, or of several as one: N images in the order of the rows."""
 
     path: str
     banks: dict[str, Bank] = field(repr=False)
-    """By name, the text's first; as they are, not brought to unit length."""
+    """Image embeddings by name, not normalised; the bank that fits the class embeddings comes first."""
     ids: tuple[str, ...] = field(repr=False)
     pictures: tuple[str, ...] = field(repr=False)
     """Absolute paths; empty where there is none."""
     labels: tuple[str, ...] = field(repr=False)
-    """Class names, or positions where nobody names the classes; empty: unlabeled. None at all where none is given."""
+    """(N,) class names, or positions where the file names no classes, empty for unlabeled; () without labels."""
     test: tuple[bool, ...] = field(repr=False)
     class_names: tuple[str, ...] = ()
     class_embeds: NDArray[np.float32] | None = field(default=None, repr=False)
     logit_scale: float = LOGIT_SCALE
     others: tuple[tuple[str, frozenset[str]], ...] = field(default=(), repr=False)
-    """Columns of a table that are not read, with the first of their texts."""
+    """Names of the columns that are not read, with the texts of their first rows."""
     state: State = ()
-    """Of the files as they were read."""
+    """Identifies the content of the files when they were read, for `check_unchanged`."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The classes: those of the file, else those of its labels in their order."""
+        """The class names of the file, else those among its labels, sorted."""
         if self.class_names:
             return self.class_names
         found = {label for label in self.labels if label}
@@ -96,12 +96,12 @@ class Embeddings:
 
     @cached_property
     def hashes(self) -> Hashes:
-        """(N,) SHA-256 of each image's vectors: its identity, whatever it is called and wherever it stands."""
+        """(N,) SHA-256 of each image's vectors in all banks: its identity, whatever its id or row."""
         names = sorted(self.banks)
         head = json.dumps([[name, self.banks[name].shape[1]] for name in names]).encode()
         begun, found = hashlib.sha256(head), np.zeros(len(self.ids), f"S{DIGITS}")
         for start in range(0, len(found), ROWS):
-            parts = [floats(self.banks[name][start : start + ROWS]) for name in names]
+            parts = [as_float32(self.banks[name][start : start + ROWS]) for name in names]
             for number, vectors in enumerate(zip(*parts, strict=True), start):
                 one = begun.copy()
                 for vector in vectors:
@@ -114,10 +114,10 @@ _READ: WeakValueDictionary[State, Embeddings] = WeakValueDictionary()
 
 
 def read_embeddings(path: AnyPath) -> Embeddings:
-    """The embeddings of a file, or of several as one; while somebody holds them, they are not read again.
+    """The embeddings of a file, or of several as one. They are read once for as long as any caller keeps them.
 
     Raises:
-        DataError: it cannot be read, or is not laid out so that clipgrip knows what is what.
+        DataError: it cannot be read, or its arrays are not laid out as this module says.
         MissingPackage: a table, and pyarrow is not installed; or a store, and what it needs is not.
     """
     place = url_of(path) or os.path.abspath(local_of(path))
@@ -125,19 +125,19 @@ def read_embeddings(path: AnyPath) -> Embeddings:
     key = place, state_of(files)
     found = _READ.get(key)
     if found is None:
-        made = embeddings_of(read_several(files), place, name=_whose(files, place))
+        made = embeddings_of(read_several(files), place, name=_shown_name(files, place))
         found = _READ[key] = replace(made, state=key)
     return found
 
 
 def check_unchanged(found: Embeddings) -> None:
-    """DataError where a file changed since it was read: what lies in it is not what was hashed."""
+    """DataError where a file changed since it was read: mapped rows would not be those that were hashed."""
     if found.state != (found.path, state_of(embedding_files(found.path) or [found.path])):
         raise DataError(CHANGED, path=found.path)
 
 
-def _whose(files: list[str], place: str) -> str:
-    """What errors speak of; its ending says whether it is a table."""
+def _shown_name(files: list[str], place: str) -> str:
+    """The name of the file or files in errors; its ending also tells `embedlayout` whether it is a table."""
     name, ending = os.path.basename(place.rstrip("/")), os.path.splitext(files[0])[1]
     if len(files) == 1 or name.endswith(ending):
         return os.path.basename(files[0]) if len(files) == 1 else name
@@ -145,9 +145,9 @@ def _whose(files: list[str], place: str) -> str:
 
 
 def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:
-    """The same of arrays that are read already; ``path`` is where pictures begin, ``name`` what errors speak of."""
+    """`read_embeddings` for arrays in memory; pictures are relative to ``path``, and errors call it ``name``."""
     where = name or os.path.basename(os.fspath(path))
-    named = one_each_in(arrays, where)
+    named = arrays_per_image(arrays, where)
     banks = banks_in(arrays, where)
     first = next(iter(banks))
     n = len(banks[first])
@@ -160,7 +160,9 @@ def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:
     for name, bank in banks.items():
         check_rows(bank, name, ids, where)
     called = np.asarray(arrays.get("class_names", []))
-    class_names = tuple(map(text_of, one_value(called, "class_names", Sentence("class"), where)))
+    class_names = tuple(
+        map(text_of, one_dimensional(called, "class_names", Sentence("class"), where))
+    )
     class_embeds = class_embeds_in(arrays, banks, class_names, where)
     labels = tuple(label_of(value, class_names) for value in given.get("labels", ()))
     place = url_of(path) or os.path.abspath(os.fspath(path))
@@ -171,18 +173,18 @@ def embeddings_of(arrays: Arrays, path: AnyPath, name: str = "") -> Embeddings:
         ids,
         tuple(_picture(folder, one) for one in pictures),
         labels,
-        rows_of_test(given.get("test", ()), where),
+        mask_of_test(given.get("test", ()), where),
         class_names,
         class_embeds,
         scale_in(arrays.get("logit_scale", LOGIT_SCALE), where),
-        others_in(arrays, {called for called, _ in named.values()}, where),
+        unread_columns(arrays, {called for called, _ in named.values()}, where),
     )
 
 
 def root_of(place: str) -> str:
-    """The folder that ids and pictures of embeddings are relative to."""
+    """The folder that ids and pictures are relative to: the place itself, or that of its file."""
     is_folder = is_store_folder(place) or os.path.isdir(openable(place))
-    return place.rstrip("/") if is_folder else folder_named(place)
+    return place.rstrip("/") if is_folder else parent_folder(place)
 
 
 def _picture(folder: str, path: str) -> str:
@@ -190,26 +192,26 @@ def _picture(folder: str, path: str) -> str:
         return ""
     written = path.replace("\\", "/")
     return (
-        joined(folder, written)
+        join_url(folder, written)
         if url_of(folder)
         else os.path.normpath(os.path.join(folder, written))
     )
 
 
 def is_embeddings(path: AnyPath) -> bool:
-    """Whether a place is a file of embeddings, or several: by the ending, of Parquet files by the columns."""
+    """Whether a place holds embeddings: by the endings of its files, and for Parquet by their columns."""
     return bool(embedding_files(path))
 
 
 def embeddings_at(place: AnyPath) -> Embeddings | None:
-    """What a place of embeddings holds; None of any other."""
+    """`read_embeddings` where the place holds embeddings, else None."""
     return read_embeddings(place) if is_embeddings(place) else None
 
 
 def read_class_embeds(
     path: AnyPath, beside: Embeddings | None = None
 ) -> tuple[NDArray[np.float32], tuple[str, ...], float | None]:
-    """Class embeddings (C, D) that stand in a file of their own, their names and the scale where it says them.
+    """Class embeddings (C, D) from a file of their own, with their names and logit scale where it holds them.
 
     DataError: as `read_embeddings`, or they are as wide as none of the banks ``beside`` them.
     """

@@ -1,4 +1,4 @@
-"""The arrays of files of embeddings, as they stand in them: .npz, .npy, .parquet, .arrow. Nothing is unpickled."""
+"""Reads the arrays of .npz, .npy, .parquet and .arrow files. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from clipgrip.data import embedlarge
 from clipgrip.data.archive import ALWAYS_BYTES, MOST_TIMES
-from clipgrip.data.embedlarge import closed, filled, in_place, whole_file
+from clipgrip.data.embedlarge import map_npy, map_npz_member, stacked_in_file, without_open_file
 from clipgrip.data.embedlayout import OF_CLASSES
 from clipgrip.data.embedtables import UNREADABLE, Arrays, columns_of, reason_of
 from clipgrip.data.stores import opened
@@ -24,14 +24,14 @@ from clipgrip.sentences import Sentence, mark
 
 NUMPY_SUFFIXES = (".npz", ".npy")
 UNNAMED = "image_embeds"
-"""The name of the only array of a .npy file."""
+"""What the only array of a .npy file is called."""
 NUMPY_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"\x93NUMPY")
-"""How an .npz begins, one without any array, and an .npy."""
+"""First bytes of an .npz, of an .npz without arrays, and of an .npy."""
 BROKEN = (
     *(OSError, ValueError, EOFError, KeyError, OverflowError, SyntaxError, RecursionError),
     *(TokenError, zipfile.BadZipFile, zlib.error),
 )
-"""What NumPy says of damaged files; a header is read as a line of Python."""
+"""What NumPy raises for damaged files. It parses the header as a Python literal, hence SyntaxError and TokenError."""
 PACKED = mark("it would unpack to {size} GB, which no embeddings do")
 OBJECTS = mark(
     '{path}: the array "{name}" holds Python objects, and reading these could run any program, so it is refused. '
@@ -48,25 +48,27 @@ TWO_CLASSES = mark(
 
 
 def read_arrays(path: AnyPath, among: int = 1) -> Arrays:
-    """Every array or column by its name, in the order of the file; a column of vectors is one matrix.
+    """Every array or column by its name, in the order of the file; a column of vectors becomes one matrix.
 
-    Large matrices lie in a file; the smaller, the more files there are ``among`` which this is one.
+    Large matrices are memory-mapped; with ``among`` files to read, the limit for each is lower by that factor.
 
     Raises:
         DataError: the file is damaged, holds Python objects, or vectors of several lengths.
         MissingPackage: a table, and pyarrow is not installed.
     """
-    name, least = os.fspath(path).lower(), embedlarge.LARGE // among
+    name, map_from = os.fspath(path).lower(), embedlarge.LARGE // among
     try:
-        return _numpy(path, least) if name.endswith(NUMPY_SUFFIXES) else columns_of(path, least)
+        return (
+            _numpy(path, map_from) if name.endswith(NUMPY_SUFFIXES) else columns_of(path, map_from)
+        )
     except MemoryError:
         reason = "more than the memory of this machine holds"
         raise DataError(UNREADABLE, path=path, kind="arrays", reason=reason) from None
 
 
-def _numpy(path: AnyPath, least: int) -> Arrays:
+def _numpy(path: AnyPath, map_from: int) -> Arrays:
     try:
-        if (alone := whole_file(path, least)) is not None:
+        if (alone := map_npy(path, map_from)) is not None:
             return {UNNAMED: alone}
         with opened(os.fspath(path)) as file:
             if not file.read(6).startswith(NUMPY_MAGIC):
@@ -76,7 +78,7 @@ def _numpy(path: AnyPath, least: int) -> Arrays:
             if isinstance(found, np.ndarray):
                 return {UNNAMED: found}
             _check_packed(path, found)
-            return {name: _member(path, found, name, least) for name in found.files}
+            return {name: _member(path, found, name, map_from) for name in found.files}
     except DataError:
         raise
     except BROKEN as error:
@@ -86,16 +88,16 @@ def _numpy(path: AnyPath, least: int) -> Arrays:
 
 
 def _check_packed(path: AnyPath, archive: Any) -> None:
-    """DataError where a few megabytes would become gigabytes; numbers of a model hardly shrink."""
+    """DataError for a ZIP bomb; embeddings hardly shrink when they are packed."""
     size = sum(member.file_size for member in archive.zip.infolist())
     if size > max(ALWAYS_BYTES, MOST_TIMES * sum(m.compress_size for m in archive.zip.infolist())):
         reason = Sentence(PACKED, size=f"{size / 1e9:.1f}")
         raise DataError(UNREADABLE, path=path, kind="NumPy", reason=reason)
 
 
-def _member(path: AnyPath, archive: Any, name: str, least: int) -> NDArray[Any]:
+def _member(path: AnyPath, archive: Any, name: str, map_from: int) -> NDArray[Any]:
     try:
-        large = in_place(path, archive, name, least)
+        large = map_npz_member(path, archive, name, map_from)
         found = archive[name] if large is None else large
     except BROKEN as error:
         if _is_pickled(error):
@@ -112,9 +114,9 @@ def _is_pickled(error: Exception) -> bool:
 
 
 def read_several(files: Sequence[str]) -> Arrays:
-    """The arrays of all of them; what is said of the classes may stand in any.
+    """The arrays of all files, row by row one after another; the arrays about classes may stand in any of them.
 
-    DataError: they differ in their banks or columns, or in what they say of the classes.
+    DataError: the files have different banks or columns, or contradict each other about the classes.
     """
     if len(files) == 1:
         return read_arrays(files[0], 1)
@@ -123,7 +125,9 @@ def read_several(files: Sequence[str]) -> Arrays:
     wanted = _shapes(every[0])
     for path, arrays in zip(files, every, strict=True):
         if (found := _shapes(arrays)) != wanted:
-            raise _other(OTHERS, path, files[0], found=_listed(found), wanted=_listed(wanted))
+            raise _differs(
+                OTHERS, path, files[0], found=_shapes_text(found), wanted=_shapes_text(wanted)
+            )
         for name in OF_CLASSES:
             first, value = (
                 of_classes.setdefault(name, (path, arrays[name]))
@@ -131,17 +135,17 @@ def read_several(files: Sequence[str]) -> Arrays:
                 else (path, None)
             )
             if value is not None and not np.array_equal(value, arrays[name]):
-                raise _other(TWO_CLASSES, path, first, name=name)
-    stacked = {name: _stacked([arrays[name] for arrays in every]) for name in wanted}
+                raise _differs(TWO_CLASSES, path, first, name=name)
+    stacked = {name: _concatenate([arrays[name] for arrays in every]) for name in wanted}
     return {**stacked, **{name: value for name, (_, value) in of_classes.items()}}
 
 
 def _read(path: str, among: int) -> Arrays:
-    """With no file left open, of which a process may have a thousand or so."""
-    return {name: closed(array) for name, array in read_arrays(path, among).items()}
+    """The arrays of one of many files. None stays open: a process may have about a thousand open files."""
+    return {name: without_open_file(array) for name, array in read_arrays(path, among).items()}
 
 
-def _other(text: str, path: str, first: str, **more: str) -> DataError:
+def _differs(text: str, path: str, first: str, **more: str) -> DataError:
     return DataError(text, path=os.path.basename(path), first=os.path.basename(first), **more)
 
 
@@ -149,13 +153,13 @@ def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
     return {name: array.shape[1:] for name, array in arrays.items() if name not in OF_CLASSES}
 
 
-def _listed(shapes: dict[str, tuple[int, ...]]) -> str:
+def _shapes_text(shapes: dict[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {shape}" if shape else name for name, shape in shapes.items())
 
 
-def _stacked(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """One behind the other; large banks in a file that goes with them."""
+def _concatenate(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The parts one after another; large banks in a temporary file that is removed with the array."""
     is_bank = parts[0].ndim == 2 and parts[0].dtype.kind == "f"
     if not is_bank or sum(part.nbytes for part in parts) < embedlarge.LARGE:
         return np.concatenate(parts)
-    return filled(parts, (sum(map(len, parts)), parts[0].shape[1]))
+    return stacked_in_file(parts, (sum(map(len, parts)), parts[0].shape[1]))

@@ -1,4 +1,4 @@
-"""Large arrays of files of embeddings: read where they lie, or put into a file, instead of into memory."""
+"""Large arrays of embeddings: mapped from the file they lie in, or written into a temporary one."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from clipgrip.data.stores import url_of
 from clipgrip.files import AnyPath, open_file, openable
 
 LARGE = 2**28
-"""Bytes from which an array stays in its file."""
+"""Bytes from which an array is mapped and not read. As `mapped.LARGE`, whose module would import torch here."""
 PIECE = 2**24
 ROWS = 65_536
-"""Rows that are read and written together."""
+"""Rows that are converted and written together."""
 MAGIC = b"\x93NUMPY"
 LOCAL_HEADER = 30
-"""Bytes of a member's header before its name and what is extra."""
+"""Bytes of a ZIP member's header before its name and its extra field."""
 
 
-def whole_file(path: AnyPath, least: int) -> NDArray[Any] | None:
-    """A .npy of ``least`` bytes or more; None of any other file."""
-    if url_of(path) is not None or os.path.getsize(openable(path)) < least:
+def map_npy(path: AnyPath, map_from: int) -> NDArray[Any] | None:
+    """The array of a local .npy of ``map_from`` bytes or more; None for any other file."""
+    if url_of(path) is not None or os.path.getsize(openable(path)) < map_from:
         return None
     with open_file(path) as file:
         return _mapped(path, file) if file.read(6) == MAGIC else None
 
 
-def in_place(path: AnyPath, archive: Any, name: str, least: int) -> NDArray[Any] | None:
-    """An array of ``least`` bytes or more in an .npz that is not compressed, its check sum compared; None of any other.
+def map_npz_member(path: AnyPath, archive: Any, name: str, map_from: int) -> NDArray[Any] | None:
+    """A stored (not compressed) array of ``map_from`` bytes or more in a local .npz; None for any other.
+
+    Its CRC-32 is compared, as NumPy would do when it unpacks the array.
 
     Raises:
         zipfile.BadZipFile: it is damaged.
@@ -43,7 +45,7 @@ def in_place(path: AnyPath, archive: Any, name: str, least: int) -> NDArray[Any]
     member = known.get(f"{name}.npy") or known.get(name)
     if url_of(path) is not None or member is None:
         return None
-    if member.compress_type != zipfile.ZIP_STORED or member.file_size < least:
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size < map_from:
         return None
     with open_file(path) as file:
         file.seek(member.header_offset)
@@ -65,7 +67,7 @@ def _check(file: BinaryIO, start: int, member: zipfile.ZipInfo) -> None:
 
 
 def _mapped(path: AnyPath, file: BinaryIO) -> NDArray[Any] | None:
-    """The array whose header's version comes next; None where it lies otherwise than row by row."""
+    """The array whose .npy version is at the file's position; None where its rows are not contiguous."""
     readers = {b"\x01\x00": np.lib.format.read_array_header_1_0}
     readers[b"\x02\x00"] = np.lib.format.read_array_header_2_0
     read = readers.get(file.read(2))
@@ -80,8 +82,8 @@ def _mapped(path: AnyPath, file: BinaryIO) -> NDArray[Any] | None:
     return np.memmap(openable(path), dtype, "r", start, shape)
 
 
-def closed(array: NDArray[Any]) -> NDArray[Any]:
-    """The same rows where they lie, without the open file that a memory map of NumPy keeps."""
+def without_open_file(array: NDArray[Any]) -> NDArray[Any]:
+    """The same mapped rows without the file handle that `numpy.memmap` keeps open."""
     if not isinstance(array, np.memmap) or array.filename is None or not array.size:
         return array
     import torch
@@ -94,27 +96,27 @@ def closed(array: NDArray[Any]) -> NDArray[Any]:
     return whole[array.offset : end].view(array.dtype).reshape(array.shape)
 
 
-def filled(parts: Iterable[NDArray[Any]], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """(N, D) parts one behind the other, in a file that goes with the array.
+def stacked_in_file(parts: Iterable[NDArray[Any]], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """(N, D) the parts one after another, in a temporary file that is removed with the array.
 
-    OSError: there is no room in the folder for what is temporary.
+    OSError: the folder for temporary files has no room.
     """
     import torch
 
-    from clipgrip.mapped import let_go, mapped
+    from clipgrip.mapped import mapped, release_pages
 
     made, at = mapped(tempfile.gettempdir(), shape, torch.float32), 0
     values: NDArray[np.float32] = made.numpy()
     for part in parts:
         for start in range(0, len(part), ROWS):
-            rows = floats(part[start : start + ROWS])
+            rows = as_float32(part[start : start + ROWS])
             values[at : at + len(rows)] = rows
-            let_go(made, slice(at, at + len(rows)))
+            release_pages(made, slice(at, at + len(rows)))
             at += len(rows)
     return values
 
 
-def floats(bank: NDArray[Any]) -> NDArray[np.float32]:
-    """(n, D) as float32; what is too large becomes infinite, and is refused so."""
+def as_float32(bank: NDArray[Any]) -> NDArray[np.float32]:
+    """(n, D) as float32; larger values become infinite, which `embedlayout.check_rows` refuses."""
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(bank, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What the arrays of a file of embeddings mean, and what is wrong with them, in a sentence each."""
+"""The layout of a file of embeddings: which array is what, and the checks of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from clipgrip.data.embedlarge import floats
+from clipgrip.data.embedlarge import as_float32
 from clipgrip.data.embedtables import IDS, Arrays, is_table
 from clipgrip.errors import DataError, among
 from clipgrip.sentences import Sentence, mark
@@ -22,20 +22,20 @@ ONE_EACH = {
     "labels": ("label", "class"),
     "test": (),
 }
-"""Arrays with one value for each image, and how a column of a table may be called besides, in any case."""
+"""Arrays with one value for each image, and other names of a table's column, in upper or lower case."""
 OF_CLASSES = ("class_names", "class_embeds", "logit_scale")
 LOOKED_AT = 1000
-"""Rows of a column that is not read in which names of classes and splits are looked for."""
+"""Rows of an unread column that are searched for class names and splits."""
 ROWS = 65_536
 """Rows that are checked at once."""
 
 TEST, POOL = ("true", "1", "test", "yes"), ("", "false", "0", "pool", "train", "no")
-"""How a file says that a row is there to measure on, and that it is not."""
+"""Values of the column ``test``: an image to measure on, or to learn from."""
 RESERVED = frozenset(name for one, others in ONE_EACH.items() for name in (one, *others[:1]))
-"""Of these the names that no bank may have."""
+"""Names of these arrays, which no bank may have."""
 
 Bank = Float[np.ndarray, "N D"]
-"""In float32, or as it lies in a large file."""
+"""In float32; a mapped one keeps the type that it has in its file."""
 
 NO_BANK = mark(
     "{path}: no image embeddings in it. Give an array of numbers with one row for each image, such as "
@@ -80,8 +80,8 @@ CLASS_COUNT = mark(
 SCALE = mark("{path}: logit_scale = {value} is not allowed. Give one number above 0, such as 100.")
 
 
-def one_each_in(arrays: Arrays, where: str) -> dict[str, tuple[str, NDArray[Any]]]:
-    """By the names of `ONE_EACH`: what an array or column is called, and its values.
+def arrays_per_image(arrays: Arrays, where: str) -> dict[str, tuple[str, NDArray[Any]]]:
+    """For each name of `ONE_EACH` that there is: the name of the array in the file, and its values.
 
     DataError: it has other than one dimension.
     """
@@ -94,14 +94,14 @@ def one_each_in(arrays: Arrays, where: str) -> dict[str, tuple[str, NDArray[Any]
     for name, others in ONE_EACH.items():
         own = next((called[one] for one in (name, *others) if one in called), None)
         if own is not None:
-            found[name] = own, one_value(arrays[own], own, Sentence("image"), where)
+            found[name] = own, one_dimensional(arrays[own], own, Sentence("image"), where)
     return found
 
 
-def others_in(
+def unread_columns(
     arrays: Arrays, read: Collection[str], where: str
 ) -> tuple[tuple[str, frozenset[str]], ...]:
-    """The other columns of a table with one value for each image, and the texts of their first rows."""
+    """Names of a table's other one-dimensional columns, with the texts of their first rows."""
     if not is_table(where):
         return ()
     columns = {name: array for name, array in arrays.items() if array.ndim == 1}
@@ -112,21 +112,24 @@ def others_in(
     )
 
 
-def one_value(values: NDArray[Any], name: str, what: str, where: str) -> NDArray[Any]:
-    """The same; DataError where they have other than one dimension."""
+def one_dimensional(values: NDArray[Any], name: str, what: str, where: str) -> NDArray[Any]:
+    """``values`` themselves; DataError unless they have one dimension."""
     if values.ndim != 1:
         raise DataError(ONE_VALUE, path=where, name=name, shape=values.shape, what=what)
     return values
 
 
 def banks_in(arrays: Arrays, where: str) -> dict[str, Bank]:
-    """The matrices of numbers; in a table other columns are left alone, as in any list of images."""
+    """The matrices of floating-point numbers. DataError: there is none, or an array of a .npz is nothing known.
+
+    Unknown columns of a table are ignored, as in any list of images.
+    """
     banks: dict[str, Bank] = {}
     for name, array in arrays.items():
         if name in OF_CLASSES or name in RESERVED:
             continue
         if array.ndim == 2 and array.dtype.kind == "f" and array.shape[1]:
-            banks[name] = array if isinstance(array, np.memmap) else floats(array)
+            banks[name] = array if isinstance(array, np.memmap) else as_float32(array)
         elif not is_table(where):
             raise DataError(
                 UNKNOWN,
@@ -156,7 +159,7 @@ def ids_in(given: NDArray[Any] | None, pictures: list[str], n: int, where: str) 
 
 
 def check_apart(keys: Sequence[str], ids: Sequence[str], where: str) -> None:
-    """DataError for the first id whose key stands twice: a path may be written in several ways."""
+    """DataError for the first id with a key that an earlier one has: paths can be written in several ways."""
     if len(set(keys)) == len(keys):
         return
     first: dict[str, int] = {}
@@ -166,9 +169,9 @@ def check_apart(keys: Sequence[str], ids: Sequence[str], where: str) -> None:
 
 
 def check_rows(bank: Bank, name: str, ids: tuple[str, ...], where: str) -> None:
-    """DataError for the first row that is no direction."""
+    """DataError for the first row that has no direction: NaN, infinite, or all zeros."""
     for start in range(0, len(bank), ROWS):
-        part = floats(bank[start : start + ROWS])
+        part = as_float32(bank[start : start + ROWS])
         for wrong, text in (
             (~np.isfinite(part).all(axis=1), NO_NUMBER),
             (~part.any(axis=1), ZERO),
@@ -193,8 +196,8 @@ def class_embeds_in(
 
 
 def class_rows(given: NDArray[Any], names: Iterable[str], where: str) -> NDArray[np.float32]:
-    """(C, D) as float32; DataError for the first row that is no direction."""
-    vectors = floats(given)
+    """(C, D) as float32; DataError for the first row that has no direction."""
+    vectors = as_float32(given)
     called = dict(enumerate(names))
     for row, vector in enumerate(vectors):
         if not np.isfinite(vector).all() or not vector.any():
@@ -203,7 +206,7 @@ def class_rows(given: NDArray[Any], names: Iterable[str], where: str) -> NDArray
 
 
 def _fitting(banks: dict[str, Bank], width: int) -> str | None:
-    """The first bank of that width."""
+    """The name of the first bank of this width, or None."""
     return next((name for name, bank in banks.items() if bank.shape[1] == width), None)
 
 
@@ -221,7 +224,7 @@ def scale_in(value: Any, where: str) -> float:
 
 
 def label_of(value: Any, names: tuple[str, ...]) -> str:
-    """A class name; of a number the name at that position, or the number where nobody names the classes."""
+    """The class name that a value stands for: a number is a position in ``names``, or stays a number without them."""
     text = text_of(value)
     if isinstance(value, str | np.str_ | bytes) or not text:
         return text
@@ -230,8 +233,8 @@ def label_of(value: Any, names: tuple[str, ...]) -> str:
     return names[int(text)] if text.isdigit() and int(text) < len(names) else text
 
 
-def rows_of_test(values: Iterable[Any], where: str) -> tuple[bool, ...]:
-    """Which rows are there to measure on. DataError: a value says neither that nor the contrary."""
+def mask_of_test(values: Iterable[Any], where: str) -> tuple[bool, ...]:
+    """(N,) whether each row is to measure on. DataError: a value is neither of `TEST` nor of `POOL`."""
     texts = [text_of(value).casefold() for value in values]
     for row, text in enumerate(texts):
         if text not in (*TEST, *POOL):
@@ -246,7 +249,7 @@ def rows_of_test(values: Iterable[Any], where: str) -> tuple[bool, ...]:
 
 
 def text_of(value: Any) -> str:
-    """A value as people write it: whole numbers without a point, nothing for None and NaN."""
+    """A value as people write it: whole numbers without a decimal point, empty for None and NaN."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip()
     if value is None or value != value:
@@ -256,7 +259,7 @@ def text_of(value: Any) -> str:
     return str(value).strip()
 
 
-def numbered(label: str, names: tuple[str, ...]) -> str:
-    """A label, or the class at its place where it is no name but a position."""
+def name_of_position(label: str, names: tuple[str, ...]) -> str:
+    """The class at the position that ``label`` is, unless it is a name itself."""
     is_place = label not in names and label.isdigit() and int(label) < len(names)
     return names[int(label)] if is_place else label

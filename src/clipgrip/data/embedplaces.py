@@ -1,4 +1,4 @@
-"""Which files of embeddings a place stands for: one, a pattern, or a folder of nothing else, also in a store."""
+"""Which files of embeddings a place stands for: one file, a pattern, or a folder with nothing else in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from clipgrip.data.embedfiles import NUMPY_SUFFIXES
 from clipgrip.data.embedtables import ARROW_SUFFIXES, holds_vectors
-from clipgrip.data.packed import expanded
+from clipgrip.data.packed import expand_range
 from clipgrip.data.stores import exists, local_of, objects_in, url_of, version_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError
@@ -14,17 +14,18 @@ from clipgrip.files import AnyPath, openable
 from clipgrip.sentences import mark
 
 SUFFIXES = (*NUMPY_SUFFIXES, *ARROW_SUFFIXES)
-"""Endings of files that can hold nothing else; a Parquet file may hold images or a list of them."""
+"""Endings of files that are embeddings for certain; a Parquet file may also hold images, or a list of them."""
 GONE = mark(
     "{path}: no such file. It holds the embeddings; bring it back to where it was, or give another one."
 )
 State = tuple[object, ...]
+"""Changes when the files change: path, time and size of each, or the version that a store tells."""
 
 
 def embedding_files(place: AnyPath) -> list[str]:
-    """The files in their order; none where the place holds something else, or only says by its columns what it is."""
+    """The files in their order; empty where the place holds anything else than embeddings."""
     where = url_of(place) or os.path.abspath(local_of(place))
-    names = expanded(where) if not os.path.exists(openable(where)) else [where]
+    names = expand_range(where) if not os.path.exists(openable(where)) else [where]
     if url_of(place) is None and os.path.isdir(openable(where)):
         names = _in_folder(where)
     elif is_store_folder(where):
@@ -33,7 +34,7 @@ def embedding_files(place: AnyPath) -> list[str]:
 
 
 def is_store_folder(place: str) -> bool:
-    """Whether a place is a folder of a store, as far as its name says: it has no ending."""
+    """Whether a URL is taken for a folder: its name has no ending. The store is not asked."""
     return url_of(place) is not None and "." not in os.path.basename(place.rstrip("/"))
 
 
@@ -63,7 +64,7 @@ def _holds_embeddings(names: list[str]) -> bool:
 
 
 def state_of(files: list[str]) -> State:
-    """Size and time of each, or what a store calls its version. DataError: one is not there."""
+    """The `State` of each file. DataError: one does not exist."""
     return tuple(_state(path) for path in files)
 
 

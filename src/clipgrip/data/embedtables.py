@@ -1,4 +1,4 @@
-"""Embeddings in the columns of a table, Parquet or Arrow: of a large one a piece is in memory at a time."""
+"""Embeddings in columns of Parquet and Arrow files; large files are read a piece at a time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipgrip.data.arrow import arrow
-from clipgrip.data.embedlarge import PIECE, ROWS, filled
+from clipgrip.data.embedlarge import PIECE, ROWS, stacked_in_file
 from clipgrip.data.entries import PATH_COLUMNS
-from clipgrip.data.stores import opened, readable, url_of
+from clipgrip.data.stores import for_pyarrow, opened, url_of
 from clipgrip.data.tables import PARQUET_SUFFIXES
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
@@ -36,11 +36,11 @@ NO_EMBEDDING = frozenset(
         "polygon",
     )
 ) | {"polygons", "segmentation", "logits", "probs", "probabilities", "scores"}
-"""Columns of numbers that lists of images have, by name: they say where something is on a picture, or what."""
+"""Names of columns of numbers that are no embeddings: boxes, points, and the outputs of models."""
 IDS = ("id", "image_id", "image_name")
-"""What a column of ids may be called."""
+"""Names of a column of ids."""
 FEWEST = 9
-"""Numbers of an embedding at least in a table that names files of pictures: fewer are a box or its four corners."""
+"""The least length of an embedding in a table that also lists files: shorter ones may be boxes or four corners."""
 _FILES = frozenset(PATH_COLUMNS) - {*IDS}
 UNREADABLE = mark("{path}: cannot be read as {kind} ({reason}). Write the file anew.")
 LENGTHS = mark(
@@ -55,30 +55,30 @@ TOO_LONG = mark(
     "the column out."
 )
 LONG = 4096
-"""Characters of the name of an image, on average."""
+"""The most characters of an image's name, on average."""
 ALWAYS = 64 << 20
-"""Bytes of text that any column may hold."""
+"""Bytes of text that a column may hold whatever their average."""
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def columns_of(path: AnyPath, least: int) -> Arrays:
-    """The columns of a file, as `table_arrays`; matrices of ``least`` bytes or more lie in a file.
+def columns_of(path: AnyPath, map_from: int) -> Arrays:
+    """The columns of a file, as `table_arrays`; matrices of ``map_from`` bytes or more are put into a file.
 
     Raises:
         DataError: it is damaged, or as `table_arrays`.
         MissingPackage: pyarrow is not installed.
     """
     if os.fspath(path).lower().endswith(ARROW_SUFFIXES):
-        return table_arrays(_arrow(path, least), path, least)
+        return table_arrays(_arrow(path, map_from), path, map_from)
     with _as_data_error(path):
         from pyarrow import parquet
 
-        file = parquet.ParquetFile(readable(path), buffer_size=PIECE)
+        file = parquet.ParquetFile(for_pyarrow(path), buffer_size=PIECE)
         first = next(file.iter_batches(1), None)
     banks, others = _kinds(file.schema_arrow, first)
     rows = file.metadata.num_rows
     return {
-        name: _matrix(_chunks(file, name, path), rows, name, path, least)
+        name: _matrix(_chunks(file, name, path), rows, name, path, map_from)
         if name in banks
         else _text(file, name, path)
         for name in file.schema_arrow.names
@@ -86,16 +86,17 @@ def columns_of(path: AnyPath, least: int) -> Arrays:
     }
 
 
-def table_arrays(table: Any, path: AnyPath, least: int) -> Arrays:
-    """The columns of a ``pyarrow.Table``: embeddings as one matrix each, all else as values.
+def table_arrays(table: Any, path: AnyPath, map_from: int) -> Arrays:
+    """The columns of a ``pyarrow.Table``: each column of embeddings as a matrix, other values as objects.
 
-    Other lists of numbers, and pictures, are left out. DataError: vectors of several lengths, or rows without one.
+    Lists of numbers that are no embeddings, and encoded images, are left out. DataError: vectors of several lengths, or
+    rows without one.
     """
     banks, others = _kinds(table.schema, table)
     return {
-        name: _matrix(table.column(name).chunks, len(table), name, path, least)
+        name: _matrix(table.column(name).chunks, len(table), name, path, map_from)
         if name in banks
-        else _values(table.column(name))
+        else np.array(table.column(name).to_pylist(), dtype=object)
         for name in table.column_names
         if name in banks or name in others
     }
@@ -112,18 +113,18 @@ def _as_data_error(path: AnyPath) -> Iterator[None]:
 
 
 def reason_of(error: Exception) -> str:
-    """Why something cannot be read."""
+    """What a system or library says about a file that cannot be read."""
     words = error.args[0] if isinstance(error, TokenError) else getattr(error, "strerror", None)
     return str(words or error)
 
 
-def _arrow(path: AnyPath, least: int) -> Any:
-    """The table; of a large file on a disk what is not compressed stays where it lies."""
+def _arrow(path: AnyPath, map_from: int) -> Any:
+    """The table of an Arrow file; a large local one is mapped, so that uncompressed columns are not copied."""
     with _as_data_error(path):
         import pyarrow
         from pyarrow import ipc
 
-        is_large = url_of(path) is None and os.path.getsize(openable(path)) >= least
+        is_large = url_of(path) is None and os.path.getsize(openable(path)) >= map_from
         with pyarrow.memory_map(openable(path)) if is_large else opened(os.fspath(path)) as file:
             try:
                 return ipc.open_file(file).read_all()
@@ -133,7 +134,7 @@ def _arrow(path: AnyPath, least: int) -> Any:
 
 
 def _chunks(file: Any, name: str, path: AnyPath) -> Iterator[Any]:
-    """A column a piece at a time."""
+    """The column ``name`` a piece at a time."""
     from clipgrip.data.parquettext import pieces
 
     batches = pieces(file, [name], most=ROWS)
@@ -146,7 +147,7 @@ def _chunks(file: Any, name: str, path: AnyPath) -> Iterator[Any]:
 
 
 def _kinds(schema: Any, some: Any) -> tuple[list[str], list[str]]:
-    """Columns of embeddings, by their types, names and first row, and columns of values."""
+    """Names of the columns of embeddings (by type, name and first row), and of the columns of values."""
     from clipgrip.data.parquet import is_image
 
     banks = _embeddings(some, [field.name for field in schema if is_bank(field)])
@@ -165,7 +166,7 @@ def is_bank(field: Any) -> bool:
 
 
 def _embeddings(some: Any, names: list[str]) -> list[str]:
-    """Those of the columns ``names`` that are long enough, by the first row."""
+    """Which of the columns ``names`` are embeddings: beside a column of files, those of `FEWEST` numbers or more."""
     if (
         some is None
         or not some.num_rows
@@ -177,7 +178,7 @@ def _embeddings(some: Any, names: list[str]) -> list[str]:
 
 
 def _text(file: Any, name: str, path: AnyPath) -> NDArray[Any]:
-    """A column of values: a few kilobytes may stand for gigabytes of the same text. DataError: they do."""
+    """A column of values. DataError: it holds too much text, as repeated texts that a small file unpacks to."""
     most, read, values = max(ALWAYS, LONG * file.metadata.num_rows), 0, list[Any]()
     for column in _chunks(file, name, path):
         read += column.nbytes
@@ -187,22 +188,20 @@ def _text(file: Any, name: str, path: AnyPath) -> NDArray[Any]:
     return np.array(values, dtype=object)
 
 
-def _values(column: Any) -> NDArray[Any]:
-    return np.array(column.to_pylist(), dtype=object)
-
-
-def _matrix(chunks: Iterable[Any], rows: int, name: str, path: AnyPath, least: int) -> NDArray[Any]:
-    """(rows, D)"""
+def _matrix(
+    chunks: Iterable[Any], rows: int, name: str, path: AnyPath, map_from: int
+) -> NDArray[Any]:
+    """(rows, D) the vectors of all chunks; in a temporary file where they take ``map_from`` bytes or more."""
     parts = _vectors(chunks, name, path)
     first = next(parts, np.zeros((0, 0), np.float32))
-    if rows * first.shape[1] * 4 >= least:
-        return filled(chain([first], parts), (rows, first.shape[1]))
+    if rows * first.shape[1] * 4 >= map_from:
+        return stacked_in_file(chain([first], parts), (rows, first.shape[1]))
     every = [first, *parts]
     return every[0] if len(every) == 1 else np.concatenate(every)
 
 
 def _vectors(chunks: Iterable[Any], name: str, path: AnyPath) -> Iterator[NDArray[Any]]:
-    """Each piece as a matrix; DataError where a row has no vector, or one of another length than row 0."""
+    """Each chunk as a matrix. DataError: a row has no vector, or one of another length than row 0."""
     at, wanted = 0, None
     for chunk in chunks:
         flat = getattr(chunk, "storage", chunk)
@@ -224,7 +223,7 @@ def _vectors(chunks: Iterable[Any], name: str, path: AnyPath) -> Iterator[NDArra
 
 
 def is_vector(kind: Any) -> bool:
-    """Whether an Arrow type is a list of numbers."""
+    """Whether an Arrow type is a list of floating-point numbers."""
     from pyarrow import types
 
     kind = getattr(kind, "storage_type", kind)
@@ -233,7 +232,7 @@ def is_vector(kind: Any) -> bool:
 
 
 def is_table(path: AnyPath) -> bool:
-    """Whether a file has columns, of which those that mean nothing here are left alone."""
+    """Whether a file is a table, whose unknown columns are ignored."""
     return os.fspath(path).lower().endswith((*PARQUET_SUFFIXES, *ARROW_SUFFIXES))
 
 

@@ -1,4 +1,4 @@
-"""Folders that are named like classes, and what they say of the images in them."""
+"""Labels from the names of folders: an image in a folder named like a class is of that class."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.classfolders import ClassFolders, folders_like
-from clipgrip.data.columns import picked
 from clipgrip.data.entries import Entry, keys_of
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.match import Matched, Statement, Statements
+from clipgrip.data.lazy import selected
+from clipgrip.data.match import Matched, ResolvedLabel, ResolvedLabels
 from clipgrip.data.sources import FileSource, StoreSource, TarSource
 from clipgrip.data.splitnames import SPLITS
-from clipgrip.data.texts import Ints, Keyed
+from clipgrip.data.texts import Ints, TextIndex
 from clipgrip.sentences import Sentence, combined
 
 
@@ -24,73 +24,80 @@ def folder_labels(
     entries: Sequence[Entry],
     classes: ClassNames,
     *,
-    apart: Sequence[Container[str]],
+    test_keys: Sequence[Container[str]],
     splits: Sequence[str],
 ) -> Matched:
-    """Each image is of the class that the nearest folder around it is named like.
+    """Label each image by the innermost folder around it that is named like a class.
 
-    Images below a folder named test or val are not labeled by theirs: they are mostly meant to measure on.
+    Images below a folder named test or val get no label: mostly they are meant to measure on.
 
     Args:
-        apart: hold the keys of test images, which are not missed where they have no label.
-        splits: folders at the top that are splits, whatever the classes are called.
+        test_keys: keys of the test images, which are not counted in remarks on images without a label.
+        splits: top folders that are splits even if a class has the same name.
     """
-    names, of_each = _folders(entries)
-    asked = _asked(entries, of_each, len(names), apart)
+    names, folder_of = _folders(entries)
+    counts = _image_counts(entries, folder_of, len(names), test_keys)
     known = folders_like(classes)
-    stated: dict[int, Statement] = {}
+    label_of: dict[int, ResolvedLabel] = {}
     issues = Issues()
-    near: dict[str, tuple[int, int]] = {}
-    measured_in: dict[str, int] = defaultdict(int)
+    near_classes: dict[str, tuple[int, int]] = {}
+    counts_of_tests: dict[str, int] = defaultdict(int)
     for number, folder in enumerate(names):
-        named = _named(folder, known, splits)
+        named = _class_folders_along(folder, known, splits)
         if not named:
-            _count_near(folder, asked[number], known, near)
-        elif measured := _measured_on(folder, known, splits):
-            measured_in[measured] += asked[number]
+            _count_near(folder, counts[number], known, near_classes)
+        elif test_folder := _test_folder(folder, known, splits):
+            counts_of_tests[test_folder] += counts[number]
         else:
             place, label = named[-1]
-            stated[number] = Statement(label, Sentence("folder {place}", place=place))
+            label_of[number] = ResolvedLabel(label, Sentence("folder {place}", place=place))
             outer = [classes.display[c] for _, c in named]
             if len(set(outer)) > 1:
-                inside = picked(entries, np.flatnonzero(of_each == number))
-                issues.extend(_nested(inside, outer))
+                inside = selected(entries, np.flatnonzero(folder_of == number))
+                issues.extend(_nested_issues(inside, outer))
     issues.extend(
         _near_issue(folder, classes.display[label], count)
-        for folder, (label, count) in near.items()
+        for folder, (label, count) in near_classes.items()
         if count
     )
-    issues.extend(_held_issue(folder, count) for folder, count in measured_in.items() if count)
-    labeled = np.flatnonzero(np.isin(of_each, list(stated)))
-    statements = Statements.of(
-        Keyed(keys_of(entries)), labeled, lambda place: stated[int(of_each[labeled[place]])]
+    issues.extend(
+        _test_folder_issue(folder, count) for folder, count in counts_of_tests.items() if count
     )
-    return Matched(statements if len(labeled) else Statements(), issues)
+    labeled = np.flatnonzero(np.isin(folder_of, list(label_of)))
+    if not len(labeled):
+        return Matched(issues=issues)
+
+    def label_at(position: int) -> ResolvedLabel:
+        return label_of[int(folder_of[labeled[position]])]
+
+    return Matched(ResolvedLabels.of(TextIndex(keys_of(entries)), labeled, label_at), issues)
 
 
 def _folders(entries: Iterable[Entry]) -> tuple[list[str], Ints]:
-    """The folders in which files lie, and (N,) in which of them each lies; -1 in none."""
-    numbers, of_each = dict[str, int](), array("q")
+    """The folders that hold files, and (N,) the index of each entry's folder, -1 for none."""
+    numbers, folder_of = dict[str, int](), array("q")
     for entry in entries:
         folder = entry.path.rpartition("/")[0]
         is_file = bool(folder) and isinstance(entry.source, FileSource | StoreSource | TarSource)
-        of_each.append(numbers.setdefault(folder, len(numbers)) if is_file else -1)
-    return list(numbers), np.array(of_each, np.int64)
+        folder_of.append(numbers.setdefault(folder, len(numbers)) if is_file else -1)
+    return list(numbers), np.array(folder_of, np.int64)
 
 
-def _asked(
-    entries: Sequence[Entry], of_each: Ints, count: int, apart: Sequence[Container[str]]
+def _image_counts(
+    entries: Sequence[Entry], folder_of: Ints, count: int, test_keys: Sequence[Container[str]]
 ) -> list[int]:
-    """(count,) images in each folder that are not set apart."""
-    counted = of_each[of_each >= 0]
-    if apart:
-        keys = (any(entry.key in one for one in apart) for entry in entries)
-        counted = of_each[(of_each >= 0) & ~np.fromiter(keys, np.bool_, len(of_each))]
+    """(count,) how many images each folder holds, without test images."""
+    counted = folder_of[folder_of >= 0]
+    if test_keys:
+        keys = (any(entry.key in one for one in test_keys) for entry in entries)
+        counted = folder_of[(folder_of >= 0) & ~np.fromiter(keys, np.bool_, len(folder_of))]
     return np.bincount(counted, minlength=count).tolist()
 
 
-def _named(folder: str, known: ClassFolders, splits: Sequence[str]) -> list[tuple[str, int]]:
-    """The folders on the way that are named like classes, the outermost first."""
+def _class_folders_along(
+    folder: str, known: ClassFolders, splits: Sequence[str]
+) -> list[tuple[str, int]]:
+    """The folders along a path that are named like classes, outermost first: (path, class position)."""
     parts = folder.split("/")
     found = []
     for depth, part in enumerate(parts):
@@ -100,8 +107,8 @@ def _named(folder: str, known: ClassFolders, splits: Sequence[str]) -> list[tupl
     return found
 
 
-def _measured_on(folder: str, known: ClassFolders, splits: Sequence[str]) -> str:
-    """The outermost folder on the way that is named test or val, and not like a class; empty without one."""
+def _test_folder(folder: str, known: ClassFolders, splits: Sequence[str]) -> str:
+    """The outermost folder along a path that is named test or val and is no class; empty without one."""
     parts = folder.split("/")
     for depth, part in enumerate(parts):
         is_class = known.position(part) is not None and not (depth == 0 and part in splits)
@@ -111,18 +118,18 @@ def _measured_on(folder: str, known: ClassFolders, splits: Sequence[str]) -> str
 
 
 def _count_near(
-    folder: str, count: int, known: ClassFolders, near: dict[str, tuple[int, int]]
+    folder: str, count: int, known: ClassFolders, near_classes: dict[str, tuple[int, int]]
 ) -> None:
     parts = folder.split("/")
     for depth in range(len(parts), 0, -1):
         label = known.near(parts[depth - 1])
         if label is not None:
             place = "/".join(parts[:depth])
-            near[place] = (label, near.get(place, (label, 0))[1] + count)
+            near_classes[place] = (label, near_classes.get(place, (label, 0))[1] + count)
             return
 
 
-def _nested(images: Sequence[Entry], names: Sequence[str]) -> list[Issue]:
+def _nested_issues(images: Sequence[Entry], names: Sequence[str]) -> list[Issue]:
     outer = dict.fromkeys(name for name in names[:-1] if name != names[-1])
     detail = Sentence(
         'in a folder of {outer} too; the nearest folder, "{nearest}", is taken',
@@ -141,9 +148,9 @@ def _near_issue(folder: str, name: str, count: int) -> Issue:
     return Issue(folder, "folder-like-class", detail)
 
 
-def _held_issue(folder: str, count: int) -> Issue:
+def _test_folder_issue(folder: str, count: int) -> Issue:
     detail = Sentence(
-        "{count} images below it are not labeled by their folders; to measure on them give --test {folder}",
+        "the folders in it label none of its {count} images; to measure on it give --test {folder}",
         count=count,
         folder=folder,
     )

@@ -1,4 +1,4 @@
-"""Files of other labeling tools in the place of labels: which tool made them, and what to give instead."""
+"""Recognizes files of other labeling tools that are given as labels, and says what to give instead."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from clipgrip.files import AnyPath, open_file
 from clipgrip.sentences import Sentence, mark
 
 HEAD = 1 << 16
-"""Bytes that are looked at."""
+"""Bytes of a file that are searched for the marks of a tool."""
 ENDINGS = (".json", ".jsonl", ".xml", ".txt")
-"""Of files that tools write beside images, one for each."""
+"""Endings of the files that tools write beside the images, one for each image."""
 BY_PAGE = Sentence("Bring it in on the page Files of clipgrip review, or give")
 BY_EXPORT = Sentence("Export from there, or make of it,")
 ONE_CLASS = Sentence(
@@ -41,11 +41,11 @@ TOOLS: Sequence[tuple[str, Sentence, Sentence]] = (
     (r"\A\s*<", Sentence("XML"), BY_EXPORT),
     (r"\A\s*\d+(?: +[\d.eE-]+){4,}\s*$", Sentence("YOLO's text"), ONE_CLASS),
 )  # fmt: skip
-"""What a file holds, the tool's name, and how to go on; the first that fits."""
+"""Pattern of the content, name of the tool, advice; the first pattern that matches counts."""
 
 
 def tool_of(path: AnyPath) -> tuple[Sentence, Sentence] | None:
-    """The tool that made a file and how to go on, by its first bytes; None where it is not known."""
+    """The tool that made a file, and the advice for it, by the first bytes; None where it is unknown."""
     try:
         with open_file(path) as file:
             head = file.read(HEAD)
@@ -62,7 +62,7 @@ def tool_of(path: AnyPath) -> tuple[Sentence, Sentence] | None:
 
 
 def foreign(place: AnyPath, kind: str) -> Sentence | None:
-    """What to say of another tool's file or folder of files; None where it is none that is known."""
+    """The sentence that refuses another tool's file, or a folder of such files; None where no tool is recognized."""
     path = os.fspath(place)
     if os.path.isdir(path):
         names = sorted(name for name in os.listdir(path) if name.lower().endswith(ENDINGS))

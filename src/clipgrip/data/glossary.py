@@ -1,4 +1,4 @@
-"""Words of visual inspection, Japanese to English: what a model that reads only English can be given."""
+"""Japanese words of visual inspection in English, as prompt texts for models that read only English."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
 
 def is_japanese(text: str) -> bool:
-    """Whether it has a kana or a kanji."""
+    """Whether a text contains kana or kanji."""
     return JAPANESE.search(unicodedata.normalize("NFKC", text)) is not None
 
 
 def is_foreign(text: str) -> bool:
-    """Whether it has a letter that is not Latin: most models of images and texts read only English."""
+    """Whether a text contains a letter that is not Latin: most models read only English."""
     return any(
         c.isalpha() and not unicodedata.name(c, "").startswith(("LATIN", "FULLWIDTH LATIN"))
         for c in unicodedata.normalize("NFC", text)
@@ -28,26 +28,25 @@ def is_foreign(text: str) -> bool:
 
 
 def proposed(name: str) -> str | None:
-    """English words for a Japanese class name; None where the glossary has none.
+    """English words for a Japanese class name; None where any part of it is not in the glossary.
 
-    A word may stand with others that say how large or severe it is, as in ``深いキズ``; what is left over makes a name
-    unknown.
+    The name is one noun, alone or with words for its size or severity, as in ``深いキズ``.
     """
     rest, words = _plain(name), glossary()
-    how: list[str] = []
-    what: list[str] = []
+    qualities: list[str] = []
+    nouns: list[str] = []
     while rest:
         known = next((rest[:n] for n in range(len(rest), 0, -1) if rest[:n] in words), None)
         if known is None:
             return None
-        (how if words[known] in QUALITIES else what).append(words[known])
+        (qualities if words[known] in QUALITIES else nouns).append(words[known])
         rest = rest[len(known) :]
-    if len(what) != 1:
+    if len(nouns) != 1:
         return None
-    article, _, noun = what[0].partition(" ")
-    if not how or article not in ("a", "an"):
-        return " ".join([*how, *what])
-    return " ".join(["a", *how, noun])
+    article, _, noun = nouns[0].partition(" ")
+    if not qualities or article not in ("a", "an"):
+        return " ".join([*qualities, *nouns])
+    return " ".join(["a", *qualities, noun])
 
 
 @cache
@@ -59,6 +58,6 @@ def glossary() -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """Full and half width alike, hiragana as katakana, without spaces and separators."""
+    """The form for look-ups: one width, katakana for hiragana, lower case, no spaces or separators."""
     text = re.sub(r"[\s・_\-/（）()]+", "", unicodedata.normalize("NFKC", name)).lower()
     return "".join(chr(ord(c) + 96) if "\u3041" <= c <= "\u3096" else c for c in text)

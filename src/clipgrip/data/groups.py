@@ -1,4 +1,4 @@
-"""Row groups of Parquet files that were read lately, up to a share of the memory."""
+"""A bounded cache for row groups of Parquet files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 Key = tuple[object, ...]
 
 MAX_BYTES = 1 << 30
-"""How much is kept. Rows are asked for in the order of their hashes, which jumps between groups."""
+"""Size of the cache. Rows are read in the order of their hashes, which jumps between row groups."""
 
 
 class GroupCache:
-    """The latest values by key; each is loaded once, also when several threads ask for it."""
+    """The values used last, by key; threads that ask for one at the same time load it once."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -22,7 +22,7 @@ class GroupCache:
         self._values: OrderedDict[Key, Any] = OrderedDict()
 
     def get(self, key: Key, load: Callable[[], Any]) -> Any:
-        """The value for ``key``, from ``load`` when it is not kept; a value has ``nbytes``."""
+        """The value for ``key``, by ``load`` where it is not cached; values have ``nbytes``."""
         with self._lock:
             if key not in self._values:
                 self._values[key] = load()

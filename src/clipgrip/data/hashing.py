@@ -1,4 +1,4 @@
-"""Look at each image once: content hash and header, in a few threads, in a fixed order."""
+"""Reads each image once: its content hash and whether its header is that of a usable image."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from clipgrip.files import open_file, openable
 from clipgrip.sentences import Sentence, mark
 
 Progress = Callable[[int, int], None]
-"""Called with how many are done and how many there are."""
+"""Called with the number of finished images and the total."""
 
 _THREADS = 4
 PART = 512
-"""Files that a worker gets at a time."""
+"""Images that a worker gets at a time."""
 UNREACHED = mark(
     "a worker cannot read an image that is read here ({error}). Put the images where every machine of the cluster "
     "finds them at the same path, or into an object store."
@@ -40,18 +40,18 @@ UNREACHED = mark(
 
 @dataclass(frozen=True, slots=True)
 class Usable:
-    """An image that can be used: SHA-256 of its bytes, and a remark where they hold more than one picture."""
+    """An image that can be used: SHA-256 of its bytes, and a remark, such as on pages that are not used."""
 
     sha256: str
     remark: Issue | None
     source: ImageSource | None = None
-    """Where it is read from now on, if otherwise than the entry says."""
+    """Replaces the entry's source, where the check changed it (embeddings with a picture)."""
 
 
 def examine(entry: Entry) -> Usable | Issue:
-    """A usable image, or what is wrong with it."""
+    """Read and check one image."""
     if isinstance(entry.source, EmbeddingSource):
-        return _embedded(entry, entry.source)
+        return _examine_embedding(entry, entry.source)
     try:
         data = _read(entry.source)
         detail = shown_of(data)
@@ -64,8 +64,8 @@ def examine(entry: Entry) -> Usable | Issue:
     return Usable(hashlib.sha256(data).hexdigest(), remark)
 
 
-def _embedded(entry: Entry, source: EmbeddingSource) -> Usable:
-    """An embedding, whose file was checked when it was read; a picture that cannot be shown costs only the picture."""
+def _examine_embedding(entry: Entry, source: EmbeddingSource) -> Usable:
+    """Check the picture of an embedding; the vectors were checked with their file. A bad picture is left out."""
     if not source.picture:
         return Usable(entry.sha256, None, source)
     shown = examine(replace(entry, source=picture_at(source.picture)))
@@ -78,21 +78,21 @@ def _embedded(entry: Entry, source: EmbeddingSource) -> Usable:
 
 
 def _is_known(entry: Entry) -> bool:
-    """Whether nothing has to be read: an embedding without a picture."""
+    """Whether nothing has to be read: the hash of an embedding is known, and it has no picture."""
     return isinstance(entry.source, EmbeddingSource) and not entry.source.picture
 
 
 def examine_part(entries: Sequence[Entry]) -> list[Usable | Issue]:
-    """`examine` each of a part of the entries: the work of a worker."""
+    """`examine` several entries: the function that workers run."""
     return [examine(entry) for entry in entries]
 
 
 def examine_all(
     entries: Sequence[Entry], on_progress: Progress | None = None
 ) -> Iterator[Usable | Issue]:
-    """`examine` each entry, in their order.
+    """`examine` each entry and yield the answers in order.
 
-    By a few threads, or by the executor at work once it is worth that.
+    Begins in a few threads here; the current executor takes over once it says that the rest is worth it.
     """
     executor, began, done = current(), time.monotonic(), 0
     report = on_progress or (lambda *_: None)
@@ -100,10 +100,10 @@ def examine_all(
     try:
         while left := len(entries) - done:
             if executor.is_worth(done, left, time.monotonic() - began):
-                yield from _by_workers(executor, entries, done, report)
+                yield from _examine_by_workers(executor, entries, done, report)
                 return
             part = entries[done : done + PART]
-            # threads wait for disks; what is in memory is sooner looked at than handed over
+            # threads help where a disk is waited for; for what is in memory they only cost time
             mapped = map if all(map(_is_known, part)) else pool.map
             for answer in mapped(examine, part):
                 done += 1
@@ -113,10 +113,10 @@ def examine_all(
         pool.shutdown(cancel_futures=True)
 
 
-def _by_workers(
+def _examine_by_workers(
     executor: Executor, entries: Sequence[Entry], first: int, report: Progress
 ) -> Iterator[Usable | Issue]:
-    """The answers of the entries from ``first`` on, which come in any order and are given in that of the entries."""
+    """The answers for the entries from ``first`` on, in their order, whatever order the parts arrive in."""
     starts = range(first, len(entries), PART)
     waiting: dict[int, list[Usable | Issue]] = {}
     done, following = first, 0
@@ -132,17 +132,17 @@ def _by_workers(
 
 
 def _check_reached(entries: Sequence[Entry], answers: Sequence[Usable | Issue]) -> None:
-    """DataError where a worker does not reach a file that this process reads, that of an embedding's picture too."""
+    """DataError where a worker could not read a file that this process can: its machine lacks the files."""
     for entry, answer in zip(entries, answers, strict=True):
-        lost = _remark(answer)
+        lost = _issue_of(answer)
         if lost is None or lost.reason not in ("unreadable", "no-picture"):
             continue
-        here = _remark(examine(entry))
+        here = _issue_of(examine(entry))
         if here is None or here.reason != lost.reason:
             raise DataError(UNREACHED, error=lost.detail)
 
 
-def _remark(answer: Usable | Issue) -> Issue | None:
+def _issue_of(answer: Usable | Issue) -> Issue | None:
     return answer.remark if isinstance(answer, Usable) else answer
 
 
@@ -151,7 +151,7 @@ def _read(source: ImageSource) -> bytes:
 
 
 def _read_file(path: str) -> bytes:
-    """The bytes of a file whose head may be an image; nothing else is read to the end."""
+    """The bytes of a file. UndecodableImage, before the rest is read, where its head is that of no image."""
     state = os.stat(openable(path))
     if not stat.S_ISREG(state.st_mode):
         raise UndecodableImage("not-an-image", Sentence("not a regular file"))

@@ -1,4 +1,4 @@
-"""What could not be used, and why: one line for each file, so that nothing is dropped silently."""
+"""Files and labels that could not be used as they are, and why: no file is dropped silently."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from clipgrip.data.columns import Columns
+from clipgrip.data.lazy import LazySequence
 from clipgrip.data.tables import csv_bytes
 from clipgrip.data.texts import Texts
 from clipgrip.sentences import Sentence, combined, mark
@@ -70,13 +70,13 @@ NOTES = frozenset(
     | {"folder-of-test", "no-picture", "repeated-member", "labels-not-read", "labels-left-out"}
     | {"labels-unseen", "labels-empty", "labels-of-test"}
 )
-"""Reasons that are remarks: the image they name, if any, may still be used."""
+"""Reasons that are only remarks: the image they name, if any, may still be used."""
 UNUSED = frozenset(REASONS) - NOTES
-"""The others: a file was not used, or a row was left out."""
+"""All other reasons: the file was not used, or the row was left out."""
 LOST = frozenset(
     {"corrupt", "too-large", "empty-file", "unreadable", "changed", "missing-file", "unsupported"}
 )
-"""Of these: a picture that somebody meant to be used."""
+"""Reasons for which an image was lost that somebody meant to be used."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -88,8 +88,8 @@ class Issue:
     detail: str
 
 
-class Issues(Columns[Issue]):
-    """Issues in columns: each is made when it is asked for. Only `append` and `extend` change them."""
+class Issues(LazySequence[Issue]):
+    """A list of issues, stored as columns. Only `append` and `extend` change it."""
 
     def __init__(self, *groups: Iterable[Issue]) -> None:
         self._reasons = array("B")
@@ -98,13 +98,11 @@ class Issues(Columns[Issue]):
             self.extend(group)
 
     def append(self, issue: Issue) -> None:
-        """One more at the end."""
         self._reasons.append(_NUMBERS[issue.reason])
         self._paths.append(issue.path)
-        self._details.append(_JSON.encode(detail_parts(issue.detail)))
+        self._details.append(_JSON.encode(detail_to_json(issue.detail)))
 
     def extend(self, issues: Iterable[Issue]) -> None:
-        """Several more at the end."""
         if isinstance(issues, Issues):
             self._reasons.extend(issues._reasons)
             self._paths.extend(issues._paths)
@@ -116,29 +114,29 @@ class Issues(Columns[Issue]):
     def __len__(self) -> int:
         return len(self._reasons)
 
-    def _one(self, place: int) -> Issue:
-        detail = detail_whole(json.loads(self._details[place]))
-        return Issue(self._paths[place], _SLUGS[self._reasons[place]], detail)
+    def _item_at(self, position: int) -> Issue:
+        detail = detail_from_json(json.loads(self._details[position]))
+        return Issue(self._paths[position], _SLUGS[self._reasons[position]], detail)
 
     def __repr__(self) -> str:
         return f"<{len(self)} issues: {self.tally()}>"
 
     def among(self, reasons: Collection[str]) -> Issues:
-        """Those for one of these reasons."""
+        """The issues whose reason is one of these."""
         wanted = {_NUMBERS[reason] for reason in reasons}
-        places = (n for n, reason in enumerate(self._reasons) if reason in wanted)
-        return self._some(array("q", places))
+        positions = (n for n, reason in enumerate(self._reasons) if reason in wanted)
+        return self._items_at(array("q", positions))
 
     def in_order(self) -> Issues:
-        """Sorted by path, reason and detail, equal ones once."""
+        """The issues sorted by path, reason and detail, without repetitions."""
         ordered = array("q")
         for _, alike in groupby(self._paths.order().tolist(), self._paths.__getitem__):
-            places = list(alike)
-            if len(places) > 1:
-                known = {self[place]: place for place in places}
-                places = [known[issue] for issue in sorted(known)]
-            ordered.extend(places)
-        return self._some(ordered)
+            positions = list(alike)
+            if len(positions) > 1:
+                known = {self[position]: position for position in positions}
+                positions = [known[issue] for issue in sorted(known)]
+            ordered.extend(positions)
+        return self._items_at(ordered)
 
     def tally(self) -> Sentence:
         """``4 corrupt, 2 empty-file``: how many of each reason, most frequent first."""
@@ -146,11 +144,11 @@ class Issues(Columns[Issue]):
         parts = [Sentence("{n} {reason}", n=n, reason=Sentence(_SLUGS[one])) for one, n in counts]
         return combined(parts, ", ")
 
-    def _some(self, places: Sequence[int]) -> Issues:
-        made = Issues()
-        made._reasons.extend(self._reasons[place] for place in places)
-        made._paths, made._details = self._paths.take(places), self._details.take(places)
-        return made
+    def _items_at(self, positions: Sequence[int]) -> Issues:
+        result = Issues()
+        result._reasons.extend(self._reasons[position] for position in positions)
+        result._paths, result._details = self._paths.take(positions), self._details.take(positions)
+        return result
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
@@ -158,20 +156,20 @@ _SLUGS = tuple(REASONS)
 _NUMBERS = {reason: number for number, reason in enumerate(_SLUGS)}
 
 
-def detail_parts(value: object) -> object:
-    """What JSON keeps of a detail: a sentence as its template and its values."""
+def detail_to_json(value: object) -> object:
+    """A detail as a value for JSON; a sentence becomes its template and values, so that it can still be translated."""
     value = cause(value) if isinstance(value, BaseException) else value
     if isinstance(value, Sentence):
-        return [value.template, {name: detail_parts(one) for name, one in value.values.items()}]
+        return [value.template, {name: detail_to_json(one) for name, one in value.values.items()}]
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def detail_whole(value: Any) -> Any:
-    """What `detail_parts` was given."""
+def detail_from_json(value: Any) -> Any:
+    """The inverse of `detail_to_json`."""
     if not isinstance(value, list):
         return value
     template, values = value
-    return Sentence(template, **{name: detail_whole(one) for name, one in values.items()})
+    return Sentence(template, **{name: detail_from_json(one) for name, one in values.items()})
 
 
 def issues_bytes(issues: Iterable[Issue], say: Words = ENGLISH) -> bytes:

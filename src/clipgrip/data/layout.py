@@ -1,4 +1,4 @@
-"""How a folder of photographs is laid out: where the images lie, and which folders may be classes or splits."""
+"""Guesses the layout of a folder for ``clipgrip init``: where images lie, and which folders are classes or splits."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from clipgrip.data.splitnames import split_folders
 
 @dataclass(frozen=True)
 class Layout:
-    """Folders relative to the one that was looked at, with ``/``."""
+    """Folders relative to the one that was searched, with ``/``."""
 
     images: str
-    """``.`` where images or class folders lie in the folder itself; ``images`` where there are none yet."""
+    """``.`` where images or class folders lie in the folder itself; ``images`` where no images exist yet."""
     classes: tuple[str, ...]
-    """Names of folders that hold images, two at least; they may be classes."""
+    """Names of at least two folders that hold images and may be classes; else empty."""
     test: str | None = None
-    """The folder of a split that is there to measure on."""
+    """The folder of the test split."""
 
 
 def layout(folder: Path) -> Layout:
-    """What a folder holds; it need not be there."""
+    """The layout of a folder, which need not exist."""
     images = _image_folder(folder)
     splits = split_folders(folder / images)
     inside, test = (
@@ -35,10 +35,10 @@ def layout(folder: Path) -> Layout:
 
 
 def class_folders(images: Path) -> list[str]:
-    """Names of the folders that hold images, two at least; they may be classes.
+    """Names of at least two folders that hold images and may be classes; else empty.
 
-    Those at the top, else those at the bottom, as in ``lot1/scratch``; a number alone names no class, but what is
-    around it does. Folders of an export are of the classes that its table says.
+    Folders at the top, else the innermost ones, as in ``lot1/scratch``; of one without a letter in its name, such as a
+    number, the nearest folder around it that has one. Folders of an export have the class names of its table.
     """
     if not images.is_dir():
         return []
@@ -52,7 +52,7 @@ def class_folders(images: Path) -> list[str]:
 
 
 def _image_folder(folder: Path) -> str:
-    """Where the images lie; ``images`` or the only sub-folder where nothing speaks for the folder itself."""
+    """Where the images lie: in the folder itself, or in its sub-folder ``images`` or its only one."""
     inside = [path.name for path in _folders(folder)]
     if folder.is_dir() and (_holds_images(folder) or len(_at_top(folder)) > 1):
         return "."
@@ -74,7 +74,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _with_images(folder: Path) -> Iterator[Path]:
-    """Every folder below that holds images; links are not followed."""
+    """Every folder below ``folder`` that holds images; links are not followed."""
     for place, folders, _ in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if place != str(folder) and _holds_images(Path(place)):

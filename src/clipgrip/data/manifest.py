@@ -32,11 +32,11 @@ class Manifest:
     def __post_init__(self) -> None:
         rows = Rows.of(self.rows).in_order()
         object.__setattr__(self, "rows", rows)
-        for place in np.flatnonzero(rows.hashes[:-1] == rows.hashes[1:])[:1].tolist():
-            one, other = rows[place].path, rows[place + 1].path
+        for position in np.flatnonzero(rows.hashes[:-1] == rows.hashes[1:])[:1].tolist():
+            one, other = rows[position].path, rows[position + 1].path
             raise DataError(mark("{one} and {other} have the same content"), one=one, other=other)
-        for place in np.flatnonzero((rows.labels < -1) | (rows.labels >= len(self.classes)))[:1]:
-            row, last = rows[int(place)], len(self.classes) - 1
+        for position in np.flatnonzero((rows.labels < -1) | (rows.labels >= len(self.classes)))[:1]:
+            row, last = rows[int(position)], len(self.classes) - 1
             raise DataError(
                 mark("{path}: label {number} is not between -1 and {last}"),
                 path=row.path,

@@ -1,4 +1,4 @@
-"""Statements about images, matched to the images they mean."""
+"""Binds labels as they were written to the images that they mean, and to class positions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.classfolders import folders_like
-from clipgrip.data.entries import Claim, Entry, Found, keys_of, native, place_key
+from clipgrip.data.entries import Entry, Found, WrittenLabel, keys_of, native_separators, place_key
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.nearby import difference, folded, nfc, without_ending
+from clipgrip.data.nearby import case_folded, difference, nfc, without_ending
 from clipgrip.data.stores import local_of
-from clipgrip.data.texts import Ints, Keyed
+from clipgrip.data.texts import Ints, TextIndex
 from clipgrip.errors import DataError, nearest
 from clipgrip.sentences import Sentence, combined, mark
 
@@ -29,34 +29,34 @@ NUMBER = mark(
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """A claim whose label is known to be a class position, or -1."""
+class ResolvedLabel:
+    """A label as a class position, or -1 for unlabeled; ``where`` says in errors where it stood."""
 
     label: int
     where: str
 
 
-def position(claim: Claim, classes: ClassNames) -> int:
-    """Class position of a claim's label; -1 for a label cell that is empty or ``-1``.
+def position(written: WrittenLabel, classes: ClassNames) -> int:
+    """The class position that a written label names; -1 where it is empty or ``-1``.
 
     Raises:
-        DataError: the label is not a class; says where, lists the classes and the nearest.
+        DataError: the label names no class.
     """
-    label = canonical(claim.label)
+    label = canonical(written.label)
     if label in UNLABELED_MARKS:
         return -1
-    if claim.folder and (found := folders_like(classes).position(label)) is not None:
+    if written.folder and (found := folders_like(classes).position(label)) is not None:
         return found
-    if (meant := classes.meant(label)) is not None:
+    if (meant := classes.find(label)) is not None:
         return meant
-    if claim.numbered and label.isdecimal() and int(label) < len(classes):
+    if written.numbered and label.isdecimal() and int(label) < len(classes):
         return int(label)
     if label.isdecimal() and not any(map(str.isdecimal, classes.display)):
-        raise DataError(NUMBER, where=claim.where, label=label, listing=classes.listing())
+        raise DataError(NUMBER, where=written.where, label=label, listing=classes.listing())
     raise DataError(
         '{where}: unknown label "{label}". Known: {listing}.{nearest} Correct the label, or add '
         "the class.",
-        where=claim.where,
+        where=written.where,
         label=label,
         listing=classes.listing(),
         nearest=nearest(label, classes.display),
@@ -64,59 +64,62 @@ def position(claim: Claim, classes: ClassNames) -> int:
 
 
 class PathIndex:
-    """Finds the image that a written path means. What names look like is looked at where a place is not enough."""
+    """Finds the position of the image that a written path means; the looser indexes are made when they are needed."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
         self._keys = keys_of(entries)
 
     @cached_property
-    def exact(self) -> Keyed:
-        """The images by their keys."""
-        return Keyed(self._keys)
+    def exact(self) -> TextIndex:
+        return TextIndex(self._keys)
 
     @cached_property
-    def _composed(self) -> Keyed:
-        return Keyed(self._keys, lambda key: (nfc(key),))
+    def _by_nfc_key(self) -> TextIndex:
+        return TextIndex(self._keys, lambda key: (nfc(key),))
 
     @cached_property
-    def _names(self) -> Keyed:
-        return Keyed(self._keys, lambda key: (nfc(os.path.basename(key)),))
+    def _by_nfc_name(self) -> TextIndex:
+        return TextIndex(self._keys, lambda key: (nfc(os.path.basename(key)),))
 
     @cached_property
-    def _like(self) -> Keyed:
-        return Keyed(self._keys, _folded_forms)
+    def _by_folded_form(self) -> TextIndex:
+        return TextIndex(self._keys, _folded_forms)
 
     def by_place(self, path: str, bases: Sequence[str]) -> int | None:
-        """The number of the image at ``path``, absolute or relative to the first of ``bases`` that fits."""
-        for text in dict.fromkeys((path, native(local_of(path)))):
+        """The image at ``path``, which is absolute or relative to one of ``bases``; the first that fits."""
+        for text in dict.fromkeys((path, native_separators(local_of(path)))):
             for base in bases:
                 key = place_key(os.path.join(base, text))
-                if (found := self.exact.number(key)) is not None:
+                if (found := self.exact.last_position(key)) is not None:
                     return found
-                if (found := _only(self._composed.numbers(nfc(key)))) is not None:
+                if (found := _only(self._by_nfc_key.positions(nfc(key)))) is not None:
                     return found
-        return self.exact.number(path)
+        return self.exact.last_position(path)
 
     def alike(self, path: str, bases: Sequence[str]) -> int | None:
-        """Of the only image whose path, or else bare name, differs in upper and lower case or in its ending alone.
+        """The only image whose path, or else file name, differs just in case or in a missing ending; None without one.
 
-        A written name may lack the ending, as in many published tables; another ending is another file.
+        Many published tables leave the ending out. A different ending is a different file.
         """
-        text = native(path)
-        places = (folded(place_key(os.path.join(base, text))) for base in bases)
-        for place in (*places, folded(os.path.basename(text))):
-            if (found := _only(self._like.numbers(place))) is not None:
+        text = native_separators(path)
+        places = (case_folded(place_key(os.path.join(base, text))) for base in bases)
+        for place in (*places, case_folded(os.path.basename(text))):
+            if (found := _only(self._by_folded_form.positions(place))) is not None:
                 return found
         return None
 
     def by_name(self, path: str) -> int | None:
-        """Of the only image with this file name, wherever it lies."""
-        return _only(self._names.numbers(nfc(os.path.normcase(os.path.basename(native(path))))))
+        """The only image with this file name, in any folder; None where there are several or none."""
+        return _only(
+            self._by_nfc_name.positions(
+                nfc(os.path.normcase(os.path.basename(native_separators(path))))
+            )
+        )
 
 
 def _folded_forms(key: str) -> list[str]:
-    places = {folded(key), without_ending(key)}
+    places = {case_folded(key), without_ending(key)}
     return [form for place in places for form in (place, os.path.basename(place))]
 
 
@@ -124,29 +127,31 @@ def _only(numbers: Sequence[int]) -> int | None:
     return numbers[0] if len(numbers) == 1 else None
 
 
-Part = tuple[Ints, Ints, Callable[[int], Statement]]
-"""Numbers of images in their order, the place of what is said of each, and what makes the statement at a place."""
+Part = tuple[Ints, Ints, Callable[[int], ResolvedLabel]]
+"""Positions of labeled images, ascending; for each, the position of its label; the function that makes that label."""
 
 
-class Statements:
-    """What is said of images, by their keys; a statement is made when it is asked for."""
+class ResolvedLabels:
+    """Labels of images by their keys, made when they are read. An image may have several."""
 
-    def __init__(self, keys: Keyed | None = None, parts: Sequence[Part] = ()) -> None:
+    def __init__(self, keys: TextIndex | None = None, parts: Sequence[Part] = ()) -> None:
         self._keys, self._parts = keys, parts
 
     @classmethod
-    def of(cls, keys: Keyed, numbers: Ints, make: Callable[[int], Statement]) -> Statements:
-        """``make`` gives what stands at a place; ``numbers`` say of which image that is."""
+    def of(
+        cls, keys: TextIndex, numbers: Ints, make: Callable[[int], ResolvedLabel]
+    ) -> ResolvedLabels:
+        """``make(i)`` gives the i-th label, which belongs to image ``numbers[i]``."""
         order = np.argsort(numbers, kind="stable")
         return cls(keys, [(numbers[order], order, make)])
 
-    def and_(self, others: Statements) -> Statements:
-        """What these say of an image, and then what others say, of the same images."""
-        return Statements(self._keys or others._keys, [*self._parts, *others._parts])
+    def and_(self, others: ResolvedLabels) -> ResolvedLabels:
+        """These labels, followed by other labels of the same images."""
+        return ResolvedLabels(self._keys or others._keys, [*self._parts, *others._parts])
 
-    def about(self, key: str) -> list[Statement]:
-        """All that is said of an image."""
-        number = self._keys.number(key) if self._keys is not None else None
+    def about(self, key: str) -> list[ResolvedLabel]:
+        """All labels of an image."""
+        number = self._keys.last_position(key) if self._keys is not None else None
         if number is None:
             return []
         return [
@@ -159,98 +164,105 @@ class Statements:
         return isinstance(key, str) and bool(self.about(key))
 
     def __len__(self) -> int:
-        """Images of which something is said."""
+        """How many images have a label."""
         return len(np.unique(np.concatenate([[], *(numbers for numbers, *_ in self._parts)])))
 
 
 @dataclass(frozen=True)
 class Matched:
-    """Statements by the key of the image, and remarks on what was not taken, or not as written."""
+    """Labels by the keys of images, and issues for labels that were not used, or not as written."""
 
-    statements: Statements = field(default_factory=Statements)
+    labels: ResolvedLabels = field(default_factory=ResolvedLabels)
     issues: Issues = field(default_factory=Issues)
 
 
 def match(
     found: Found, index: PathIndex, bases: Sequence[str], classes: ClassNames, shown: Sequence[str]
 ) -> Matched:
-    """Bind each claim to an image; the file name alone decides only as a last resort, for images named by no place.
+    """Bind each written label to an image.
+
+    A path decides first. Only the remaining labels are bound by file name, and only to images that no path named.
 
     Raises:
-        DataError: an unknown label, or claims of which none matches an image.
+        DataError: a label names no class, or there are labels and none of them matches an image.
     """
-    numbers, labels, places = array("q"), array("q"), array("q")
-    issues, claims = Issues(), found.claims
-    others = array("q")
-    for place, claim in enumerate(claims):
-        label = position(claim, classes)
-        number = index.by_place(claim.path, bases)
-        if number is None:
-            others.append(place)
-            continue
-        numbers.append(number)
-        labels.append(label)
-        places.append(place)
-    exact = np.unique(np.array(numbers, np.int64))
-    for place in others:
-        claim = claims[place]
-        number = _by_name(claim, index, bases, exact)
-        issues.append(_remark(claim, None if number is None else index.entries[number]))
-        if number is not None:
-            numbers.append(number)
-            labels.append(position(claim, classes))
-            places.append(place)
-    if claims and not numbers:
-        raise _nothing_matches(claims, bases, shown)
-    if not claims:
+    written, issues = found.labels, Issues()
+    # image, class, and index of the label, for each label that is bound; labels are many, so no objects are kept
+    images, classes_of, label_indexes = array("q"), array("q"), array("q")
+    unbound = array("q")
+
+    def bind(image: int, index_of_label: int) -> None:
+        images.append(image)
+        classes_of.append(position(written[index_of_label], classes))
+        label_indexes.append(index_of_label)
+
+    for index_of_label, one in enumerate(written):
+        image = index.by_place(one.path, bases)
+        if image is None:
+            position(one, classes)  # an unknown label is refused before any name is compared
+            unbound.append(index_of_label)
+        else:
+            bind(image, index_of_label)
+    by_path = np.unique(np.array(images, np.int64))
+    for index_of_label in unbound:
+        one = written[index_of_label]
+        image = _by_name(one, index, bases, by_path)
+        issues.append(_match_issue(one, None if image is None else index.entries[image]))
+        if image is not None:
+            bind(image, index_of_label)
+    if not written:
         return Matched(issues=issues)
+    if not images:
+        raise _nothing_matches(written, bases, shown)
 
-    def made(one: int) -> Statement:
-        return Statement(labels[one], claims[places[one]].where)
+    def resolved(number: int) -> ResolvedLabel:
+        return ResolvedLabel(classes_of[number], written[label_indexes[number]].where)
 
-    return Matched(Statements.of(index.exact, np.array(numbers, np.int64), made), issues)
+    return Matched(ResolvedLabels.of(index.exact, np.array(images, np.int64), resolved), issues)
 
 
-def _by_name(claim: Claim, index: PathIndex, bases: Sequence[str], exact: Ints) -> int | None:
-    """The image that a claim of another place means; one that is named by its own place is not meant by another."""
-    number = index.by_name(claim.path)
-    number = index.alike(claim.path, bases) if number is None else number
+def _by_name(
+    written: WrittenLabel, index: PathIndex, bases: Sequence[str], by_path: Ints
+) -> int | None:
+    """The image with the same or almost the same name, unless its own path already bound a label (``by_path``)."""
+    number = index.by_name(written.path)
+    number = index.alike(written.path, bases) if number is None else number
     if number is None:
         return None
-    first, last = exact.searchsorted([number, number + 1]).tolist()
+    first, last = by_path.searchsorted([number, number + 1]).tolist()
     return number if first == last else None
 
 
-def _remark(claim: Claim, entry: Entry | None) -> Issue:
+def _match_issue(written: WrittenLabel, entry: Entry | None) -> Issue:
     if entry is None:
         return Issue(
-            claim.path,
+            written.path,
             "label-without-image",
-            Sentence("{where}: there is no such image", where=claim.where),
+            Sentence("{where}: there is no such image", where=written.where),
         )
-    if nfc(os.path.basename(native(claim.path))) == nfc(os.path.basename(entry.path)):
+    if nfc(os.path.basename(native_separators(written.path))) == nfc(os.path.basename(entry.path)):
         how = Sentence("the only image of that name")
     else:
-        apart = difference(native(claim.path), entry.path)
+        apart = difference(native_separators(written.path), entry.path)
         how = Sentence("which differs in {difference}", difference=apart)
     detail = Sentence(
-        "{where}: taken for {path}, {how}", where=claim.where, path=entry.path, how=how
+        "{where}: taken for {path}, {how}", where=written.where, path=entry.path, how=how
     )
-    return Issue(claim.path, "matched-by-name", detail)
+    return Issue(written.path, "matched-by-name", detail)
 
 
 def _nothing_matches(
-    claims: Sequence[Claim], bases: Sequence[str], shown: Sequence[str]
+    labels: Sequence[WrittenLabel], bases: Sequence[str], shown: Sequence[str]
 ) -> DataError:
-    written = ", ".join(_short(claim.path) for claim in claims[:SHOWN])
+    written = ", ".join(_short(one.path) for one in labels[:SHOWN])
     known = ", ".join(shown[:SHOWN])
     places = combined(list(dict.fromkeys(bases)), mark(" and to "))
     if not shown:
         return DataError(
             "{where}: none of the {n_claims} paths is an image that is there. Written are, for example: "
             "{written}. Looked for as absolute paths and relative to {places}. Write the paths in one of these ways.",
-            where=claims[0].where,
-            n_claims=len(claims),
+            where=labels[0].where,
+            n_claims=len(labels),
             written=written,
             places=places,
         )
@@ -258,8 +270,8 @@ def _nothing_matches(
         "{where}: none of the {n_claims} paths is an image. Written are, for example: {written}. "
         "The images are, for example: {known}. Looked for as absolute paths, relative to "
         "{places}, and by file name. Write the paths relative to the images folder.",
-        where=claims[0].where,
-        n_claims=len(claims),
+        where=labels[0].where,
+        n_claims=len(labels),
         written=written,
         known=known,
         places=places,
@@ -267,5 +279,5 @@ def _nothing_matches(
 
 
 def _short(path: str) -> str:
-    """A path, or the beginning of what can be none."""
+    """A path, or the beginning of a text that is too long to be one."""
     return path if len(path) <= 200 else f"{path[:60]}…"

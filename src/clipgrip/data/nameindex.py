@@ -1,4 +1,4 @@
-"""The class that a cell of a table names: by its text, or as the number that a spreadsheet made of it."""
+"""Finds a class by the text of a table cell, also where a spreadsheet has rewritten a number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WHOLE = re.compile(r"0*(\d+)(?:[.,]0+)?", re.ASCII)
 
 
 class NameIndex:
-    """Positions of names, which are in the form in which names are compared (`classes.canonical`)."""
+    """Positions of names; names and labels are in the form of `classes.canonical`."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.positions: dict[str, int] = {}
@@ -20,10 +20,10 @@ class NameIndex:
             if found := _WHOLE.fullmatch(name):
                 self._numbers[found[1]].append(position)
 
-    def meant(self, label: str) -> int | None:
-        """Position of this name, else of the only one that is the same whole number.
+    def find(self, label: str) -> int | None:
+        """Position of this name, else of the only name that is the same whole number; None without one.
 
-        Spreadsheets make 7 of ``007``, and they and pandas ``7.0`` of 7 where a cell of the column is empty.
+        Spreadsheets turn ``007`` into 7; like pandas they turn 7 into ``7.0`` if the column has an empty cell.
         """
         if (position := self.positions.get(label)) is not None:
             return position

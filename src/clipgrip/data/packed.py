@@ -1,4 +1,4 @@
-"""Images that are packed into Parquet or tar files, on a disk or in a store."""
+"""Lists the images in Parquet and tar files, on a disk or in an object store."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from itertools import accumulate
 
 import numpy as np
 
-from clipgrip.data.columns import Listed, chained, picked
 from clipgrip.data.entries import (
-    Claim,
     Entry,
     Found,
     Unread,
+    WrittenLabel,
     file_entries,
     file_entry,
     keys_of,
     place_key,
-    placed,
+    resolved,
 )
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.lazy import LazyItems, concatenated, selected
 from clipgrip.data.sources import ParquetSource, TarSource
 from clipgrip.data.splitnames import check_one_split
 from clipgrip.data.stores import folder_of, objects_below, url_of
-from clipgrip.data.tablerows import claims_in, from_table
+from clipgrip.data.tablerows import from_table, labels_in
 from clipgrip.data.tables import PARQUET_SUFFIXES, TABLE_SUFFIXES, read_table
 from clipgrip.data.tars import COMPRESSED, IMAGE_ENDINGS, SUFFIXES, contents
-from clipgrip.data.texts import Texts, first_places, once
+from clipgrip.data.texts import Texts, first_positions, unique_positions
 from clipgrip.data.walk import hidden_issue, is_litter, relative
 from clipgrip.errors import DataError
 from clipgrip.sentences import Sentence
 
 MOST_FILES = 100_000
-"""Names that one pattern stands for."""
+"""The most names that one pattern may stand for."""
 TARS_AND_TABLES = (*SUFFIXES, *PARQUET_SUFFIXES)
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 def is_packed(path: str) -> bool:
-    """Whether a file may hold many images, by its ending."""
+    """Whether a file may hold many images, by its ending; compressed tars count, to be refused later."""
     return path.lower().endswith((*TARS_AND_TABLES, *COMPRESSED))
 
 
-def expanded(place: str) -> list[str]:
-    """``train-{000..012}.tar``, as WebDataset writes it, as its thirteen names; any other place as itself."""
+def expand_range(place: str) -> list[str]:
+    """The names of a WebDataset pattern (``train-{000..012}.tar`` is 13 of them); any other place as it is."""
     found = _RANGE.search(place)
     if found is None:
         return [place]
@@ -62,11 +62,11 @@ def expanded(place: str) -> list[str]:
         )
     names = (f"{number:0{width}d}" for number in range(first, last + 1))
     made = (f"{place[: found.start()]}{name}{place[found.end() :]}" for name in names)
-    return [one for name in made for one in expanded(name)]
+    return [one for name in made for one in expand_range(name)]
 
 
-def folder_named(path: str) -> str:
-    """The folder of a file on a disk or in a store."""
+def parent_folder(path: str) -> str:
+    """The folder of a file, by path or URL."""
     return folder_of(path) if url_of(path) else os.path.dirname(path)
 
 
@@ -83,56 +83,61 @@ def from_packed(paths: Sequence[str], root: str) -> Found:
 
 
 def from_tars(paths: Sequence[str], root: str) -> Found:
-    """The images of tar files, each called by the tar and its own name within."""
+    """The images of tar files; their paths are the tar's path and their name in it."""
     check_one_split(paths)
-    names, labels = Texts(), Texts()  # a label behind a sign, as one may be empty
+    names, labels = Texts(), Texts()  # a label follows "=", as it may be empty; "" is none
     unread = list[Unread]()
-    places = array("q")  # three for each member: its tar, where it begins, how long it is
+    extents = array("q")  # of each member: index of its tar, offset, size
     for number, path in enumerate(paths):
         found = contents(path)
         unread += [Unread(relative(path, root), *texts) for texts in found.unread.items()]
         for one in found.images:
             names.append(f"{path}/{one.name}")
             labels.append("" if one.label is None else f"={one.label}")
-            places.extend((number, one.offset, one.size))
-    first = first_places(Listed(len(names), lambda place: place_key(names[place])))
+            extents.extend((number, one.offset, one.size))
+    first = first_positions(LazyItems(len(names), lambda position: place_key(names[position])))
     last = first.copy()
-    last[first] = np.arange(len(first))  # of one name the later is in force, as in every tar
+    last[first] = np.arange(
+        len(first)
+    )  # the last assignment stays: of equal names a tar's last one counts
     issues = Issues(
-        Issue(relative(names[place], root), "repeated-member", Sentence("the last one is used"))
-        for place in np.flatnonzero(first != np.arange(len(first))).tolist()
+        Issue(relative(names[position], root), "repeated-member", Sentence("the last one is used"))
+        for position in np.flatnonzero(first != np.arange(len(first))).tolist()
     )
     taken = last[np.flatnonzero(first == np.arange(len(first)))]
-    lies = np.array(places, np.int64).reshape(-1, 3)
+    extent_of = np.array(extents, np.int64).reshape(-1, 3)
 
-    def entry(place: int) -> Entry:
-        name, (number, offset, size) = names[place], lies[place].tolist()
+    def entry(position: int) -> Entry:
+        name, (number, offset, size) = names[position], extent_of[position].tolist()
         return Entry(relative(name, root), place_key(name), TarSource(paths[number], offset, size))
 
-    def claim(place: int) -> Claim:
-        tar, name = paths[int(lies[place, 0])], names[place]
+    def label(position: int) -> WrittenLabel:
+        tar, name = paths[int(extent_of[position, 0])], names[position]
         inner = name.removeprefix(f"{tar}/")
         where = Sentence("{tar} member {name}", tar=os.path.basename(tar), name=inner)
-        return Claim(place_key(name), labels[place][1:], where, numbered=True)
+        return WrittenLabel(place_key(name), labels[position][1:], where, numbered=True)
 
     return Found(
         root,
-        picked(Listed(len(names), entry), taken),
+        selected(LazyItems(len(names), entry), taken),
         issues,
-        picked(Listed(len(names), claim), taken[[bool(labels[place]) for place in taken.tolist()]]),
+        selected(
+            LazyItems(len(names), label),
+            taken[[bool(labels[position]) for position in taken.tolist()]],
+        ),
         unread=tuple(unread),
     )
 
 
 def from_store(place: str) -> Found:
-    """The images at or below a URL: objects with a picture's ending, or tar or Parquet files where there are none.
+    """The images at or below a URL: objects with an image's ending, else those in tar or Parquet files.
 
     Raises:
         DataError: the store cannot be reached, or nothing is there.
-        MissingPackage: what it needs is not installed.
+        MissingPackage: the store's packages are not installed.
     """
     url = place.rstrip("/")
-    names = expanded(url)
+    names = expand_range(url)
     if len(names) > 1 or url.lower().endswith((*TABLE_SUFFIXES, *SUFFIXES, *COMPRESSED)):
         return _listed_in_store(names)
     names = [name for name, _ in objects_below(url)]
@@ -153,7 +158,7 @@ def from_store(place: str) -> Found:
 
 
 def packed_below(url: str) -> list[str]:
-    """The tar or Parquet files below a URL where no picture lies; DataError where nothing is there."""
+    """The tar or Parquet files below a URL, empty where images lie beside them. DataError: nothing is there."""
     if url.lower().endswith(TABLE_SUFFIXES):
         return []
     names = [name for name, _ in objects_below(url)]
@@ -168,15 +173,15 @@ def _listed_in_store(names: Sequence[str]) -> Found:
 
 
 def is_named_like_image(name: str) -> bool:
-    """Whether a picture's ending stands at the end of a name."""
+    """Whether a name has an image's ending."""
     return name.rpartition(".")[2].lower() in IMAGE_ENDINGS
 
 
 def from_parquet(path: str, root: str) -> Found:
-    """Images in the cells of a file, or beside it where a cell holds a path alone; keys are below ``root``."""
+    """Images in the cells of a Parquet file, or in files beside it where a cell holds only a path."""
     from clipgrip.data.parquet import image_column, inner_paths, lacking_bytes, open_parquet
 
-    table, folder = read_table(path), folder_named(path)
+    table, folder = read_table(path), parent_folder(path)
     file = open_parquet(path)
     column = image_column(file)
     if column is None:
@@ -188,29 +193,29 @@ def from_parquet(path: str, root: str) -> Found:
 
     def entry(number: int) -> Entry:
         if number in lacking and (beside := inner[number]):
-            return file_entry(placed(beside, folder), root)
+            return file_entry(resolved(beside, folder), root)
         name, group = os.path.join(folder, name_of(number)), bisect_right(begins, number) - 1
         source = ParquetSource(path, group, number - begins[group], column)
         return Entry(relative(name, root), place_key(name), source)
 
-    entries = Listed(len(inner), entry)
-    statements = claims_in(table, lambda number: entries[number].key, range(len(inner)))
-    return replace(statements, root=root, entries=entries)
+    entries = LazyItems(len(inner), entry)
+    found = labels_in(table, lambda number: entries[number].key, range(len(inner)))
+    return replace(found, root=root, entries=entries)
 
 
 def from_shards(paths: Sequence[str], root: str) -> Found:
-    """The images of several Parquet files, as one data set is often cut."""
+    """The images of the Parquet files that one data set is split into."""
     check_one_split(paths)
     parts = [from_parquet(path, root) for path in paths]
-    entries = chained(*(part.entries for part in parts))
-    first = first_places(keys_of(entries))
-    for place in np.flatnonzero(first != np.arange(len(first))).tolist()[:1]:
+    entries = concatenated(*(part.entries for part in parts))
+    first = first_positions(keys_of(entries))
+    for position in np.flatnonzero(first != np.arange(len(first))).tolist()[:1]:
         ends = accumulate(len(part.entries) for part in parts)
         raise DataError(
             "{path}: the image {path_2} stands in an earlier file of {root} too. Give one of the "
             "files, or rename the images within.",
-            path=next(path for path, end in zip(paths, ends, strict=True) if place < end),
-            path_2=entries[place].path,
+            path=next(path for path, end in zip(paths, ends, strict=True) if position < end),
+            path_2=entries[position].path,
             root=root,
         )
     issues = Issues(*(part.issues for part in parts))
@@ -218,14 +223,14 @@ def from_shards(paths: Sequence[str], root: str) -> Found:
         root,
         entries,
         issues,
-        chained(*(part.claims for part in parts)),
-        chained(*(part.test_claims for part in parts)),
+        concatenated(*(part.labels for part in parts)),
+        concatenated(*(part.test_labels for part in parts)),
         tuple(one for part in parts for one in part.unread),
     )
 
 
 def _cell_names(inner: Texts, file_name: str) -> Callable[[int], str]:
-    """How the image of a row is called: as its cell says, where all cells do and each says something else."""
-    if all(inner) and len(once(inner)) == len(inner):
+    """Gives the name of a row's image: the path in its cell if all cells have one and all differ, else its number."""
+    if all(inner) and len(unique_positions(inner)) == len(inner):
         return lambda number: inner[number].replace("\\", "/").lstrip("/")
     return lambda number: f"{file_name}#{number:06d}"

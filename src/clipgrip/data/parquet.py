@@ -1,4 +1,4 @@
-"""Parquet, when pyarrow is there: tables of text, and images in a column."""
+"""Parquet through the optional pyarrow: tables of text, and images in a column."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from clipgrip.data.arrow import arrow
 from clipgrip.data.groups import GroupCache
 from clipgrip.data.parquettext import PIECE, pieces, text_of
-from clipgrip.data.stores import readable, url_of
+from clipgrip.data.stores import for_pyarrow, url_of
 from clipgrip.data.table import Cells, Table
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
@@ -28,18 +28,18 @@ _PLAIN = (
     *("date", "time", "timestamp", "null"),
 )
 TEXT_COLUMNS = ("path", "file_name", "filename", "filepath", "label", "labels", "class", "name")
-"""Columns that hold text even where a writer calls it bytes."""
+"""Columns that hold text even where their type is bytes."""
 _IMAGE_COLUMNS = ("image", "img", "bytes", "picture", "photo")
 SEVERAL = mark("several columns hold pictures ({names}). Call the one that is meant image.")
 _GROUPS = GroupCache()
 
 
 def read_parquet_table(path: AnyPath) -> Table:
-    """All columns that hold text, numbers, truth values, dates, or lists of one of these, as text.
+    """All columns of text, numbers, booleans, dates, or lists with one of these, as text.
 
-    Lists of several are left out, as of no image there is more than one path or label. Whole numbers are written
-    without a point, truth values as in Python and pandas, dates as ISO 8601 does. Class numbers that a Hugging Face
-    data set explains become class names.
+    Longer lists are left out, as an image has one path and one label. Whole numbers are written without a decimal
+    point, booleans as in Python, dates as in ISO 8601. Class numbers become class names where a Hugging Face data set
+    holds these in its metadata.
 
     Raises: as `open_parquet`.
     """
@@ -49,7 +49,7 @@ def read_parquet_table(path: AnyPath) -> Table:
     others = [field for field in file.schema_arrow if field not in fields]
     table = text_of(file, [field.name for field in fields], name)
     class_names = _hugging_face_names(file.schema_arrow.metadata or {})
-    boxes = [one for one in fields if _holds_several(table, one)]  # or what else tells no image
+    boxes = [one for one in fields if _holds_several(table, one)]  # such as boxes
     columns = [field.name for field in fields if field not in boxes]
     rows = _rows_in(table.select(columns), class_names, name)
     unread = tuple((one.name, str(one.type)) for one in [*others, *boxes] if not is_image(one))
@@ -57,13 +57,13 @@ def read_parquet_table(path: AnyPath) -> Table:
 
 
 def _holds_several(table: Any, field: Any) -> bool:
-    """Whether a column that holds no paths or labels has lists of several."""
+    """Whether a column has lists of more than one value; columns of paths and labels are not asked."""
     may = field.name.casefold() not in TEXT_COLUMNS and "list" in str(field.type)
     return may and any(cell is not None and len(cell) > 1 for cell in _values(table[field.name]))
 
 
 def _rows_in(table: Any, class_names: dict[str, list[str]], name: str) -> Cells:
-    """The rows of a table of Arrow as text."""
+    """The rows of an Arrow table as text."""
     rows, names = Cells(table.num_columns), table.column_names
     for number, cells in enumerate(zip(*map(_values, table.columns), strict=True), 1):
         rows.append(
@@ -74,13 +74,15 @@ def _rows_in(table: Any, class_names: dict[str, list[str]], name: str) -> Cells:
 
 
 def _values(column: Any) -> Iterator[Any]:
-    """Those of a column of Arrow, few of them objects at a time."""
+    """The values of an Arrow column; few of them are Python objects at a time."""
     for start in range(0, len(column), PIECE):
         yield from column[start : start + PIECE].to_pylist()
 
 
-def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
-    """An open ``pyarrow.parquet.ParquetFile``; of the columns ``once`` equal values stay one in memory.
+def open_parquet(path: AnyPath, deduplicated: Collection[str] = ()) -> Any:
+    """An open ``pyarrow.parquet.ParquetFile``, whose columns ``deduplicated`` are read as dictionaries.
+
+    Equal values of these take memory once: a small file may hold the same large image a thousand times.
 
     Raises:
         DataError: not a Parquet file.
@@ -88,10 +90,10 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
     """
     pyarrow, parquet = arrow()
     try:
-        file = parquet.ParquetFile(readable(path))
+        file = parquet.ParquetFile(for_pyarrow(path))
         leaves = [file.schema.column(n).path for n in range(len(file.schema))]
-        if repeated := [leaf for leaf in leaves if leaf in once]:
-            file = parquet.ParquetFile(readable(path), read_dictionary=repeated)
+        if repeated := [leaf for leaf in leaves if leaf in deduplicated]:
+            file = parquet.ParquetFile(for_pyarrow(path), read_dictionary=repeated)
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(
             "{path}: cannot be read as Parquet ({error}). Write the file again, or give a CSV.",
@@ -109,7 +111,7 @@ def open_parquet(path: AnyPath, once: Collection[str] = ()) -> Any:
 
 
 def image_column(file: Any) -> str | None:
-    """The column that holds encoded images, or None when there is none."""
+    """The column that holds encoded images; None without one. DataError: several could be it."""
     names = [field.name for field in file.schema_arrow if is_image(field)]
     if len(names) > 1 and not set(names) & set(_IMAGE_COLUMNS):
         raise DataError(SEVERAL, names=", ".join(names))
@@ -126,7 +128,7 @@ def inner_paths(file: Any, column: str) -> Texts:
 
 
 def lacking_bytes(file: Any, column: str) -> set[int]:
-    """Rows of a column ``{bytes, path}`` whose bytes are null, so that the path alone says where the image is."""
+    """Rows of a column ``{bytes, path}`` whose bytes are null: only the path says where the image is."""
     if not hasattr(file.schema_arrow.field(column).type, "get_field_index"):
         return set()
     lacking, start = set(), 0
@@ -137,7 +139,7 @@ def lacking_bytes(file: Any, column: str) -> set[int]:
 
 
 def _empty_rows(file: Any, group: int, column: str | None) -> set[int]:
-    """Rows of a row group whose cell ``{bytes, path}`` has no bytes; the file says where there is none of them."""
+    """Rows of a row group whose cell ``{bytes, path}`` has no bytes. Not read where the file counts no nulls."""
     if column is None or _null_count(file.metadata.row_group(group), f"{column}.bytes") == 0:
         return set()
     cells = file.read_row_group(group, columns=[f"{column}.bytes"])[column]
@@ -148,10 +150,10 @@ def _empty_rows(file: Any, group: int, column: str | None) -> set[int]:
 def named_rows(
     path: str, column: str | None, paths: Sequence[str]
 ) -> Iterator[tuple[int, int, str | None, bool]]:
-    """Row group, row in it, path, and whether the image's cell is empty, of each row in order; few are in memory.
+    """For each row in order: its row group, its row in that, its path, and whether its image is missing.
 
-    The path stands beside the image in ``column``, or without such a column in the first called by one of ``paths``.
-    DataError: there is neither.
+    The path stands beside the image in ``column``; without an image column, in the first of the columns ``paths``.
+    Rows are read a few at a time. DataError: there is neither column.
     """
     file = open_parquet(path)
     wanted = _name_column(file, column, paths, os.path.basename(path))
@@ -179,7 +181,7 @@ def _name_column(file: Any, column: str | None, paths: Sequence[str], name: str)
 
 
 def _null_count(group: Any, path: str) -> int | None:
-    """As the file itself counts; None where it does not."""
+    """How many nulls the file's statistics count in a column; None where they do not."""
     for number in range(group.num_columns):
         column = group.column(number)
         if column.path_in_schema == path:
@@ -189,7 +191,7 @@ def _null_count(group: Any, path: str) -> int | None:
 
 
 def read_cell(path: str, group: int, row: int, column: str) -> bytes:
-    """The bytes of one image; empty for an empty cell. OSError: it is gone or damaged; MissingPackage as `arrow`."""
+    """The bytes of one image, empty for an empty cell. OSError: the file is gone, changed or damaged."""
     stat = os.stat(openable(path)) if url_of(path) is None else None
     state = (stat.st_mtime_ns, stat.st_size) if stat is not None else ()
     key = (path, *state, group, column)
@@ -201,7 +203,7 @@ def read_cell(path: str, group: int, row: int, column: str) -> bytes:
 
 
 def _group(path: str, group: int, column: str) -> Any:
-    """The images of one row group."""
+    """The column ``column`` of one row group, as an Arrow array of bytes."""
     try:
         file = open_parquet(path, (column, f"{column}.bytes"))
         cells = file.read_row_group(group, columns=[column])[column].combine_chunks()
@@ -226,6 +228,7 @@ def _is_bytes(kind: Any) -> bool:
 
 def _is_plain(field: Any) -> bool:
     kind = getattr(field.type, "value_type", field.type)  # of a list or a dictionary, what is in it
+    kind = kind.value_type if str(kind).startswith("dictionary") else kind  # also in a list
     text = str(kind) in _BINARY and field.name.casefold() in TEXT_COLUMNS
     return text or str(kind).startswith(_PLAIN)
 

@@ -1,4 +1,4 @@
-"""Where a person finds an image, in words that lead back to it: a path, a URL, a member of a tar, a row of Parquet."""
+"""The place of an image as one text for people, such as a path, and the way back from that text to its source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clipgrip.files import openable
 
 _TAR_ENDS = re.compile(r"\.tar(?=/.)", re.DOTALL | re.IGNORECASE)
 _CELL = re.compile(r"(.+\.(?:parquet|pq))#([0-9]+)\.([0-9]+)", re.DOTALL | re.IGNORECASE)
-"""Row group and row in it, from 0."""
+"""File, row group, and row in that group, from 0."""
 
 
 def place_of(row: Row) -> str:
@@ -31,20 +31,18 @@ def place_of(row: Row) -> str:
 
 
 def source_at(place: str) -> ImageSource:
-    """What `place_of` speaks of; nobody may believe it before the content is compared."""
+    """The source at a place from `place_of`. The file may have changed: compare the content hash before using it."""
     if url_of(place) is None and os.path.lexists(openable(place)):
         return FileSource(place)
     if (cell := _CELL.fullmatch(place)) is not None:
-        return _cell(cell[1], int(cell[2]), int(cell[3]))
-    for end in _TAR_ENDS.finditer(
-        place
-    ):  # a folder may be called like a tar, on the way to one and in one
+        return _cell_source(cell[1], int(cell[2]), int(cell[3]))
+    for end in _TAR_ENDS.finditer(place):  # folders may be named like tars, around a tar and in one
         if (member := _member(place[: end.end()], place[end.end() + 1 :])) is not None:
             return member
     return FileSource(place) if url_of(place) is None else StoreSource(place)
 
 
-def _cell(path: str, group: int, row: int) -> ImageSource:
+def _cell_source(path: str, group: int, row: int) -> ImageSource:
     from clipgrip.data.parquet import image_column, open_parquet
 
     try:
@@ -55,23 +53,23 @@ def _cell(path: str, group: int, row: int) -> ImageSource:
 
 
 def _name_within(source: TarSource, path: str) -> str:
-    """The name of a member in its tar, of the path that shows it: what follows the tar's own name."""
+    """The name of a member in its tar: the part of its path after the tar's own name."""
     parts, tar = path.split("/"), os.path.basename(source.path)
     ends = [number for number, part in enumerate(parts, 1) if part == tar]
     names = ["/".join(parts[end:]) for end in ends] or [path]
     if len(names) == 1:
         return names[0]
-    lies = source.offset, source.size
-    return next((name for name in names if _lies(source.path, name) == lies), names[-1])
+    extent = source.offset, source.size
+    return next((name for name in names if _extent(source.path, name) == extent), names[-1])
 
 
 def _member(tar: str, name: str) -> ImageSource | None:
-    lies = _lies(tar, name)
-    return None if lies is None else TarSource(tar, *lies)
+    extent = _extent(tar, name)
+    return None if extent is None else TarSource(tar, *extent)
 
 
-def _lies(tar: str, name: str) -> tuple[int, int] | None:
-    """Offset and size of a member; None where there is no such tar, or no such name in it."""
+def _extent(tar: str, name: str) -> tuple[int, int] | None:
+    """Offset and size of a member; None where the tar does not exist or has no such member."""
     try:
         found = os.stat(openable(tar)) if url_of(tar) is None else None
         state = () if found is None else (found.st_size, found.st_mtime_ns)
@@ -82,5 +80,5 @@ def _lies(tar: str, name: str) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=8)
 def _members(tar: str, _state: tuple[int, ...]) -> dict[str, tuple[int, int]]:
-    """Offset and size by name; of one name the last, as in every tar."""
+    """Offset and size by name; the last of equal names counts, as in every tar. ``_state`` is only a cache key."""
     return {one.name: (one.offset, one.size) for one in pictures(tar)}

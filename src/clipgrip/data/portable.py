@@ -1,4 +1,4 @@
-"""Names of folders that every system can make and every reader takes, and which class such a folder is of."""
+"""Names of class folders that every operating system and reader accepts, and the way back to the class."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from clipgrip.data.tables import csv_bytes, read_table
 from clipgrip.errors import ClipgripError
 
 FOLDERS = "folders.csv"
-"""Beside class folders of which some could not be called like their class: which is of which."""
+"""A table folder,class beside exported class folders, if some could not have the name of their class."""
 SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
-"""Spaces, underscores, hyphens and dashes: the same between the words of a name."""
+"""Spaces, underscores, hyphens and dashes: names that differ only in these are the same."""
 _UNSAFE = frozenset('<>:"/\\|?*')
 _RESERVED = frozenset(
     (
@@ -26,25 +26,25 @@ _RESERVED = frozenset(
         *(f"{kind}{n}" for kind in ("com", "lpt") for n in "0123456789¹²³"),
     )
 )
-"""Names that Windows keeps for devices."""
+"""Names that Windows reserves for devices."""
 _LONGEST = 120
-"""Bytes of a name."""
+"""The most bytes of a folder's name."""
 _SPLIT = re.compile(
     r"(?:(?<=[-._ 0-9])|^)(train|training|validation|valid|dev|val|test|testing|eval|evaluation)(?=[-._ 0-9]|$)"
 )
-"""A word that Hugging Face's ``imagefolder`` takes for a split; where one file has such a name, it reads no other."""
+"""A word that Hugging Face's ``imagefolder`` takes for a split; it then reads only the files that have one."""
 
 
 def class_key(name: str) -> str:
-    """The form in which folders and classes are compared: case, width and what stands between words are one."""
+    """The form in which folders and classes are compared, without differences in case, width and separators."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", canonical(name)).casefold())
     return SEPARATORS.sub(" ", text).strip()
 
 
 def folder_names(names: Sequence[str]) -> dict[str, str]:
-    """Class name -> a folder that any system can make, no two the same where capitals do not count.
+    """Class name -> folder name that any system accepts; no two are equal where case does not count.
 
-    A class that can have a folder of its name has it; the others' are not even almost like another's.
+    A class keeps its own name if it can. Any other folder differs from all others in `class_key` too.
     """
     found: dict[str, str] = {}
     taken: set[str] = set()
@@ -65,19 +65,19 @@ def folder_names(names: Sequence[str]) -> dict[str, str]:
 
 
 def safe(name: str) -> str:
-    """A name as the name of a file or folder that any system can make."""
+    """A name with all characters replaced that some operating system does not accept in a file's name."""
     usable = "".join(c if c.isprintable() and c not in _UNSAFE else "_" for c in name)
     usable = usable.encode()[:_LONGEST].decode(errors="ignore").strip(" .") or "_"
     return f"_{usable}" if usable.split(".")[0].strip().casefold() in _RESERVED else usable
 
 
 def no_split(name: str) -> str:
-    """A name in which no word alone means a split to a reader: ``test 1`` becomes ``test~ 1``."""
+    """A name in which no reader finds the word for a split: ``test 1`` becomes ``test~ 1``."""
     return _SPLIT.sub(r"\1~", name)
 
 
 def folders_table(names: Sequence[str]) -> bytes:
-    """The content of `FOLDERS` for classes with these names; empty where every folder is called like its class."""
+    """The content of `FOLDERS` for these classes; empty where every folder has the name of its class."""
     made = folder_names(names)
     if all(folder == name for name, folder in made.items()):
         return b""
@@ -85,7 +85,7 @@ def folders_table(names: Sequence[str]) -> bytes:
 
 
 def named_otherwise(place: Path) -> dict[str, str]:
-    """Folder -> class, from the table that an export left in a folder; empty where there is none that can be read."""
+    """Folder -> class, from the `FOLDERS` of an export; empty where it is missing or cannot be read."""
     if not os.path.isfile(place / FOLDERS):
         return {}
     try:

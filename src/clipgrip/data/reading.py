@@ -1,7 +1,7 @@
-"""The one door to the bytes of an image that is in a manifest: they are what was hashed, or an error.
+"""Reads the bytes of a manifest's images; all code does it here, so that every read is checked against the hash.
 
-A file may change after it was hashed. Its new picture must never stand under the old content's hash or label, neither
-in the cache nor on a page nor in an export, so every reading compares.
+A file may change after it was hashed. Its new picture must never get the old content's hash or label, in the cache, on
+a page or in an export.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from clipgrip.sentences import Sentence
 
 
 def read_image(source: ImageSource, sha256: str) -> bytes:
-    """The bytes with this content hash. UndecodableImage: they cannot be read, or are others by now."""
+    """The bytes with this content hash. UndecodableImage: they cannot be read, or the file has changed."""
     sha256 = picture_hash(source, sha256)
     data = read_new(source)
     if hashlib.sha256(data).hexdigest() != sha256:
@@ -32,7 +32,7 @@ def read_image(source: ImageSource, sha256: str) -> bytes:
 
 
 def picture_hash(source: ImageSource, sha256: str) -> str:
-    """The SHA-256 of an image's picture: its content hash, and of an embedding that of the picture that shows it.
+    """The SHA-256 of an image's encoded picture: its content hash, or for an embedding that of its picture.
 
     UndecodableImage: the image is an embedding without a picture.
     """

@@ -1,4 +1,4 @@
-"""What people should know about how their lists and tables were read."""
+"""Remarks on how lists and tables were read, and on tables of labels that nobody asked to read."""
 
 from __future__ import annotations
 
@@ -17,36 +17,35 @@ from clipgrip.files import open_file
 from clipgrip.sentences import Sentence, mark
 
 MOST_TABLES = 20
+"""How many tables among the images are opened."""
 LONGEST_LINE = 1 << 16
-"""Bytes of a first line that are looked at."""
+"""Bytes of the first line of a .jsonl that are read."""
 OF_A_MODEL = ("decided_by", "confidence")
-"""Columns of tables of a model's answers, which clipgrip writes: they are no labels."""
+"""Columns by which tables of answers that clipgrip wrote are recognized: they are no labels."""
 AMONG = mark(
     "{path} lists images with labels and lies among the images; to take its labels give --labels with it"
 )
-
-
-def text_remarks(classes: object, places: Iterable[object], encoding: str | None) -> list[Issue]:
-    """Issues about encodings and headings; ``places`` may be folders or values in memory, which have none."""
-    issues = []
-    if (path := _file(classes)) and (remark := heading_remark(path, encoding)):
-        issues.append(Issue(os.path.basename(path), "class-list", remark))
-    tables = (path for place in places if (path := _file(place)) and _is_table(path))
-    for path in dict.fromkeys(part for part in (_file(classes), *tables) if part):
-        remark = encoding_remark(path, encoding)
-        issues += [Issue(os.path.basename(path), "text-encoding", remark)] if remark else []
-    return issues
-
-
 AMONG_LINES = mark(
     "{path} holds labels in JSON lines and lies among the images; to take them, write them as a CSV with the columns "
     "path,label, and give --labels with it"
 )
 
 
+def text_remarks(classes: object, places: Iterable[object], encoding: str | None) -> list[Issue]:
+    """Remarks on encodings and headings of the files among ``places``; folders and values in memory are skipped."""
+    issues = []
+    if (path := _path(classes)) and (remark := heading_remark(path, encoding)):
+        issues.append(Issue(os.path.basename(path), "class-list", remark))
+    tables = (path for place in places if (path := _path(place)) and _is_text_table(path))
+    for path in dict.fromkeys(part for part in (_path(classes), *tables) if part):
+        remark = encoding_remark(path, encoding)
+        issues += [Issue(os.path.basename(path), "text-encoding", remark)] if remark else []
+    return issues
+
+
 def tables_among(root: str, issues: Issues) -> Iterator[Issue]:
-    """Tables of labels that lie among images, as metadata.csv in published sets: they are read where they are given."""
-    files = (one.path for one in issues.among({"not-an-image"}) if _is_table(one.path))
+    """Remarks on tables of labels among the images, as the metadata.csv of published sets: only --labels reads them."""
+    files = (one.path for one in issues.among({"not-an-image"}) if _is_text_table(one.path))
     for path in islice(files, MOST_TABLES):
         try:
             table = read_table(os.path.join(root, path))
@@ -63,7 +62,7 @@ def tables_among(root: str, issues: Issues) -> Iterator[Issue]:
 
 
 def _holds_labels(path: str) -> bool:
-    """Whether the first of JSON lines names a file and a label, as metadata.jsonl does."""
+    """Whether the first line of a .jsonl has a file and a label, as metadata.jsonl has."""
     try:
         with open_file(path) as file:
             first = json.loads(file.readline(LONGEST_LINE))
@@ -73,9 +72,9 @@ def _holds_labels(path: str) -> bool:
     return bool(keys & set(PATH_COLUMNS)) and bool(keys & set(LABEL_COLUMNS))
 
 
-def _file(place: object) -> str | None:
+def _path(place: object) -> str | None:
     return os.fspath(place) if isinstance(place, str | os.PathLike) else None
 
 
-def _is_table(path: str) -> bool:
+def _is_text_table(path: str) -> bool:
     return path.casefold().endswith(TEXT_SUFFIXES) and not os.path.isdir(path)

@@ -1,4 +1,4 @@
-"""The rows of a manifest as columns: a row is made when it is asked for, so a million are no million objects."""
+"""The rows of a manifest, stored as columns; a `Row` is made when it is read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.data.columns import Columns
-from clipgrip.data.sources import EmbeddingSource, ImageSource, source_of, source_text
+from clipgrip.data.lazy import LazySequence
+from clipgrip.data.sources import EmbeddingSource, ImageSource, source_from_json, source_to_json
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
 from clipgrip.sentences import mark
@@ -23,9 +23,9 @@ Hashes = NDArray[np.bytes_]
 """(N,) content hashes, 64 hexadecimal digits each."""
 DIGITS = 64
 PART = 65_536
-"""Hashes that are made to text together."""
-EMBEDDED = f"\n{source_text(EmbeddingSource('', 0)).partition(',')[0]}".encode()
-"""How the source of an embedding begins, behind the paths."""
+"""Hashes that are decoded together."""
+EMBEDDED = f"\n{source_to_json(EmbeddingSource('', 0)).partition(',')[0]}".encode()
+"""How the source of an embedding begins in a row's text, which is its paths, a line feed and its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,15 @@ class Row:
 
 
 Cells = tuple[str, str, int, str, str]
-"""Content hash, paths as JSON, label, split, source as JSON: what a database keeps of a row."""
+"""A row as the database stores it: content hash, paths as JSON, label, split, source as JSON."""
 
 
-class Rows(Columns[Row]):
-    """N rows in their order, each column in one piece. Nothing in it changes."""
+class Rows(LazySequence[Row]):
+    """N immutable rows: arrays of hashes, labels and splits, and one text of paths and source for each row.
+
+    Subsets share the texts with the rows they were taken from; ``at`` (N,) holds the index of each row's text.
+    Sources that cannot be stored, of images in memory, lie in ``in_memory`` by the same index.
+    """
 
     def __init__(
         self,
@@ -71,12 +75,12 @@ class Rows(Columns[Row]):
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Rows:
-        """The same rows."""
+        """The rows as columns; as they are if they are columns already."""
         return rows if isinstance(rows, Rows) else cls._built(rows, _of_row)
 
     @classmethod
     def of_cells(cls, cells: Iterable[Cells]) -> Rows:
-        """Rows as a database keeps them."""
+        """The rows that a database stores as `cells`."""
         return cls._built(cells, lambda one: (*one, None))
 
     @classmethod
@@ -85,7 +89,7 @@ class Rows(Columns[Row]):
         texts, pictures = Texts(), dict[int, ImageSource]()
         for value in values:
             sha256, paths, label, split, source, in_memory = cells_of(value)
-            if len(sha256) > DIGITS:  # all behind it would be another row's
+            if len(sha256) > DIGITS:  # it would shift the hashes of all rows after it
                 raise DataError(
                     mark('"{sha256}" is no content hash: it has more than {digits} digits'),
                     sha256=sha256,
@@ -109,27 +113,31 @@ class Rows(Columns[Row]):
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def _some(self, places: range) -> Rows:
-        return self.take(np.arange(places.start, places.stop, places.step))
+    def _items_at(self, positions: range) -> Rows:
+        return self.take(np.arange(positions.start, positions.stop, positions.step))
 
-    def _one(self, place: int) -> Row:
-        at = int(self._at[place])
+    def _item_at(self, position: int) -> Row:
+        at = int(self._at[position])
         paths, source = self._texts[at].split("\n")
         return Row(
-            self.hashes[place].decode("ascii"),
+            self.hashes[position].decode("ascii"),
             tuple(json.loads(paths)),
-            int(self.labels[place]),
-            "test" if self.tests[place] else "pool",
-            source_of(source) if source else self._in_memory[at],
+            int(self.labels[position]),
+            "test" if self.tests[position] else "pool",
+            source_from_json(source) if source else self._in_memory[at],
         )
 
-    def take(self, places: Ints | NDArray[np.bool_]) -> Rows:
-        """Some of the rows, in the order of their places."""
-        hashes, labels, tests = self.hashes[places], self.labels[places], self.tests[places]
-        return Rows(hashes, labels, tests, self._texts, self._in_memory, self._at[places])
+    def take(self, positions: Ints | NDArray[np.bool_]) -> Rows:
+        """The rows at ``positions``, or where a mask is true."""
+        hashes, labels, tests = (
+            self.hashes[positions],
+            self.labels[positions],
+            self.tests[positions],
+        )
+        return Rows(hashes, labels, tests, self._texts, self._in_memory, self._at[positions])
 
     def and_(self, others: Rows) -> Rows:
-        """These rows and then others of the same manifest."""
+        """These rows followed by others; quick where both come from one manifest."""
         if not len(others):
             return self
         if others._texts is not self._texts:
@@ -143,29 +151,29 @@ class Rows(Columns[Row]):
         return self.hashes, self.labels, self.tests, self._at
 
     def in_order(self) -> Rows:
-        """Sorted by their hashes, equal ones as they stand."""
+        """The rows sorted by content hash; stable."""
         if bool((self.hashes[:-1] <= self.hashes[1:]).all()):
             return self
         return self.take(np.argsort(self.hashes, kind="stable"))
 
     def sha256s(self) -> Iterator[str]:
-        """The content hashes as text."""
+        """The content hashes as strings."""
         for start in range(0, len(self), PART):
             yield from decoded(self.hashes[start : start + PART])
 
     def shown(self) -> Texts:
-        """The path of each that is shown."""
+        """The path of each row that people see."""
         return Texts(paths[0] for paths in self.paths())
 
     def among(self, sha256s: Iterable[str]) -> NDArray[np.bool_]:
-        """(N,) whether the content hash of a row is one of these."""
+        """(N,) whether each row's content hash is one of these."""
         return np.isin(self.hashes, hashes_of(sha256s))
 
     def values(self, known: Mapping[str, int]) -> Ints:
-        """(N,) what is known of each by its content hash, -1 where nothing is."""
+        """(N,) the value in ``known`` of each row's content hash, -1 where it is missing."""
         found = np.full(len(self), -1)
-        for place in np.flatnonzero(self.among(known)).tolist():
-            found[place] = known[self.hashes[place].decode("ascii")]
+        for position in np.flatnonzero(self.among(known)).tolist():
+            found[position] = known[self.hashes[position].decode("ascii")]
         return found
 
     def paths(self) -> Iterator[tuple[str, ...]]:
@@ -173,18 +181,18 @@ class Rows(Columns[Row]):
         return (tuple(json.loads(self._texts[at].split("\n")[0])) for at in self._at.tolist())
 
     def sources(self) -> Iterator[ImageSource]:
-        """Where each is read from."""
+        """The source of each row's bytes."""
         for at in self._at.tolist():
             text = self._texts[at].split("\n")[1]
-            yield source_of(text) if text else self._in_memory[at]
+            yield source_from_json(text) if text else self._in_memory[at]
 
     def of_embeddings(self) -> NDArray[np.bool_]:
-        """(N,) whether a row is one of a file of embeddings."""
+        """(N,) whether each row comes from a file of embeddings."""
         found = (self._texts.has(at, EMBEDDED) for at in self._at.tolist())
         return np.fromiter(found, np.bool_, len(self))
 
     def cells(self) -> Iterator[Cells]:
-        """As a database keeps them; the source is empty where an image lies in memory alone."""
+        """The rows for a database; the source is empty for an image that exists only in memory."""
         splits = ("test" if one else "pool" for one in self.tests.tolist())
         columns = self.sha256s(), self._at.tolist(), self.labels.tolist(), splits
         for sha256, at, label, split in zip(*columns, strict=True):
@@ -192,21 +200,21 @@ class Rows(Columns[Row]):
             yield sha256, paths, label, split, source
 
 
-class Places(Mapping[str, int]):
-    """Content hash -> its place, by a search among the sorted hashes."""
+class HashIndex(Mapping[str, int]):
+    """Content hash -> position in a column of hashes, by binary search."""
 
     def __init__(self, hashes: Hashes) -> None:
         self._order = np.argsort(hashes, kind="stable")
         self._sorted = hashes[self._order]
 
     def __getitem__(self, sha256: str) -> int:
-        place = int(self.of(np.array([sha256.encode("utf-8")]))[0])
-        if place < 0:
+        position = int(self.of(np.array([sha256.encode("utf-8")]))[0])
+        if position < 0:
             raise KeyError(sha256)
-        return place
+        return position
 
     def of(self, hashes: Hashes) -> Ints:
-        """(n,) the place of each, -1 of one that is not here."""
+        """(n,) the position of each hash, -1 where it is missing."""
         if not len(self._sorted):
             return np.full(len(hashes), -1)
         near = np.searchsorted(self._sorted, hashes).clip(max=len(self._sorted) - 1)
@@ -220,18 +228,18 @@ class Places(Mapping[str, int]):
 
 
 def decoded(hashes: Hashes) -> list[str]:
-    """A column of content hashes as text."""
+    """A column of content hashes as strings."""
     return [one.decode("ascii") for one in hashes.tolist()]
 
 
 def hashes_of(texts: Iterable[str]) -> Hashes:
-    """Content hashes as a column, wide enough that none is cut to another one."""
+    """Content hashes as a column, wide enough for the longest: NumPy would cut it, maybe to a valid hash."""
     found = [one.encode("utf-8") for one in texts]
     return np.array(found, dtype=f"S{max([DIGITS, *map(len, found)])}")
 
 
 def _of_row(row: Row) -> tuple[str, str, int, str, str, ImageSource | None]:
-    source = source_text(row.source)
+    source = source_to_json(row.source)
     in_memory = None if source else row.source
     return row.sha256, json.dumps(row.paths), row.label, row.split, source, in_memory
 

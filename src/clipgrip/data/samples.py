@@ -68,7 +68,7 @@ def digits(folder: AnyPath) -> SamplePaths:
         OSError: the folder cannot be written.
     """
     classes = [(name, name) for name in _DIGITS]
-    return _provide(Path(folder), {"set": "digits", "version": 1}, classes, _digit_images())
+    return _open_or_make(Path(folder), {"set": "digits", "version": 1}, classes, _digit_images())
 
 
 def surfaces(
@@ -85,7 +85,7 @@ def surfaces(
     settings = {"set": "surfaces", "version": 1, "seed": seed}
     settings |= {"pool": pool, "test": test, "size": size}
     classes = [(name, prompt_text(name)) for name in SURFACE_CLASSES]
-    return _provide(Path(folder), settings, classes, _surface_images(seed, pool, test, size))
+    return _open_or_make(Path(folder), settings, classes, _surface_images(seed, pool, test, size))
 
 
 def _digit_images() -> Iterator[_DemoImage]:
@@ -110,7 +110,7 @@ def _surface_images(seed: int, pool: int, test: int, size: int) -> Iterator[_Dem
             yield _DemoImage(render_surface(name, DEMO_DOMAIN, rng, size), name, number >= pool)
 
 
-def _provide(
+def _open_or_make(
     folder: Path,
     settings: dict[str, object],
     classes: list[tuple[str, str]],
@@ -118,7 +118,7 @@ def _provide(
 ) -> SamplePaths:
     """The set in ``folder``: as it is when complete, else made beside it and then renamed."""
     if folder.exists() and any(folder.iterdir()):
-        return _existing(folder, settings)
+        return _open_existing(folder, settings)
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep(folder.parent)
     part = Path(part_name(folder.parent))
@@ -132,10 +132,10 @@ def _provide(
             raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return _existing(folder, settings)
+    return _open_existing(folder, settings)
 
 
-def _existing(folder: Path, settings: dict[str, object]) -> SamplePaths:
+def _open_existing(folder: Path, settings: dict[str, object]) -> SamplePaths:
     paths = SamplePaths(folder)
     try:
         found = json.loads((folder / MARKER).read_text("utf-8"))

@@ -1,6 +1,4 @@
-"""Where the bytes of an image come from: a file, memory, a cell of Parquet, a tar file, an object store, or a picture
-beside its embedding.
-"""
+"""Where the bytes of an image come from: a file, memory, Parquet, tar, a store, or the picture of an embedding."""
 
 from __future__ import annotations
 
@@ -70,7 +68,7 @@ class BytesSource:
         return cls(out.getvalue())
 
     def read(self) -> bytes:
-        """The bytes."""
+        """The encoded bytes."""
         return self.data
 
 
@@ -97,14 +95,14 @@ class ParquetSource:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSource:
-    """A row of a file of embeddings, with the picture that shows it where there is one."""
+    """A row of a file of embeddings, with the picture that shows it to people, if there is one."""
 
     path: str
     row: int
     picture: str = ""
     """Absolute path; empty where there is no picture."""
     picture_sha256: str = ""
-    """Of the picture as it was first read."""
+    """SHA-256 of the picture when it was first read."""
 
     def read(self) -> bytes:
         """The bytes of the picture. OSError: there is none, or as `FileSource.read`."""
@@ -142,43 +140,43 @@ class StoreSource:
         return read_object(self.path, MAX_BYTES)
 
 
-Lasting = FileSource | ParquetSource | TarSource | StoreSource | EmbeddingSource
-KINDS: dict[str, type[Lasting]] = {
+StoredSource = FileSource | ParquetSource | TarSource | StoreSource | EmbeddingSource
+KINDS: dict[str, type[StoredSource]] = {
     "file": FileSource,
     "parquet": ParquetSource,
     "tar": TarSource,
     "store": StoreSource,
     "embedding": EmbeddingSource,
 }
-"""Sources that last, by the names that runs keep them under."""
+"""Sources that a run can store, by their names in runs.db; images in memory cannot be stored."""
 
 
 def picture_at(path: str) -> FileSource | StoreSource:
-    """The source of a path or a URL."""
+    """The source for a path or a URL."""
     return FileSource(path) if url_of(path) is None else StoreSource(path)
 
 
-def source_text(source: ImageSource) -> str:
-    """A source that lasts as JSON; empty for one that does not."""
+def source_to_json(source: ImageSource) -> str:
+    """A source as JSON for runs.db; empty for one that cannot be stored."""
     for kind, made in KINDS.items():
         if isinstance(source, made):
-            return json.dumps([kind, *values_of(source)], default=os.fspath)
+            return json.dumps([kind, *source_fields(source)], default=os.fspath)
     return ""
 
 
-def values_of(source: Lasting) -> list[Any]:
-    """What a source that lasts is made of."""
+def source_fields(source: StoredSource) -> list[Any]:
+    """The values of the source's fields, in order."""
     return [getattr(source, one.name) for one in fields(source)]
 
 
-def source_of(text: str) -> Lasting:
-    """The source that `source_text` wrote."""
+def source_from_json(text: str) -> StoredSource:
+    """The inverse of `source_to_json`."""
     kind, *values = json.loads(text)
     return KINDS[kind](*values)
 
 
 def is_there(source: ImageSource) -> bool:
-    """Whether the file of an image is there; whether it still holds the same, or a store has it, is not asked."""
+    """Whether the image's file exists. Its content is not compared, and a store is not asked."""
     if isinstance(source, EmbeddingSource):
         return bool(source.picture) and os.path.isfile(openable(source.picture))
     if not isinstance(source, FileSource | ParquetSource | TarSource) or url_of(source.path):
@@ -187,17 +185,17 @@ def is_there(source: ImageSource) -> bool:
 
 
 def has_picture(source: ImageSource) -> bool:
-    """Whether there ever was a picture to show."""
+    """Whether there is a picture to show; embeddings may come without one."""
     return not isinstance(source, EmbeddingSource) or bool(source.picture)
 
 
 def is_member(source: ImageSource) -> bool:
-    """Whether an image lies within a file of many, so that no file has its path."""
+    """Whether an image lies in a file with others, so that its path is no file."""
     return isinstance(source, ParquetSource | TarSource)
 
 
 def is_gone(source: ImageSource) -> bool:
-    """Whether an image had a file to show that is not there any more."""
+    """Whether the image's picture no longer exists."""
     return has_picture(source) and not is_there(source)
 
 
@@ -218,7 +216,7 @@ def _picture(array: NDArray[Any]) -> Image.Image:
 
 
 def reason_of(error: OSError | DataError) -> str:
-    """Why it could not be read; a sentence where it was made here, else what the system says."""
+    """Why an image could not be read: our own sentence, else the system's words."""
     if isinstance(error, DataError):
         return error.sentence
     made = [one for one in error.args if isinstance(one, Sentence)]

@@ -1,4 +1,4 @@
-"""Folders and files that are named by split (train, val, test), as published data sets are laid out."""
+"""Folders and files named after splits (train, val, test), as in published data sets."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SPLITS = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
     **dict.fromkeys(("test", "testing", "testset", "eval", "evaluation"), "test"),
 }
-"""What such a name means, in lower case."""
+"""Names of splits in lower case -> split."""
 
 
 def split_folders(folder: Path) -> dict[str, str]:
-    """The folders of the splits, as ``{"train": "Train", "test": "test"}``; empty where the folders are classes.
+    """The split folders in a folder, as ``{"train": "Train", "test": "test"}``; empty where they are none.
 
-    They are splits where all are named so, two at least, and there are folders in one of them.
+    They are splits if there are at least two, all have names of splits, one of them train, and one contains folders.
     """
     try:
         names = [p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
@@ -34,7 +34,7 @@ def split_folders(folder: Path) -> dict[str, str]:
 
 
 def check_classes(folder: Path, kind: str) -> None:
-    """DataError where a folder that should hold class folders holds those of splits."""
+    """DataError where a folder that should hold class folders holds split folders."""
     if not (splits := split_folders(folder)):
         return
     names = ", ".join(splits.values())
@@ -54,7 +54,7 @@ def check_classes(folder: Path, kind: str) -> None:
 
 
 def train_beside(place: Path) -> str | None:
-    """Name of the train folder, or table, beside one that is called as the test or validation part of it."""
+    """The name of the train folder or table beside a place named test or val; None without one."""
     if SPLITS.get(place.stem.casefold(), "train") == "train":
         return None
     try:
@@ -65,7 +65,7 @@ def train_beside(place: Path) -> str | None:
 
 
 def check_one_split(paths: Iterable[str]) -> None:
-    """DataError where Parquet files of several splits lie together."""
+    """DataError where packed files are named after several splits."""
     found = {
         SPLITS[word[0]]
         for path in paths

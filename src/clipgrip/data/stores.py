@@ -15,7 +15,7 @@ from clipgrip.sentences import Sentence
 from clipgrip_line.causes import cause
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/{1,3})(.*)", re.DOTALL)
-"""A scheme of two letters at least: one letter is a drive. ``Path`` makes one slash of two."""
+"""A scheme has at least two letters: one is a drive of Windows. One slash will do: ``Path`` merges two."""
 PACKAGES = {
     "s3": "s3fs",
     "s3a": "s3fs",
@@ -24,17 +24,15 @@ PACKAGES = {
     "abfs": "adlfs",
     "az": "adlfs",
 }
-"""What fsspec needs for a scheme besides itself."""
-
-
+"""The package that fsspec needs for a scheme."""
 VERSIONS = ("size", "ETag", "etag", "md5Hash", "generation", "LastModified", "mtime", "created")
-"""Facts of an object by which another one in its place is told."""
+"""Attributes that differ when an object was replaced by another one; each store has some of them."""
 
 
 def url_of(place: AnyPath) -> str | None:
-    """The URL that is meant, also where it went through a ``Path``; None of a path on this machine's disks.
+    """The URL of a place in an object store, also after it went through a ``Path``; None for a local path.
 
-    ``file://`` is a path on this machine's disks, and `local_of` gives it.
+    A ``file://`` URL is a local path, which `local_of` gives.
     """
     text = os.fspath(place)
     found = _URL.fullmatch(text.replace(os.sep, "/"))
@@ -44,7 +42,7 @@ def url_of(place: AnyPath) -> str | None:
 
 
 def local_of(place: AnyPath) -> str:
-    """The path that a ``file://`` URL names; any other place as it is."""
+    """The path of a ``file://`` URL; any other place as it is."""
     text = os.fspath(place)
     found = _URL.fullmatch(text.replace(os.sep, "/"))
     is_file = found is not None and found[1].casefold() == "file" and not os.path.exists(text)
@@ -56,7 +54,7 @@ def folder_of(url: str) -> str:
     return url.rpartition("/")[0]
 
 
-def joined(folder: str, name: str) -> str:
+def join_url(folder: str, name: str) -> str:
     """The URL of ``name`` in a folder, ``..`` resolved."""
     scheme, _, rest = folder.partition("://")
     return f"{scheme}://{posixpath.normpath(posixpath.join(rest, name))}"
@@ -66,8 +64,8 @@ def file_system(url: str) -> Any:
     """The fsspec file system of a URL.
 
     Raises:
-        MissingPackage: fsspec, or what it needs for this scheme, is not installed.
-        DataError: nobody knows the scheme.
+        MissingPackage: fsspec, or its package for this scheme, is not installed.
+        DataError: fsspec does not know the scheme.
     """
     scheme = url.partition("://")[0]
     try:
@@ -92,12 +90,12 @@ def file_system(url: str) -> Any:
 
 
 def objects_below(url: str) -> list[tuple[str, int]]:
-    """The objects at or below a URL, sorted, each with its size.
+    """URL and size in bytes of each object at or below a URL, sorted.
 
     DataError: nothing is there, or it cannot be reached.
     """
     system, scheme = file_system(url), url.partition("://")[0]
-    with _reached(url):
+    with _store_errors(url):
         found = system.find(url, detail=True)
         if not found and system.isfile(url):
             found = {url: system.info(url)}
@@ -113,12 +111,12 @@ def objects_below(url: str) -> list[tuple[str, int]]:
 
 
 def objects_in(url: str) -> list[str]:
-    """The objects that lie in a folder itself, sorted; none where folders lie in it, or it is none.
+    """The objects directly in a folder, sorted; empty where it contains folders or is none.
 
     DataError: the store cannot be reached.
     """
     scheme = url.partition("://")[0]
-    with _reached(url):
+    with _store_errors(url):
         try:
             found = file_system(url).ls(url, detail=True)
         except (FileNotFoundError, NotADirectoryError):
@@ -130,18 +128,18 @@ def objects_in(url: str) -> list[str]:
     )
 
 
-def forget(url: str) -> None:
-    """Ask the store anew, and not what is remembered of it."""
-    with _reached(url):
+def forget_listing(url: str) -> None:
+    """Drop fsspec's cached listings, so that the next look asks the store."""
+    with _store_errors(url):
         file_system(url).invalidate_cache()
 
 
 def version_of(url: str) -> list[str] | None:
-    """Size and what the store calls an object's version, such as an ETag; None where it is not there.
+    """The object's size and version attributes, such as its ETag; None where it does not exist.
 
     DataError: the store cannot be reached.
     """
-    with _reached(url):
+    with _store_errors(url):
         try:
             facts = file_system(url).info(url)
         except FileNotFoundError:
@@ -151,12 +149,12 @@ def version_of(url: str) -> list[str] | None:
 
 def exists(url: str) -> bool:
     """Whether an object is there; DataError where the store cannot be reached."""
-    with _reached(url):
+    with _store_errors(url):
         return bool(file_system(url).isfile(url))
 
 
 def opened(place: str) -> Any:
-    """A file for reading, on a disk or in a store.
+    """A file opened for reading, on a disk or in a store.
 
     Raises:
         DataError: the store cannot be reached.
@@ -164,17 +162,17 @@ def opened(place: str) -> Any:
     """
     if url_of(place) is None:
         return open_file(place)
-    with _reached(place):
+    with _store_errors(place):
         return file_system(place).open(place, "rb")
 
 
-def readable(place: AnyPath) -> Any:
-    """What pyarrow opens: a path, or a file in a store."""
+def for_pyarrow(place: AnyPath) -> Any:
+    """What pyarrow takes for a place: a path, or the open file of a store."""
     return openable(place) if url_of(place) is None else opened(os.fspath(place))
 
 
 def read_range(place: str, start: int, size: int) -> bytes:
-    """A piece of a file on a disk or in a store; OSError where it cannot be had."""
+    """``size`` bytes from ``start`` of a file on a disk or in a store; OSError where they cannot be read."""
     if url_of(place) is None:
         with open_file(place) as file:
             file.seek(start)
@@ -183,7 +181,7 @@ def read_range(place: str, start: int, size: int) -> bytes:
 
 
 def read_object(url: str, most: int) -> bytes:
-    """All of an object; OSError where it cannot be had or is larger than ``most``."""
+    """The whole object; OSError where it cannot be read or is larger than ``most`` bytes."""
     data = _bytes_of(url, 0, most + 1)
     if len(data) > most:
         raise OSError(Sentence("{url}: it is larger than {most} MiB", url=url, most=most >> 20))
@@ -201,7 +199,8 @@ def _bytes_of(url: str, start: int, end: int) -> bytes:
 
 
 @contextlib.contextmanager
-def _reached(url: str) -> Iterator[None]:
+def _store_errors(url: str) -> Iterator[None]:
+    """Turn whatever a store's package raises into a DataError."""
     try:
         yield
     except (DataError, MissingPackage):

@@ -1,4 +1,4 @@
-"""A table in memory: text cells, and the place that each row came from."""
+"""A table of text cells that knows where each row came from."""
 
 from __future__ import annotations
 
@@ -6,54 +6,51 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import ne
 
-from clipgrip.data.columns import Columns
+from clipgrip.data.lazy import LazySequence
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
 from clipgrip.sentences import Sentence, mark
 
 SHOWN, WIDEST = 20, 60
-"""Columns, and characters of a name, that an error shows."""
+"""How many columns an error lists, and how many characters of each name."""
 MAX_COLUMNS = 1000
-"""The most columns of a table."""
 LINE = mark("line")
-"""What a table counts its rows by, unless it says otherwise."""
+"""The unit in which the places of rows are told; rows of Parquet files have another one."""
 TWICE = mark('{name}: the column "{column}" stands twice, with other cells. Keep one of them.')
 
 
-class Cells(Columns[tuple[str, ...]]):
-    """The rows of a table, all cells in one piece of memory: a row is made when it is asked for."""
+class Cells(LazySequence[tuple[str, ...]]):
+    """The rows of a table as tuples of ``width`` cells; all cells lie in one buffer."""
 
     def __init__(self, width: int) -> None:
         self._width, self._texts = width, Texts()
 
     def append(self, row: Iterable[str]) -> None:
-        """One row more, of as many cells as all."""
+        """Add a row of ``width`` cells."""
         for cell in row:
             self._texts.append(cell)
 
     def cell(self, row: int, column: int) -> str:
-        """One cell, without the rest of its row."""
         return self._texts[row * self._width + column]
 
     def column(self, column: int) -> Iterator[str]:
-        """One cell of each row."""
         return (self.cell(row, column) for row in range(len(self)))
 
     def __len__(self) -> int:
         return len(self._texts) // self._width if self._width else 0
 
-    def _one(self, place: int) -> tuple[str, ...]:
-        return tuple(self._texts[place * self._width : (place + 1) * self._width])
+    def _item_at(self, position: int) -> tuple[str, ...]:
+        return tuple(self._texts[position * self._width : (position + 1) * self._width])
 
 
 def place_of(name: str, number: int, unit: str = LINE) -> Sentence:
-    """``labels.csv line 4``: the place of a row, for messages."""
+    """``labels.csv line 4``: where a row stands, for messages."""
     return Sentence("{name} {unit} {number}", name=name, unit=Sentence(unit), number=number)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Text cells with the place each row came from."""
+    """Named columns of text; ``numbers`` holds the line or row of the file that each row came from."""
 
     name: str
     columns: tuple[str, ...]
@@ -61,17 +58,17 @@ class Table:
     numbers: Sequence[int]
     unit: str = LINE
     unread: tuple[tuple[str, str], ...] = ()
-    """Columns of types that are no text, with their types."""
+    """Names and types of columns that cannot be read as text."""
 
     def where(self, row: int) -> str:
-        """``labels.csv line 4``: the place of a row, for messages."""
+        """Where a row stands, as `place_of` says it."""
         return place_of(self.name, self.numbers[row], self.unit)
 
     def find(self, names: Sequence[str]) -> int | None:
-        """Position of the first column called by one of ``names``, in any case.
+        """Position of the column with the first of ``names`` that there is, in upper or lower case; None without one.
 
         Raises:
-            DataError: there is one, but of a type that is no text; or two of its name that differ.
+            DataError: its type cannot be read as text, or two columns have the name and differ.
         """
         folded = [column.strip().casefold() for column in self.columns]
         found = next((folded.index(name) for name in names if name in folded), None)
@@ -96,10 +93,10 @@ class Table:
                 raise DataError(TWICE, name=self.name, column=self.columns[found])
 
     def need(self, names: Sequence[str]) -> int:
-        """As `find`, for a column that has to be there.
+        """As `find`, for a column that is required.
 
         Raises:
-            DataError: no column has one of these names, or one of another type.
+            DataError: as `find`, or no column has one of these names.
         """
         position = self.find(names)
         if position is None:

@@ -1,4 +1,4 @@
-"""What a table says of images, a row for each: where they are, and what they are of."""
+"""Tables with a row for each image: the paths of the images, their labels and splits."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from clipgrip.data.classes import ClassNames, canonical
-from clipgrip.data.columns import Listed
 from clipgrip.data.entries import (
     LABEL_COLUMNS,
     PATH_COLUMNS,
-    Claim,
     Found,
     Unread,
-    as_written,
+    WrittenLabel,
+    backslash_file,
     each_once,
+    exists_or_issue,
     file_entries,
-    is_listed,
-    placed,
+    resolved,
 )
 from clipgrip.data.issues import Issue, Issues
-from clipgrip.data.nearby import Folders, difference
+from clipgrip.data.lazy import LazyItems
+from clipgrip.data.nearby import FolderNames, difference
 from clipgrip.data.splitnames import SPLITS
 from clipgrip.data.stores import url_of
 from clipgrip.data.table import Table
@@ -36,17 +36,17 @@ from clipgrip_line.folder.collecting import COLUMNS as COLLECTED
 
 SPLIT_COLUMNS = ("split", "subset", "set", "data set", "dataset", "partition", "ml_use")
 IS_SPLIT = {"is_valid": "val", "is_val": "val", "is_test": "test"}
-"""Columns of yes and no, as fastai has them, and what a yes means."""
+"""Boolean columns, as in fastai, and the split of the rows that say yes."""
 DECIDED_BY = ("decided_by",)
-"""In the tables that clipgrip writes: whose answer the label is."""
+"""In tables that clipgrip wrote: whether a person or the model gave the label."""
 LOOKED_AT = 1000
-"""Rows in which a column of another name is searched for names of classes."""
+"""Rows of an unread column that are searched for class names."""
 CALLED_LABELS = ("label", "class", "categor", "target", "ラベル", "クラス", "分類", "判定")
 _YES = dict.fromkeys(("1", "1.0", "true", "True", "TRUE"), True)
 _YES |= dict.fromkeys(("0", "0.0", "false", "False", "FALSE"), False)
 TICKS = frozenset(_YES)
 MARKS = {"calibrated": ("yes", "no"), "verdict": ("person",)}
-"""Columns that say of a row, even where a person is to decide, that its label was the model's answer."""
+"""Columns and values that show that a row's label was the model's answer, though a person was to decide."""
 UNSEEN = mark(
     "{n} labels are taken as people's: answers of a model that a person was to decide (decided_by). Make sure that "
     "somebody has looked at each"
@@ -60,28 +60,28 @@ ONLY_THE_MODEL = mark(
 def from_table(table: Table, root: str) -> Found:
     """The images that a table lists, relative to ``root``, which may be a folder in a store."""
     column = table.need(PATH_COLUMNS)
-    paths, issues, folders = Texts(), Issues(), Folders()
+    paths, issues, folders = Texts(), Issues(), FolderNames()
     for number, written in enumerate(table.rows.column(column)):
         if not written.strip():
             where = table.where(number)
             issues.append(Issue(where, "missing-file", Sentence("the row has no path")))
             continue
-        path = placed(written, root)
+        path = resolved(written, root)
         if url_of(path) is None and not os.path.lexists(openable(path)):
-            path = as_written(written, root) or _meant(
+            path = backslash_file(written, root) or _similar_file(
                 path, root, folders, issues, table.where(number)
             )
-            if not is_listed(path, root, issues, table.where(number)):
+            if not exists_or_issue(path, root, issues, table.where(number)):
                 continue
         paths.append(path)
     entries = each_once(file_entries(paths, root))
-    statements = claims_in(table, *paths_of(table, column))
-    return replace(statements, root=root, entries=entries, issues=Issues(issues, statements.issues))
+    found = labels_in(table, *paths_of(table, column))
+    return replace(found, root=root, entries=entries, issues=Issues(issues, found.issues))
 
 
-def _meant(path: str, root: str, folders: Folders, issues: Issues, where: str) -> str:
-    """The file whose name is written almost so, and a remark that says so; else the path itself."""
-    found = folders.nearby(path)
+def _similar_file(path: str, root: str, folders: FolderNames, issues: Issues, where: str) -> str:
+    """The only file with almost the same name, and a remark that says so; else the path itself."""
+    found = folders.similar(path)
     if not found or found == path:
         return path
     how = Sentence("which differs in {difference}", difference=difference(path, found))
@@ -92,18 +92,18 @@ def _meant(path: str, root: str, folders: Folders, issues: Issues, where: str) -
 
 
 def paths_of(table: Table, column: int) -> tuple[Callable[[int], str], Sequence[int]]:
-    """The path of a row by its number, and the rows that have one."""
+    """A function from a row's index to its path, and the indexes of the rows that have one."""
     rows = array("q", (n for n, path in enumerate(table.rows.column(column)) if path.strip()))
     return lambda number: table.rows.cell(number, column), rows
 
 
-def claims_in(
+def labels_in(
     table: Table, path: Callable[[int], str], rows: Iterable[int], *, required: bool = False
 ) -> Found:
-    """One claim for each of ``rows`` that a person labeled; no images.
+    """The labels of ``rows``, without entries for the images.
 
-    What a column ``split`` keeps for a test measures, what it keeps for validation is not taken, and neither is what
-    ``decided_by`` says a model has answered.
+    Rows of the split test become ``test_labels``; rows of the split val, and answers of a model (``decided_by``), are
+    left out.
 
     Raises:
         DataError: there is no label column although it is ``required``, or all labels are a model's.
@@ -119,23 +119,27 @@ def claims_in(
     if required and groups["model"] and not any(groups[kind] for kind in ("train", "test", "val")):
         raise DataError(ONLY_THE_MODEL, name=table.name)
 
-    def claims(numbers: Sequence[int]) -> Sequence[Claim]:
-        def made(place: int) -> Claim:
-            number = numbers[place]
-            return Claim(path(number), table.rows.cell(number, label), table.where(number))
+    def labels_of(numbers: Sequence[int]) -> Sequence[WrittenLabel]:
+        def written(position: int) -> WrittenLabel:
+            number = numbers[position]
+            return WrittenLabel(path(number), table.rows.cell(number, label), table.where(number))
 
-        return Listed(len(numbers), made)
+        return LazyItems(len(numbers), written)
 
     taken = [*groups["train"], *groups["test"]]
-    issues = Issues(_remarks(table, groups), _routed(table, taken), _contradicted(table, label))
+    issues = Issues(
+        _left_out_remarks(table, groups),
+        _unseen_remarks(table, taken),
+        _contradiction_remarks(table, label),
+    )
     if required and not any(cell.strip() for cell in table.rows.column(label)):
         detail = Sentence('no cell of its column "{column}" is filled', column=table.columns[label])
         issues.append(Issue(table.name, "labels-empty", detail))
-    return Found("", (), issues, claims(groups["train"]), claims(groups["test"]))
+    return Found("", (), issues, labels_of(groups["train"]), labels_of(groups["test"]))
 
 
 def _splits(table: Table) -> Callable[[int], str]:
-    """The split of a row; the column counts only where all its cells are known names, and some are for training."""
+    """A function from a row to its split. The column counts only if all its cells name splits and some are train."""
     column = table.find(SPLIT_COLUMNS)
     if column is None:
         return _ticked_splits(table)
@@ -147,7 +151,7 @@ def _splits(table: Table) -> Callable[[int], str]:
 
 
 def _ticked_splits(table: Table) -> Callable[[int], str]:
-    """As `_splits`, of columns of yes and no; all their cells must be one of these."""
+    """As `_splits`, for boolean columns, whose cells must all be yes or no."""
     found = [(table.find((name,)), split) for name, split in IS_SPLIT.items()]
     columns = [
         (column, split)
@@ -162,7 +166,7 @@ def _ticked_splits(table: Table) -> Callable[[int], str]:
     return split_of if is_split else lambda _: "train"
 
 
-def _remarks(table: Table, groups: Mapping[str, Sequence[int]]) -> Iterator[Issue]:
+def _left_out_remarks(table: Table, groups: Mapping[str, Sequence[int]]) -> Iterator[Issue]:
     details = {
         "test": mark("{n} rows of the split test are measured on and not learned from"),
         "val": mark("labels of {n} rows of the split val are not learned from"),
@@ -173,30 +177,30 @@ def _remarks(table: Table, groups: Mapping[str, Sequence[int]]) -> Iterator[Issu
             yield Issue(table.name, "labels-left-out", Sentence(detail, n=n))
 
 
-def _routed(table: Table, rows: Iterable[int]) -> Iterator[Issue]:
-    """Rows that were left to a person, beside whose label the model's own marks stand: perhaps nobody saw them yet."""
-    if n := sum(map(routed(table), rows)):
+def _unseen_remarks(table: Table, rows: Iterable[int]) -> Iterator[Issue]:
+    """A remark on labels that were a model's answers and left to a person: perhaps nobody has looked at them yet."""
+    if n := sum(map(left_to_person(table), rows)):
         yield Issue(table.name, "labels-unseen", Sentence(UNSEEN, n=n))
 
 
-def routed(table: Table) -> Callable[[int], bool]:
-    """Whether the label of a row, by its number, was a model's answer that was left to a person."""
+def left_to_person(table: Table) -> Callable[[int], bool]:
+    """A function that says of a row whether its label was a model's answer that a person was to decide."""
     decider = table.find(DECIDED_BY)
     known = ((table.find((name,)), values) for name, values in MARKS.items())
     marks = [(column, values) for column, values in known if column is not None]
     if decider is None or not marks:
         return lambda _: False
 
-    def is_routed(row: int) -> bool:
+    def is_left_to_person(row: int) -> bool:
         if table.rows.cell(row, decider).strip() != "person":
             return False
         return any(table.rows.cell(row, column).strip() in values for column, values in marks)
 
-    return is_routed
+    return is_left_to_person
 
 
-def _contradicted(table: Table, label: int) -> Iterator[Issue]:
-    """Other columns that are called as one of labels and say something else."""
+def _contradiction_remarks(table: Table, label: int) -> Iterator[Issue]:
+    """Remarks on further columns of labels that contradict the one that is read."""
     for column, name in enumerate(table.columns):
         if column != label and name.strip().casefold() in LABEL_COLUMNS:
             pairs = zip(table.rows.column(column), table.rows.column(label), strict=True)
@@ -211,7 +215,10 @@ def _contradicted(table: Table, label: int) -> Iterator[Issue]:
 
 
 def _unread(table: Table) -> tuple[Unread, ...]:
-    """Nothing of what `clipgrip-line collect` wrote: what its model answered is meant to be looked at first."""
+    """The columns of a table without labels, with their first values; none for tables of `clipgrip-line collect`.
+
+    Those hold the model's answers, which a person is to look at first.
+    """
     if set(COLLECTED) <= set(table.columns):
         return ()
     rows = table.rows[:LOOKED_AT]
@@ -223,7 +230,7 @@ def _unread(table: Table) -> tuple[Unread, ...]:
 
 
 def unread_remarks(unread: Iterable[Unread], names: ClassNames) -> Iterator[Issue]:
-    """What holds names of classes, or is called like labels, and is not read."""
+    """Remarks on columns that hold class names, or have a name like labels, and are not read."""
     ticked = defaultdict[str, list[str]](list)
     for one in unread:
         by_values = len(one.values) > 1 and all(value in names for value in one.values)

@@ -1,4 +1,4 @@
-"""Tables in and out: CSV as people's spreadsheets write it, and Parquet."""
+"""Reads tables from CSV, as spreadsheets write it, and from Parquet; writes CSV."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ COMMENT = mark(
 
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?[ \t]*\r?(?:\n|$)', re.IGNORECASE)
 _FORMULA = re.compile(r"'*[=+\-@＝＋－＠﹦﹢﹣﹫\t\r\n]")
-"""Begins what a spreadsheet may run: also in the full width of Japanese keyboards, and behind a line feed."""
+"""The start of a cell that a spreadsheet may run as a formula; full-width signs of Japanese keyboards count too."""
 _FIRST = frozenset("'=+-@＝＋－＠﹦﹢﹣﹫\t\r\n")
-"""What such a cell begins with."""
+"""The first characters of such cells, for a quick check."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LINE = re.compile(r"[^\r\n]+(?:\r\n|\r|\n)?|\r\n|\r|\n")
 
@@ -69,7 +69,7 @@ def parse_csv(text: str, name: str) -> Table:
                 raise DataError(COMMENT, name=name, number=number)
             rows = Cells(len(columns))
             continue
-        rows.append(_fitted(cells, len(columns), name, number))
+        rows.append(_fit_width(cells, len(columns), name, number))
         numbers.append(number)
     return Table(name, columns, rows, numbers)
 
@@ -77,14 +77,14 @@ def parse_csv(text: str, name: str) -> Table:
 def _split(
     text: str, name: str, delimiter: str, start: int
 ) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Each row that is not empty, with the number of its first line; the text's is ``start``."""
+    """Each row that is not empty, with the number of its first line; the text begins at line ``start``."""
     lines = (found[0] for found in _LINE.finditer(text))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     before = start - 1
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                yield start, tuple(_unguarded(cell) for cell in cells)
+                yield start, tuple(_unescape_formula(cell) for cell in cells)
             start = before + reader.line_num + 1
     except csv.Error as error:
         raise DataError(
@@ -93,7 +93,7 @@ def _split(
 
 
 def dialect(text: str) -> tuple[str, str, int]:
-    """The text without Excel's ``sep=`` line, its delimiter, and the number of its first line."""
+    """The text without Excel's ``sep=`` line, the delimiter, and the number of its first line."""
     if found := _SEPARATOR_LINE.match(text):
         return text[found.end() :], found[1], found[0].count("\n") + 1
     first = next((line[0] for line in _LINE.finditer(text) if line[0].strip()), "")
@@ -112,7 +112,7 @@ def _check_width(cells: tuple[str, ...], name: str, number: int, *, is_first: bo
         )
 
 
-def _fitted(cells: tuple[str, ...], width: int, name: str, number: int) -> tuple[str, ...]:
+def _fit_width(cells: tuple[str, ...], width: int, name: str, number: int) -> tuple[str, ...]:
     if any(cell.strip() for cell in cells[width:]):
         raise DataError(
             "{where}: {n_cells} cells, but the first line names {width} columns. Put quotes around a "
@@ -141,13 +141,13 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     out = io.BytesIO()
     text = io.TextIOWrapper(out, "utf-8-sig", "backslashreplace", newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([_guarded(cell) for cell in header])
-    writer.writerows([_guarded(cell) for cell in row] for row in rows)
+    writer.writerow([_escape_formula(cell) for cell in header])
+    writer.writerows([_escape_formula(cell) for cell in row] for row in rows)
     text.flush()
     return out.getvalue()
 
 
-def _guarded(cell: Cell) -> Cell:
+def _escape_formula(cell: Cell) -> Cell:
     if not isinstance(cell, str) or cell[:1] not in _FIRST or not cell.strip():
         return cell
     if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
@@ -155,5 +155,5 @@ def _guarded(cell: Cell) -> Cell:
     return cell
 
 
-def _unguarded(cell: str) -> str:
+def _unescape_formula(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

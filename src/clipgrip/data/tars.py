@@ -1,11 +1,11 @@
-"""Tar files of images, as WebDataset writes them: what belongs to one picture has one key.
+"""Tar files of images in the layout of WebDataset, in which all members about one image share a key.
 
-The key is a member's name up to the first point in its last part; what follows says what the member is. Images are
-members with a picture's ending, labels those that end with ``.cls`` or ``.label`` (a class's position or name) or
-with ``.json``.
+The key is a member's name up to the first dot in its last part; the rest is its ending. Images are members with an
+image's ending, labels those that end with ``.cls`` or ``.label`` (a class position or name) or ``.json``.
 
-Names of photographs hold points too (``part_1.5mm.png``), and not every tar is sorted. So a label is of the image that
-is called as it is, wherever in the tar; of all the images of its key only where it is called like none of them.
+Names of photographs contain dots too (``part_1.5mm.png``), and not every tar is sorted. So a label belongs to the image
+with the same name but for the last ending, wherever it stands; only a label without such an image belongs to all images
+of its key.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ IMAGE_ENDINGS = frozenset(
 ) | {"avif", "ppm", "pgm", "pbm", "pnm", "img", "image"}
 LABEL_ENDINGS = ("cls", "label", "json")
 LABEL_KEYS = ("label", "labels", "class", "cls", "class_name")
-"""In a JSON member, the first of these."""
+"""Keys of the label in a JSON member; the first that is there counts."""
 MOST_LABEL_BYTES = 1 << 20
 LOOKED_AT = 200
-"""Members of other endings whose text is looked at, as it may be a label."""
+"""How many texts that are not read as labels are remembered, in case they are labels."""
 
 
 @dataclass(frozen=True)
 class TarImage:
-    """An image in a tar file: its name, where its bytes lie, and what the tar says it is."""
+    """An image in a tar file: its name, offset and size, and its label (None without one)."""
 
     name: str
     offset: int
@@ -54,7 +54,7 @@ def key_and_ending(name: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Contents:
-    """The images of a tar in its order, and by where they stand the texts that nobody reads as labels."""
+    """The images of a tar in its order, and the texts that are not read as labels, by their kind."""
 
     images: Sequence[TarImage]
     unread: Mapping[str, frozenset[str]]
@@ -66,8 +66,8 @@ def pictures(path: str) -> Iterator[TarImage]:
     Raises:
         DataError: it is compressed, damaged, or cannot be read.
     """
-    with _opened(path) as tar:
-        for name, info in _files(tar):
+    with _open_tar(path) as tar:
+        for name, info in _members(tar):
             if _ending(name) in IMAGE_ENDINGS:
                 yield TarImage(name, info.offset_data, info.size)
 
@@ -80,8 +80,8 @@ def contents(path: str) -> Contents:
     """
     images, labels = list[TarImage](), dict[str, str]()
     unread: dict[str, set[str]] = defaultdict(set)
-    with _opened(path) as tar:
-        for name, info in _files(tar):
+    with _open_tar(path) as tar:
+        for name, info in _members(tar):
             ending = _ending(name)
             if ending in IMAGE_ENDINGS:
                 images.append(TarImage(name, info.offset_data, info.size))
@@ -91,11 +91,11 @@ def contents(path: str) -> Contents:
                     labels[name] = text  # of two members of one name the last
             elif ending == "txt" and len(unread[".txt"]) < LOOKED_AT and info.size <= 1000:
                 unread[".txt"].add(_text(tar, info))
-    return Contents(_labeled(images, labels), {k: frozenset(v) for k, v in unread.items() if v})
+    return Contents(_with_labels(images, labels), {k: frozenset(v) for k, v in unread.items() if v})
 
 
 def check_plain(path: str) -> None:
-    """DataError of a compressed tar file: nothing in it can be read without all that stands before."""
+    """DataError for a compressed tar file: no member can be read without unpacking all members before it."""
     if path.lower().endswith(COMPRESSED):
         raise DataError(
             "{path} is a compressed tar file, in which no image can be found again. Unpack it to a plain .tar.",
@@ -104,7 +104,7 @@ def check_plain(path: str) -> None:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[tarfile.TarFile]:
+def _open_tar(path: str) -> Iterator[tarfile.TarFile]:
     check_plain(path)
     try:
         with opened(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
@@ -117,10 +117,10 @@ def _opened(path: str) -> Iterator[tarfile.TarFile]:
         ) from error
 
 
-def _files(tar: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """Each file with its name, which leads out of no tar; hidden ones are left out."""
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
+    """Each file but hidden ones, with its name, from which ``..`` and a leading ``/`` are removed."""
     for info in tar:
-        vars(tar)["members"].clear()  # or it keeps every member of the file
+        vars(tar)["members"].clear()  # else tarfile keeps every member in memory
         if info.isfile() and not posixpath.basename(info.name).startswith("."):
             yield posixpath.normpath("/" + info.name).lstrip("/"), info
 
@@ -129,23 +129,23 @@ def _ending(name: str) -> str:
     return key_and_ending(name)[1].rpartition(".")[2]
 
 
-def _labeled(images: Sequence[TarImage], labels: Mapping[str, str]) -> list[TarImage]:
-    """``labels``: by the names of their members."""
+def _with_labels(images: Sequence[TarImage], labels: Mapping[str, str]) -> list[TarImage]:
+    """The images with their labels, which are given by the names of their members."""
     called = {form for one in images for form in (one.name, posixpath.splitext(one.name)[0])}
-    own, of_keys = dict[str, str](), dict[str, str]()
+    by_name, by_key = dict[str, str](), dict[str, str]()
     for name, text in labels.items():
         stem = posixpath.splitext(name)[0]
         if stem in called:
-            own.setdefault(stem, text)
+            by_name.setdefault(stem, text)
         else:
-            of_keys.setdefault(key_and_ending(name)[0], text)
-    return [replace(one, label=_of_image(one.name, own, of_keys)) for one in images]
+            by_key.setdefault(key_and_ending(name)[0], text)
+    return [replace(one, label=_label_of(one.name, by_name, by_key)) for one in images]
 
 
-def _of_image(name: str, own: Mapping[str, str], of_keys: Mapping[str, str]) -> str | None:
+def _label_of(name: str, by_name: Mapping[str, str], by_key: Mapping[str, str]) -> str | None:
     forms = (name, posixpath.splitext(name)[0])
-    label = next((own[form] for form in forms if form in own), None)
-    return of_keys.get(key_and_ending(name)[0]) if label is None else label
+    label = next((by_name[form] for form in forms if form in by_name), None)
+    return by_key.get(key_and_ending(name)[0]) if label is None else label
 
 
 def _text(tar: tarfile.TarFile, info: tarfile.TarInfo) -> str:
@@ -154,7 +154,7 @@ def _text(tar: tarfile.TarFile, info: tarfile.TarInfo) -> str:
 
 
 def _label(text: str, ending: str, unread: dict[str, set[str]]) -> str | None:
-    """The label that a member says; what else its JSON holds as texts is added to ``unread``."""
+    """The label in a member. Texts of a JSON without one are added to ``unread``."""
     if ending != "json":
         return text
     try:
@@ -163,7 +163,7 @@ def _label(text: str, ending: str, unread: dict[str, set[str]]) -> str | None:
         return None
     if not isinstance(values, dict):
         return None
-    plain = {name: _plain(value) for name, value in values.items()}
+    plain = {name: _as_text(value) for name, value in values.items()}
     found = next((plain[name] for name in LABEL_KEYS if plain.get(name) is not None), None)
     if found is None:
         for name, value in plain.items():
@@ -172,10 +172,10 @@ def _label(text: str, ending: str, unread: dict[str, set[str]]) -> str | None:
     return found
 
 
-def _plain(value: Any) -> str | None:
-    """A text or a whole number, also alone in a list, as tables write it; None for anything else."""
+def _as_text(value: Any) -> str | None:
+    """A text or whole number as text, also from a list of one; None for anything else."""
     if isinstance(value, list) and len(value) == 1:
-        return _plain(value[0])
+        return _as_text(value[0])
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, str | int) else None

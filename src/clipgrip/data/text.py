@@ -1,4 +1,4 @@
-"""The text of people's files: which encoding it is in, and characters that belong to no text."""
+"""Decodes the text files of people: finds the encoding, refuses what is no text."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PARQUET = mark(
     "{name}: it is a Parquet file, and a text is wanted here. Write it as CSV in UTF-8 and give that file."
 )
 _PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
-"""How XLSX, ODS and ZIP begin, and XLS."""
+"""First bytes of XLSX, ODS and ZIP, and of XLS."""
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _NO_TEXT = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
 )
-"""Controls, also of terminals and of the direction of writing, which would turn other text around."""
+"""Invisible characters: control codes, also of terminals, and marks that reverse the direction of text."""
 _TO_JAPANESE = re.compile(r"\x1b(?:\$\(?[@BD]|\([IJ])")
-"""Where text of ISO 2022 turns to Japanese, be it only to its rare characters."""
+"""The escape sequences by which ISO 2022 switches to Japanese."""
 
 
 def read_text(path: AnyPath, encoding: str | None = None) -> str:
@@ -46,12 +46,12 @@ def read_text(path: AnyPath, encoding: str | None = None) -> str:
 
 
 def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
-    """Text by its byte order mark, else in ``encoding``, else as UTF-8, else as cp932 where that is Japanese.
+    """The text by its byte order mark, else in ``encoding``, else as UTF-8, else as cp932 if that gives Japanese.
 
-    DataError: another encoding, or text that no people write.
+    DataError: it is in another encoding, or no text.
     """
-    text, _ = _taken(data, name, encoding)
-    # marks that were written twice, and where files of DOS end
+    text, _ = _decoded_by(data, name, encoding)
+    # a second byte order mark, and the end-of-file mark of DOS
     text = text.lstrip("\ufeff").rstrip("\x1a")
     if _TO_JAPANESE.search(text):
         raise DataError(
@@ -64,7 +64,7 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     return text
 
 
-def _taken(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
+def _decoded_by(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
     """The text as it stands, and the name of its encoding; DataError as in `decoded`."""
     marked = [code for bom, code in _BOMS if data.startswith(bom)]
     if data.startswith(_PACKED):
@@ -82,7 +82,7 @@ def _taken(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
         reason = why_not_japanese(text) if one == "cp932" and not encoding else None
         if reason is None:
             return text, one
-        raise _neither(name, Sentence(", in which it would hold {reason}", reason=reason))
+        raise _unknown_encoding(name, Sentence(", in which it would hold {reason}", reason=reason))
     if tried == [encoding]:
         raise DataError(
             "{name}: the text is not {encoding}. Give --encoding the one it was saved in, for "
@@ -91,16 +91,16 @@ def _taken(data: bytes, name: str, encoding: str | None) -> tuple[str, str]:
             encoding=encoding,
             examples=EXAMPLES,
         )
-    raise _neither(name, "")
+    raise _unknown_encoding(name, "")
 
 
 def encoding_remark(path: AnyPath, encoding: str | None = None) -> Sentence | None:
-    """What people should know about how a text file was read; None where it is UTF-8 or has a mark.
+    """A remark on the encoding that a text file was read in; None where it is UTF-8 or has a byte order mark.
 
     DataError as `read_text`.
     """
     data = _bytes(path)
-    _, taken = _taken(data, os.path.basename(os.fspath(path)), encoding)
+    _, taken = _decoded_by(data, os.path.basename(os.fspath(path)), encoding)
     if taken.startswith("utf") or data.isascii():
         return None
     if encoding:
@@ -111,7 +111,7 @@ def encoding_remark(path: AnyPath, encoding: str | None = None) -> Sentence | No
 
 
 def in_utf8(data: bytes, encoding: str | None) -> bytes:
-    """A file that is brought in, its text in UTF-8; as it is where it is UTF-8 or has a mark, or is no text (a ZIP).
+    """The bytes of an uploaded file with its text in UTF-8; unchanged if it is UTF-8, has a mark, or is a ZIP.
 
     DataError: its text is not in ``encoding``.
     """
@@ -139,7 +139,7 @@ def check_encoding(name: str) -> str:
 
 
 def without_controls(text: str) -> str:
-    """The text without characters that nobody sees or types: control characters, marks inside a file."""
+    """The text without invisible characters, such as control codes."""
     return _NO_TEXT.sub("", text)
 
 
@@ -155,7 +155,7 @@ def _bytes(path: AnyPath) -> bytes:
         ) from error
 
 
-def _neither(name: str, reason: str) -> DataError:
+def _unknown_encoding(name: str, reason: str) -> DataError:
     return DataError(
         "{name}: the text is neither UTF-8 nor Windows Japanese (cp932){reason}. In Excel, save "
         'it as "CSV UTF-8", or give its encoding with --encoding, for example {examples}.',
@@ -166,56 +166,58 @@ def _neither(name: str, reason: str) -> DataError:
 
 
 _KANA, _KANJI, _WIDE = "ぁ-ヿ", "一-龠々", "Ａ-Ｚａ-ｚ"
-_SURE = re.compile(f"[{_KANA}]{{2}}|[{_KANJI}][{_KANA}]|[{_KANA}][{_KANJI}]")
-"""No other encoding gives kana in a row by chance."""
+_CERTAIN = re.compile(f"[{_KANA}]{{2}}|[{_KANJI}][{_KANA}]|[{_KANA}][{_KANJI}]")
+"""Certainly Japanese: no text of another encoding gives kana side by side by chance."""
 _PRIVATE = re.compile(r"[\ue000-\uf8ff]")
 _HALF_WIDTH = re.compile("[\uff61-\uff9f]+")
-_VOICED, _LIPS, _BEFORE_SMALL = "ｳｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾊﾋﾌﾍﾎ", "ﾊﾋﾌﾍﾎ", "ｷｼﾁﾆﾋﾐﾘﾌｳﾃﾄﾂｸﾞﾟ"
+_VOICED, _SEMI_VOICED, _BEFORE_SMALL = "ｳｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾊﾋﾌﾍﾎ", "ﾊﾋﾌﾍﾎ", "ｷｼﾁﾆﾋﾐﾘﾌｳﾃﾄﾂｸﾞﾟ"
 _WORD = re.compile(
-    f"(?:[ｱ-ﾜｦ](?:(?<=[{_VOICED}])ﾞ|(?<=[{_LIPS}])ﾟ)?(?:(?<=[{_BEFORE_SMALL}])[ｬｭｮｧｨｩｪｫ])?[ｯﾝｰ]*･?)+"
+    f"(?:[ｱ-ﾜｦ](?:(?<=[{_VOICED}])ﾞ|(?<=[{_SEMI_VOICED}])ﾟ)?(?:(?<=[{_BEFORE_SMALL}])[ｬｭｮｧｨｩｪｫ])?[ｯﾝｰ]*･?)+"
 )
-"""A sound with its mark, small letters only where they are spoken."""
+"""A word in half-width katakana: voicing marks and small kana stand only where Japanese has them."""
 _LATIN = frozenset(string.ascii_letters)
-_GLUED = re.compile(
+_IN_LATIN_WORD = re.compile(
     f"(?<![{_KANA}{_KANJI}{_WIDE}])[{_KANA}{_KANJI}{_WIDE}][a-z]|[A-Za-z][^\\x00-\\x7f][a-z]"
 )
-_IN_A_ROW = re.compile(f"[{_KANJI}]+")
+_KANJI_RUN = re.compile(f"[{_KANJI}]+")
 _RARE = re.compile(rb"[\x99-\x9f\xe0-\xfc]")
-"""The first byte of the second level of kanji, on which the accented letters of other code pages fall."""
+"""First bytes of rare kanji (JIS level 2), where the accented letters of other code pages fall."""
 _KNOWN = re.compile("瑕疵|[疵皺罅黴瘤皹髙﨑]")
-"""Words of inspection and names that are of the second level all the same."""
+"""Rare kanji that are common in words of inspection and in names."""
 
 
 def why_not_japanese(text: str) -> Sentence | None:
-    """What no Japanese text holds, in words; None where ``text``, decoded as cp932, may be Japanese."""
+    """Why ``text``, decoded as cp932, cannot be Japanese, in words; None where it may be."""
     if found := _PRIVATE.search(text):
-        return Sentence("private-use characters ({shown})", shown=_line(text, found))
+        return Sentence("private-use characters ({shown})", shown=_quoted(text, found))
     runs = list(_HALF_WIDTH.finditer(text))
     for found in runs:
         if len(found[0]) < 2 or not _WORD.fullmatch(found[0]):
             return Sentence(
-                "half-width katakana that make no word ({shown})", shown=_line(text, found)
+                "half-width katakana that make no word ({shown})", shown=_quoted(text, found)
             )
-    if _SURE.search(text):
+    if _CERTAIN.search(text):
         return None
     if runs and "ﾞ" not in text:
         return Sentence(
-            "half-width katakana and no other Japanese ({shown})", shown=_line(text, runs[0])
+            "half-width katakana and no other Japanese ({shown})", shown=_quoted(text, runs[0])
         )
-    if found := _GLUED.search(text):
+    if found := _IN_LATIN_WORD.search(text):
         return Sentence(
-            "Japanese characters within Latin words ({shown})", shown=_line(text, found)
+            "Japanese characters within Latin words ({shown})", shown=_quoted(text, found)
         )
-    rows, rare = list(_IN_A_ROW.finditer(text)), 0
-    for found in rows:
-        more = sum(map(_is_rare, _KNOWN.sub("", found[0])))
-        if more and text[max(found.start() - 1, 0)] in _LATIN:
+    kanji_runs, rare = list(_KANJI_RUN.finditer(text)), 0
+    for found in kanji_runs:
+        rare_here = sum(map(_is_rare, _KNOWN.sub("", found[0])))
+        if rare_here and text[max(found.start() - 1, 0)] in _LATIN:
             return Sentence(
-                "rare characters beside Latin letters ({shown})", shown=_line(text, found)
+                "rare characters beside Latin letters ({shown})", shown=_quoted(text, found)
             )
-        rare += more
-    if rare > 1 and 2 * rare > sum(len(found[0]) for found in rows):
-        return Sentence("rare characters for the most part ({shown})", shown=_line(text, rows[0]))
+        rare += rare_here
+    if rare > 1 and 2 * rare > sum(len(found[0]) for found in kanji_runs):
+        return Sentence(
+            "rare characters for the most part ({shown})", shown=_quoted(text, kanji_runs[0])
+        )
     return None
 
 
@@ -223,7 +225,7 @@ def _is_rare(letter: str) -> bool:
     return _RARE.match(letter.encode("cp932", "replace")) is not None
 
 
-def _line(text: str, found: re.Match[str]) -> str:
-    """The line that holds the match, shortened."""
+def _quoted(text: str, found: re.Match[str]) -> str:
+    """A quotation of up to 24 characters around the match."""
     start = max(text.rfind("\n", 0, found.start()) + 1, found.start() - 12)
     return f'"{text[start : start + 24].splitlines()[0].strip()}"'

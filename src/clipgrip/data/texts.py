@@ -1,4 +1,4 @@
-"""Many texts in one piece of memory, and which of many a text means: a million are no million objects."""
+"""Millions of texts in one buffer, and an index of them, without an object for each text."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.data.columns import Columns
+from clipgrip.data.lazy import LazySequence
 
 Ints = NDArray[np.int64]
 Forms = Callable[[str], Sequence[str]]
-"""How a key may be written."""
+"""The forms under which a key can be looked up."""
 PART = 8192
-"""Texts that are sorted together; of those alone there is an object each."""
+"""About how many texts are sorted together; only these are objects at the same time."""
 
 
-class Texts(Columns[str]):
-    """Texts by their place. Only `append` and `extend` change them; names that are no UTF-8 stay what they are."""
+class Texts(LazySequence[str]):
+    """A list of texts in one buffer. Only `append` and `extend` change it; file names that are no UTF-8 survive."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._content = bytearray()
@@ -28,42 +28,45 @@ class Texts(Columns[str]):
             self.append(text)
 
     def append(self, text: str) -> None:
-        """One more at the end."""
         self._content += text.encode("utf-8", "surrogatepass")
         self._ends.append(len(self._content))
 
     def extend(self, others: Texts) -> None:
-        """All of the others at the end."""
         begin = len(self._content)
         self._content += others._content
         self._ends.extend(begin + end for end in others._ends[1:])
 
-    def take(self, places: Iterable[int]) -> Texts:
-        """Some of them, in the order of the places."""
-        made = Texts()
-        for place in places:
-            made._content += self._bytes(place)
-            made._ends.append(len(made._content))
-        return made
+    def take(self, positions: Iterable[int]) -> Texts:
+        """The texts at ``positions``, in that order."""
+        result = Texts()
+        for position in positions:
+            result._content += self._bytes(position)
+            result._ends.append(len(result._content))
+        return result
 
-    def _bytes(self, place: int) -> bytearray:
-        return self._content[self._ends[place] : self._ends[place + 1]]
+    def _bytes(self, position: int) -> bytearray:
+        return self._content[self._ends[position] : self._ends[position + 1]]
 
-    def has(self, place: int, part: bytes) -> bool:
-        """Whether a text holds a part, of UTF-8."""
-        return self._content.find(part, self._ends[place], self._ends[place + 1]) >= 0
+    def has(self, position: int, part: bytes) -> bool:
+        """Whether the text at ``position`` contains ``part`` (UTF-8), without decoding it."""
+        return self._content.find(part, self._ends[position], self._ends[position + 1]) >= 0
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def _one(self, place: int) -> str:
-        return self._bytes(place).decode("utf-8", "surrogatepass")
+    def _item_at(self, position: int) -> str:
+        return self._bytes(position).decode("utf-8", "surrogatepass")
 
     def order(self) -> Ints:
-        """(N,) places in the order of the texts, equal ones as they stand."""
-        # bytes of UTF-8 are in the order of their code points
-        cuts = sorted(bytes(self._bytes(place)) for place in range(0, len(self), PART // 8))[8::8]
-        parts = (bisect_right(cuts, self._bytes(place)) for place in range(len(self)))
+        """(N,) the positions sorted by their texts; stable.
+
+        A sample sort: every text goes into one of the parts between sampled cuts, then each part is sorted by itself,
+        so that at most about `PART` texts are objects at once. UTF-8 bytes sort like their code points.
+        """
+        cuts = sorted(bytes(self._bytes(position)) for position in range(0, len(self), PART // 8))[
+            8::8
+        ]
+        parts = (bisect_right(cuts, self._bytes(position)) for position in range(len(self)))
         part = np.fromiter(parts, np.int32, len(self))
         ordered = np.argsort(part, kind="stable")
         ends = np.searchsorted(part, np.arange(len(cuts) + 1), "right", ordered).tolist()
@@ -72,15 +75,18 @@ class Texts(Columns[str]):
         return ordered
 
 
-def as_it_is(key: str) -> tuple[str]:
-    """The only form of a key that has to be met exactly."""
+def exact_form(key: str) -> tuple[str]:
+    """The forms of a key that has no other one."""
     return (key,)
 
 
-class Keyed:
-    """The numbers of keys by a form that they have: a hash of each is kept, and what it finds is compared."""
+class TextIndex:
+    """Finds the positions of keys by one of their forms.
 
-    def __init__(self, keys: Sequence[str], forms: Forms = as_it_is) -> None:
+    Only a 64-bit hash of each form is stored; candidates are compared with the keys, so collisions do no harm.
+    """
+
+    def __init__(self, keys: Sequence[str], forms: Forms = exact_form) -> None:
         self._keys, self._forms = keys, forms
         hashes, numbers = array("q"), array("q")
         for number, key in enumerate(keys):
@@ -91,8 +97,8 @@ class Keyed:
         self._hashes = np.array(hashes, np.int64)[order]
         self._numbers = np.array(numbers, np.int64)[order]
 
-    def numbers(self, form: str) -> list[int]:
-        """Of the keys that have this form, in their order; as often as they have it."""
+    def positions(self, form: str) -> list[int]:
+        """The positions of all keys with this form, ascending; one that has it twice stands twice."""
         wanted = hash(form)
         first = int(self._hashes.searchsorted(wanted))
         if first == len(self._hashes) or self._hashes[first] != wanted:
@@ -101,16 +107,16 @@ class Keyed:
         met = {number: self._forms(self._keys[number]).count(form) for number in found}
         return [number for number, count in met.items() for _ in range(count)]
 
-    def number(self, form: str) -> int | None:
-        """Of the last key that has this form; None where none has it."""
-        return max(self.numbers(form), default=None)
+    def last_position(self, form: str) -> int | None:
+        """The position of the last key with this form; None without one."""
+        return max(self.positions(form), default=None)
 
     def __contains__(self, form: object) -> bool:
-        return isinstance(form, str) and bool(self.numbers(form))
+        return isinstance(form, str) and bool(self.positions(form))
 
 
-def first_places(keys: Sequence[str]) -> Ints:
-    """(N,) for each key the place at which it stands first."""
+def first_positions(keys: Sequence[str]) -> Ints:
+    """(N,) for each key, the position at which an equal key stands first."""
     hashes = np.fromiter(map(hash, keys), np.int64, len(keys))
     order = np.argsort(hashes, kind="stable")
     ordered = hashes[order]
@@ -118,12 +124,12 @@ def first_places(keys: Sequence[str]) -> Ints:
     found = np.empty_like(order)
     found[order] = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
     others: dict[str, int] = {}
-    for place in np.flatnonzero(found != np.arange(len(keys))).tolist():
-        if (key := keys[place]) != keys[int(found[place])]:  # two texts of one hash
-            found[place] = others.setdefault(key, place)
+    for position in np.flatnonzero(found != np.arange(len(keys))).tolist():
+        if (key := keys[position]) != keys[int(found[position])]:  # a collision
+            found[position] = others.setdefault(key, position)
     return found
 
 
-def once(keys: Sequence[str]) -> Ints:
-    """(n,) the places at which a key stands first."""
-    return np.flatnonzero(first_places(keys) == np.arange(len(keys)))
+def unique_positions(keys: Sequence[str]) -> Ints:
+    """(n,) the position of each distinct key, where it stands first."""
+    return np.flatnonzero(first_positions(keys) == np.arange(len(keys)))

@@ -1,4 +1,4 @@
-"""All files below a folder, once each, whatever the links; system litter is set apart."""
+"""Lists all files below a folder, each once in spite of links; hidden and system files become issues."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LITTER = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"}
     | {"system volume information", "lost+found"}
 )
-"""Names, in lower case, that operating systems and network drives leave behind."""
+"""Names, in lower case, of files that operating systems and network drives create."""
 OWN = ".clipgrip"
+"""How the names of clipgrip's own hidden files begin; they get no issue."""
 HIDDEN = Sentence("hidden, or made by the system or an editor")
-"""Begins the names of clipgrip's own hidden files, which are nobody's images and no news."""
 
 
 def walk(folder: str, root: str) -> tuple[Texts, Issues]:
@@ -30,7 +30,7 @@ def walk(folder: str, root: str) -> tuple[Texts, Issues]:
     pending = [folder]
     while pending:
         pending += _walk_real(pending.pop(0), root, seen, files, issues)
-        pending = _unread(pending, root, seen, issues)
+        pending = _unread_links(pending, root, seen, issues)
     issues.extend(hidden_issue(path, root) for path in files if is_litter(path, folder))
     ordered = files.order().tolist()
     visible = (place for place in ordered if not is_litter(files[place], folder))
@@ -38,27 +38,27 @@ def walk(folder: str, root: str) -> tuple[Texts, Issues]:
 
 
 def _walk_real(folder: str, root: str, seen: set[str], files: Texts, issues: Issues) -> list[str]:
-    """Read a folder without following links, however deep; the linked folders in it are returned."""
+    """Add the files below a folder without following links; returns the linked folders that were met."""
     links: list[str] = []
     real = os.path.realpath(folder)
     seen.add(real)
     pending = [(folder, real)]
     while pending:
         here, real = pending.pop()
-        for name in sorted(folders := _listed(here, root, files, issues)):
+        for name in sorted(folders := _list_folder(here, root, files, issues)):
             path = os.path.join(here, name)
             if folders[name]:
                 links.append(path)
                 continue
-            inner = _real(real, path)
+            inner = _real_path(real, path)
             if inner not in seen:
                 seen.add(inner)
                 pending.append((path, inner))
     return links
 
 
-def _listed(here: str, root: str, files: Texts, issues: Issues) -> dict[str, bool]:
-    """The folders in a folder, and whether each is a link; its files are added to ``files``."""
+def _list_folder(here: str, root: str, files: Texts, issues: Issues) -> dict[str, bool]:
+    """Add the files of one folder to ``files``; returns its sub-folders, and whether each is a link."""
     folders: dict[str, bool] = {}
     try:
         with os.scandir(openable(here)) as entries:
@@ -68,7 +68,7 @@ def _listed(here: str, root: str, files: Texts, issues: Issues) -> dict[str, boo
                 elif not entry.name.startswith(OWN):
                     files.append(os.path.join(here, entry.name))
     except OSError as error:
-        issues.append(Issue(relative(here, root), "unreadable", _plain(error)))
+        issues.append(Issue(relative(here, root), "unreadable", _unreadable_detail(error)))
     return folders
 
 
@@ -79,15 +79,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _real(folder: str, path: str) -> str:
-    """Where a folder that is no link really lies, from where its parent does; Windows has junctions besides links."""
+def _real_path(folder: str, path: str) -> str:
+    """The real path of a sub-folder that is no link, from its parent's. Windows also has junctions, so it is asked."""
     return (
         os.path.realpath(path) if os.name == "nt" else os.path.join(folder, os.path.basename(path))
     )
 
 
-def _unread(links: list[str], root: str, seen: set[str], issues: Issues) -> list[str]:
-    """The links that lead to a folder that was not read; the others become issues."""
+def _unread_links(links: list[str], root: str, seen: set[str], issues: Issues) -> list[str]:
+    """The links to folders that were not read yet; the others become issues."""
     new = [link for link in links if os.path.realpath(link) not in seen]
     detail = Sentence("links to a folder that is read already")
     issues.extend(
@@ -97,18 +97,17 @@ def _unread(links: list[str], root: str, seen: set[str], issues: Issues) -> list
 
 
 def hidden_issue(path: str, root: str) -> Issue:
-    """The issue of a file that is litter."""
     return Issue(relative(path, root), "hidden", HIDDEN)
 
 
 def is_litter(path: str, folder: str) -> bool:
-    """Whether a name between ``folder`` and the file is hidden or a system's."""
+    """Whether the file, or a folder between ``folder`` and it, is hidden or belongs to the system."""
     parts = relative(path, folder).split("/")
     return any(part.startswith((".", "~$")) or part.casefold() in LITTER for part in parts)
 
 
 def relative(path: str, root: str) -> str:
-    """The path as shown: relative to ``root`` with ``/``; absolute on another drive, and a URL where root is none."""
+    """The path as people see it: relative to ``root`` with ``/``; absolute if it is on another drive or in a store."""
     prefix = root.rstrip(os.sep) + os.sep
     if path.startswith(prefix):
         return path[len(prefix) :].replace(os.sep, "/")
@@ -120,5 +119,5 @@ def relative(path: str, root: str) -> str:
         return path.replace(os.sep, "/")
 
 
-def _plain(error: OSError) -> Sentence:
+def _unreadable_detail(error: OSError) -> Sentence:
     return Sentence("the folder cannot be read ({reason})", reason=system_words(error))

@@ -1,4 +1,4 @@
-"""What X may be where it is embeddings: a matrix, or several banks of the same images; and class embeddings."""
+"""X as embeddings (a matrix, or several banks of the same images), and class embeddings, checked and normalised."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from torch import Tensor
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.embeddings import Embeddings, is_embeddings, read_embeddings
-from clipgrip.data.embedlarge import floats
-from clipgrip.data.embedlayout import numbered
+from clipgrip.data.embedlarge import as_float32
+from clipgrip.data.embedlayout import name_of_position
 from clipgrip.data.embedtables import NO_EMBEDDING, table_arrays
 from clipgrip.errors import DataError
 from clipgrip.pseudolabel.banks import BankMap, banks_of, check_banks
-from clipgrip.runs.given import places
+from clipgrip.runs.precomputed import rows_of_classes
 from clipgrip.types import ClassEmbeds, ImageEmbeds, WideEmbeds
 
 
@@ -36,7 +36,7 @@ def banks_of_x(X: Any) -> list[Any]:
     X itself where it is one matrix.
     """
     if (file := embeddings_file(X)) is not None:
-        return [floats(bank) for bank in file.banks.values()]
+        return [as_float32(bank) for bank in file.banks.values()]
     if callable(getattr(X, "to_pandas", None)) and hasattr(X, "column_names"):
         found = [one for one in table_arrays(X, "X", sys.maxsize).values() if one.ndim == 2]
         return found or [X.to_pandas()]
@@ -49,10 +49,10 @@ def banks_of_x(X: Any) -> list[Any]:
 
 
 def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[Tensor]:
-    """The banks of X, each (N, ...) of unit vectors; of one array, tensor or DataFrame it is one.
+    """The banks of X, each (N, ...) of unit vectors; one array, tensor or DataFrame is one bank.
 
-    ``reset`` where it is a fit's: the first bank tells ``n_features_in_``. DataError: in scikit-learn's words where X
-    is no such array, or of another width than in fit.
+    With ``reset``, in fit, the first bank's width becomes ``n_features_in_``. DataError, in scikit-learn's words: X is
+    no array of numbers, or has another width than in fit.
     """
     first, *others = banks_of_x(X)
     found = [_embeds(estimator, first, reset=reset)]
@@ -63,9 +63,9 @@ def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[Tensor]:
 
 
 def joined_embeds(estimator: Any, X: Any, banks: BankMap | None) -> WideEmbeds:
-    """(N, W) new images as ``banks``, of a fit on several, makes one matrix of them.
+    """(N, W) new images in one matrix, by the map ``banks`` of a fit on several banks; None after a fit on one.
 
-    DataError: as `embeds_of`, or X has other banks than fit had.
+    DataError: as in `embeds_of`, or X has another number of banks than in fit.
     """
     found = embeds_of(estimator, X, reset=False)
     wanted = 1 if banks is None else len(banks.weights)
@@ -126,9 +126,9 @@ def class_vectors(class_embeds: Any, names: ClassNames | None, width: int) -> Cl
 def beside_embeds(
     X: Any, y: Any, names: ClassNames | None, class_embeds: Any, logit_scale: float
 ) -> tuple[Any, ClassNames | None, Any, float]:
-    """Labels, class names, class embeddings and scale: as they were given, else those of the file that X is.
+    """Labels, class names, class embeddings and logit scale: as they were given, else from the file that X is.
 
-    What the file keeps to measure on is not learned from.
+    Labels of the file's test rows are left out.
     """
     file = embeddings_file(X)
     if file is None:
@@ -137,13 +137,13 @@ def beside_embeds(
         tests = file.test or (False,) * len(file.labels)
         y = ["" if test else one for one, test in zip(file.labels, tests, strict=True)]
         if names is not None:
-            y = [numbered(one, names.display) for one in y]
+            y = [name_of_position(one, names.display) for one in y]
     if class_embeds is None and file.class_embeds is not None:
         class_embeds, logit_scale = file.class_embeds, file.logit_scale
         if names is None and file.class_names:
             names = ClassNames(file.class_names, file.class_names)
         elif names is not None and file.class_names:
             class_embeds = class_embeds[
-                places(file.path, names, file.class_names, len(class_embeds))
+                rows_of_classes(file.path, names, file.class_names, len(class_embeds))
             ]
     return y, names, class_embeds, logit_scale

@@ -25,7 +25,7 @@ from clipgrip.estimator.heads import AnswerHead, final_head, head_of_labels
 from clipgrip.estimator.inputs import SHOWN
 from clipgrip.estimator.labels import Target, Vocabulary, read, read_target, unlabeled
 from clipgrip.estimator.rounds import ONLY_LABELS, Say, run_rounds, silent
-from clipgrip.estimator.sampling import learned_from, sample_of
+from clipgrip.estimator.sampling import learned_from, reference_scores
 from clipgrip.method import PRESETS, Method
 from clipgrip.prompts.classifier import predict_proba
 from clipgrip.pseudolabel.bank_weights import BankSettings
@@ -36,8 +36,8 @@ from clipgrip.runs.eyes import with_named_eyes
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.outcome import prompt_facts
 from clipgrip.runs.prepare import prepare, prepare_arrays
-from clipgrip.runs.start import residual
-from clipgrip.runs.tasks import beside_folders
+from clipgrip.runs.tasks import with_folder_labels
+from clipgrip.runs.untuned_model import residual
 from clipgrip.serving.predictor import Predictor
 from clipgrip.strategy import Round
 from clipgrip.task import paradigm
@@ -88,7 +88,7 @@ def fit_images(
     )
     _say_folders(ingested)
     if ingested.by_folder:
-        settings = beside_folders(settings, ingested.manifest)
+        settings = with_folder_labels(settings, ingested.manifest)
     prepared = prepare(settings, ingested.manifest, Listener(), method=method)
     ready, model = prepared.ready, prepared.backbone
     learning = learned_from(ready)
@@ -266,7 +266,7 @@ def _fit_labels(
     labels = torch.from_numpy(target.labels)
     banks = _bank_map(embeds, labels, None, 1.0, chosen.banks)
     joined = banks.joined(embeds) if banks else embeds[0]
-    joined, labels = sample_of(joined, labels, n_classes, settings.seed)
+    joined, labels = reference_scores(joined, labels, n_classes, settings.seed)
     eyes = joined.shape[1] - embeds[0].shape[1]
     head = head_of_labels(joined, labels, n_classes, chosen, settings.seed, eye_columns=eyes)
     return Fitted(head, target.vocabulary, [], "SSL", banks=banks, rounds_reason=ONLY_LABELS)

@@ -1,4 +1,4 @@
-"""What a fit learns from where there are more images than that takes: the sample that a run would draw."""
+"""The sample of a large pool that a fit learns from: the one that a run would draw."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clipgrip.runs.prepare import Prepared
-from clipgrip.runs.sampled import sample_rows, vector_hashes
+from clipgrip.runs.tuning_sample import sample_rows, vector_hashes
 from clipgrip.task import Task
 from clipgrip.training import memory
 from clipgrip.types import Labels, WideEmbeds
@@ -23,10 +23,10 @@ def learned_from(ready: Prepared) -> Prepared:
     return learning
 
 
-def sample_of(
+def reference_scores(
     embeds: WideEmbeds, labels: Labels, n_classes: int, seed: int
 ) -> tuple[Float[Tensor, "n W"], Int[Tensor, " n"]]:
-    """The same where labels alone say what the classes are."""
+    """Embeddings and labels, or a sample of both, for a fit that has no class texts."""
     task = Task(labels, torch.ones(n_classes, dtype=torch.bool))
     rows = sample_rows(task, vector_hashes(embeds), memory.TUNED_ROWS, seed)
     if rows is None:

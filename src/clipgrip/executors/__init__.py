@@ -1,4 +1,4 @@
-"""Where parts of a large job are computed: in this process, in several, or on a Ray cluster; the bytes are the same."""
+"""Executors compute the parts of a large job: in this process, in several, or on Ray, with equal bytes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ KNOWN = ("auto", "here", "processes", "ray")
 
 
 def executor_named(name: str) -> Executor:
-    """``auto``, ``here``, ``processes``, ``processes:4``, ``ray`` or ``ray:ADDRESS``.
+    """The executor that ``--on`` names: auto, here, processes, processes:4, ray or ray:ADDRESS.
 
     Raises:
-        ConfigError: it is none of these, or no cluster answers.
+        ConfigError: the name is none of these, or no cluster answers.
         MissingPackage: Ray is not installed.
     """
     kind, colon, rest = name.strip().partition(":")

@@ -1,4 +1,4 @@
-"""What every executor offers, and which one is at work."""
+"""The base of all executors, which computes here, and the current executor."""
 
 from __future__ import annotations
 
@@ -8,59 +8,59 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 Work = Callable[[Any], Any]
-"""A pure function from a part to its answer; both can be pickled, and so can the function."""
+"""A pure function from a part to its answer; function, part and answer can be pickled."""
 MOST_TRIES = 5
-"""How often one part is tried that its worker did not survive."""
+"""How often a part is tried whose worker dies."""
 
 
 class PartAnswer(NamedTuple):
-    """The answer to one part, by the part's place in the order in which they were given."""
+    """The answer to one part; ``part`` is its index."""
 
     part: int
     value: Any
 
 
 class Executor:
-    """Computes the parts of a job: this one in its own process, one after the other; others say where."""
+    """Computes the parts of a job one after another in this process; subclasses compute them elsewhere."""
 
     name = "here"
-    """As ``--on`` names it."""
+    """Its name in ``--on``."""
     workers = 1
-    """How many parts are computed at a time."""
+    """How many parts are computed at the same time."""
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
-        """Whether it should take over from this process, which did ``done`` images in so many seconds."""
+        """Whether to compute the ``left`` images here, after this process has done ``done`` of them in ``seconds``."""
         return False
 
     def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
-        """One answer for each part, as soon as it is there, in any order; few are in the memory at a time.
+        """Yield the answer to each part as soon as it is known, in any order; few are in memory at a time.
 
         A part whose worker dies is computed again.
 
         Raises:
-            RunError: one part's workers died `MOST_TRIES` times.
+            RunError: the workers of one part died `MOST_TRIES` times.
             Exception: what ``work`` raised.
         """
         return (PartAnswer(number, work(part)) for number, part in enumerate(parts))
 
     def rest(self) -> None:
-        """No work for a while: processes that only take memory end, and begin anew when there is some."""
+        """There is no work for a while: free what memory the workers take; they start again when they are needed."""
 
     def close(self) -> None:
-        """End the workers; what they are at is lost."""
+        """End the workers; parts in progress are lost."""
 
 
 _CURRENT: ContextVar[Executor | None] = ContextVar("executor", default=None)
 
 
 def current() -> Executor:
-    """The executor at work; this process unless `using` says otherwise."""
+    """The current executor: that of `using`, else one that computes here."""
     return _CURRENT.get() or Executor()
 
 
 @contextmanager
 def using(executor: Executor) -> Iterator[Executor]:
-    """Within, large jobs are computed by ``executor``, which is closed at the end, also by Ctrl-C."""
+    """Make ``executor`` the current one within the block, and close it at the end, also after Ctrl-C."""
     token = _CURRENT.set(executor)
     try:
         yield executor
@@ -69,6 +69,6 @@ def using(executor: Executor) -> Iterator[Executor]:
         executor.close()
 
 
-def cut(things: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """Parts of ``size`` things, the last one maybe smaller."""
-    return (things[start : start + size] for start in range(0, len(things), size))
+def cut(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """Parts of ``size`` items; the last one may be smaller."""
+    return (items[start : start + size] for start in range(0, len(items), size))

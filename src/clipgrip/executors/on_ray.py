@@ -1,4 +1,4 @@
-"""A Ray cluster, or Ray on this machine: it schedules the parts, tries them again, and carries what they need."""
+"""Computes parts on a Ray cluster, or by Ray on this machine; Ray schedules and retries them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from clipgrip.executors.base import MOST_TRIES, Executor, PartAnswer, Work
 from clipgrip.executors.processes import AHEAD, died
 from clipgrip.sentences import mark
 
-QUIET = {
+RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no request leaves the machine
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or it warns
     "RAY_py_gcs_connect_timeout_s": "10",
 }
 TRIES = "RAY_gcs_server_port_wait_time_s"
-"""How often Ray asks whether a cluster is there. Asked once it waits half a minute, where its own 20 are many."""
-PLACE = "/tmp" if os.path.isdir("/tmp") else None
-"""Sockets lie in Ray's folder, and their paths may have 107 characters, which elsewhere are too few."""
-TRIED_AGAIN = ("A worker died", "Task compute failed", "The node with node id")
-"""How Ray's news begin that concern nobody: what was lost is computed again."""
+"""Variable for how often Ray looks for the cluster. Once takes half a minute, and its default of 20 times too long."""
+FOLDER_PARENT = "/tmp" if os.path.isdir("/tmp") else None
+"""Parent of Ray's folder, which holds sockets: their paths may have 107 characters, so it has to be short."""
+RETRIED = ("A worker died", "Task compute failed", "The node with node id")
+"""How those messages of Ray begin that need no attention, as the lost work is computed again."""
 NOT_LOADED = "failed to import on the worker"
 UNABLE = mark(
     "a machine of the cluster cannot do the work: {error}. Install clipgrip {version} with the same packages on every "
@@ -40,60 +40,62 @@ FAILED = mark(
 
 
 class OnRay(Executor):
-    """One Ray task for each part, a core for each; Ray itself tries a task again whose worker or node is lost."""
+    """One Ray task of one core for each part; Ray itself retries a task whose worker or node is lost."""
 
     name = "ray"
 
     def __init__(self, address: str | None = None) -> None:
-        """Connect to the cluster at ``address`` or in RAY_ADDRESS; else start Ray here, for this process alone.
+        """Connect to the cluster at ``address`` or RAY_ADDRESS; without either, start a private Ray here.
 
         Raises:
             MissingPackage: Ray is not installed.
             ConfigError: no cluster answers there.
         """
-        self._ray = _imported()
+        self._ray = _import_ray()
         self._is_own = not self._ray.is_initialized()
-        self._place: str | None = None
+        self._folder: str | None = None
         if self._is_own:
             wanted = address or os.environ.get("RAY_ADDRESS")
-            self._place = None if wanted else tempfile.mkdtemp(prefix="clipgrip-ray-", dir=PLACE)
-            _connect(self._ray, wanted, self._place)
+            self._folder = (
+                None if wanted else tempfile.mkdtemp(prefix="clipgrip-ray-", dir=FOLDER_PARENT)
+            )
+            _connect(self._ray, wanted, self._folder)
         self._compute = self._ray.remote(
             num_cpus=1, max_retries=MOST_TRIES, scheduling_strategy="SPREAD"
         )(worker.compute)
 
     @property
     def workers(self) -> int:  # type: ignore[override]
-        """The cores of the cluster as it is now."""
+        """The current number of cores of the cluster."""
         return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
-        """Always: somebody asked for it."""
+        """Always: the user chose this executor."""
         return True
 
     def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
-        """As they come; a few are given at a time, so that the object store holds little."""
+        """As `Executor.answers`; only a few tasks exist at a time, so that the object store stays small."""
         ray, function = self._ray, self._ray.put(work)
         waiting = enumerate(parts)
-        flying: dict[Any, int] = {}
+        running: dict[Any, int] = {}
         try:
             while True:
-                while len(flying) < AHEAD * self.workers:
+                while len(running) < AHEAD * self.workers:
                     if (following := next(waiting, None)) is None:
                         break
                     number, part = following
                     task = self._compute.remote(function, part, __version__)
-                    flying[task] = number
-                if not flying:
+                    running[task] = number
+                if not running:
                     return
-                for done in ray.wait(list(flying), num_returns=1)[0]:
-                    yield PartAnswer(flying.pop(done), self._got(done))
+                for done in ray.wait(list(running), num_returns=1)[0]:
+                    yield PartAnswer(running.pop(done), self._result(done))
         finally:
-            for task in flying:
+            for task in running:
                 ray.cancel(task, force=True)
 
-    def _got(self, task: Any) -> Any:
-        """The answer; what the function raised comes as it was raised."""
+    def _result(self, task: Any) -> Any:
+        """The answer of a task; raises what the function raised."""
         errors = self._ray.exceptions
         try:
             return self._ray.get(task)
@@ -107,15 +109,15 @@ class OnRay(Executor):
             raise RunError(FAILED, error=_first_line(error)) from error
 
     def close(self) -> None:
-        """Leave the cluster; Ray that was started here ends, and its files go."""
+        """Leave the cluster, or end the private Ray and remove its files."""
         if self._is_own:
             self._ray.shutdown()
-        if self._place is not None:
-            _remove(self._place)
+        if self._folder is not None:
+            _remove(self._folder)
 
 
-def _imported() -> Any:
-    for name, value in QUIET.items():
+def _import_ray() -> Any:
+    for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
         import ray
@@ -127,7 +129,7 @@ def _imported() -> Any:
 
 
 def _remove(folder: str) -> None:
-    """For some seconds Ray's last processes may still write what they have to say."""
+    """Remove Ray's folder, into which its last processes may still write for some seconds."""
     for _ in range(50):
         shutil.rmtree(folder, ignore_errors=True)
         if not os.path.exists(folder):
@@ -139,27 +141,31 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n", 1)[0].rstrip(".")
 
 
-def _hushed(ray: Any) -> None:
-    """Ray writes its news into the standard output, several lines each; no setting of its own ends that."""
+def _redirect_messages(ray: Any) -> None:
+    """Keep Ray from printing messages of several lines to the standard output, for which it has no setting."""
     worker: Any = getattr(getattr(ray, "_private", None), "worker", None)
     if hasattr(worker, "print_to_stdstream"):
-        worker.print_to_stdstream = _say
+        worker.print_to_stdstream = _print_message
 
 
-def _say(news: Any, **_: Any) -> None:
-    """The first line of what somebody may have to do something about, such as a cluster without a free core."""
-    for lines in news["lines"]:
+def _print_message(message: Any, **_: Any) -> None:
+    """Print the first line of a message that may need attention, such as a cluster without a free core."""
+    for lines in message["lines"]:
         first = str(lines).strip().split("\n", 1)[0]
-        if not first.startswith(TRIED_AGAIN):
+        if not first.startswith(RETRIED):
             print(f"Ray: {first}", file=sys.stderr)
 
 
-def _connect(ray: Any, address: str | None, place: str | None) -> None:
+def _connect(ray: Any, address: str | None, folder: str | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    _hushed(ray)
+    _redirect_messages(ray)
     if address is None:
         ray.init(
-            "local", include_dashboard=False, _node_ip_address="127.0.0.1", _temp_dir=place, **quiet
+            "local",
+            include_dashboard=False,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=folder,
+            **quiet,
         )
         return
     patience = os.environ.get(TRIES)
@@ -173,6 +179,6 @@ def _connect(ray: Any, address: str | None, place: str | None) -> None:
             address=address,
             error=error,
         ) from error
-    finally:  # a cluster that is begun later has all the time it needs
+    finally:  # later connections of this process get Ray's usual patience
         if patience is None:
             os.environ.pop(TRIES, None)

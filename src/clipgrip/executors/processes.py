@@ -1,4 +1,4 @@
-"""A pool of processes on this machine, a core for each."""
+"""Computes parts in a pool of processes on this machine."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from clipgrip.executors.resources import free_bytes
 from clipgrip.sentences import mark
 
 AHEAD = 2
-"""Parts on their way for each worker."""
+"""How many parts are submitted for each worker, so that none waits for the next one."""
 NEVER_BEGAN = mark(
     "no worker lived long enough to answer, in {tries} tries. A script of your own has to do its work under "
     'if __name__ == "__main__":  as each new process reads it again. Else they were most likely ended for lack of '
     "memory: take fewer workers (--on processes:1), or --on here."
 )
 LEAST_SECONDS = 60.0
-"""Work shorter than this is done sooner here: every process imports torch and reads the model first (docs/scale.md)."""
+"""Less work than this is not worth new processes: each first imports torch and reads the model (docs/scale.md)."""
 MOST_WORKERS = 16
 WORKER_BYTES = 2 << 30
-"""What a worker with a model of usual size may take."""
+"""Memory of a worker with a model of usual size."""
 
 
 class _Part(NamedTuple):
@@ -48,62 +48,60 @@ class Processes(Executor):
         self._answered = False
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
-        """Always: somebody asked for it."""
+        """Always: the user chose this executor."""
         return True
 
     def answers(self, work: Work, parts: Iterable[Any]) -> Iterator[PartAnswer]:
-        """As they come. A process that dies takes its pool with it, and a new one goes on with what was not done."""
+        """As `Executor.answers`. A dead process breaks its whole pool; a new pool gets the parts without an answer."""
         waiting = (_Part(number, part) for number, part in enumerate(parts))
-        flying: dict[Future[Any], tuple[_Part, ProcessPoolExecutor]] = {}
-        again: list[_Part] = []
+        running: dict[Future[Any], tuple[_Part, ProcessPoolExecutor]] = {}
+        retries: list[_Part] = []
         try:
             while True:
-                while len(flying) < AHEAD * self.workers:
-                    part = again.pop() if again else next(waiting, None)
+                while len(running) < AHEAD * self.workers:
+                    part = retries.pop() if retries else next(waiting, None)
                     if part is None:
                         break
-                    pool = self._opened()
-                    with contextlib.suppress(BrokenProcessPool), _ctrl_c_later():
+                    pool = self._open_pool()
+                    with contextlib.suppress(BrokenProcessPool), _without_ctrl_c():
                         task = pool.submit(worker.compute, work, part.content, __version__)
-                        flying[task] = part, pool
+                        running[task] = part, pool
                         continue
-                    again.append(part)
-                    self._closed(pool)
-                if not flying:
+                    retries.append(part)
+                    self._close_pool(pool)
+                if not running:
                     return
-                for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                    part, pool = flying.pop(future)
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    part, pool = running.pop(future)
                     if _is_broken(future):
-                        self._closed(pool)
-                        again.append(self._once_more(part))
+                        self._close_pool(pool)
+                        retries.append(self._next_try(part))
                     else:
                         self._answered = True
                         yield PartAnswer(part.number, future.result())
         finally:
-            if (
-                flying
-            ):  # stopped half-way; to cancel futures of a pool that then ends trips its own thread
+            if running:  # stopped half-way; cancelling the futures of a pool that ends would break its thread
                 self.close()
 
-    def _once_more(self, part: _Part) -> _Part:
+    def _next_try(self, part: _Part) -> _Part:
         if part.tries >= MOST_TRIES:
             raise died(MOST_TRIES) if self._answered else RunError(NEVER_BEGAN, tries=MOST_TRIES)
         return part._replace(tries=part.tries + 1)
 
-    def _opened(self) -> ProcessPoolExecutor:
+    def _open_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self.workers, mp_context=get_context("spawn"), initializer=worker.begin
             )
         return self._pool
 
-    def _closed(self, pool: ProcessPoolExecutor) -> None:
-        """A broken pool ends once; its parts come to light one by one."""
+    def _close_pool(self, pool: ProcessPoolExecutor) -> None:
+        """Close a broken pool once; each of its futures reports it."""
         if pool is self._pool:
             self.close()
 
     def close(self) -> None:
-        """End them at once; the files they write appear whole or not at all."""
+        """Kill the processes: files that they write appear whole or not at all."""
         pool, self._pool = self._pool, None
         if pool is None:
             return
@@ -120,8 +118,8 @@ def _is_broken(future: Future[Any]) -> bool:
 
 
 @contextlib.contextmanager
-def _ctrl_c_later() -> Iterator[None]:
-    """Processes that are begun within hear no Ctrl-C, not even while they import what makes them ignore it."""
+def _without_ctrl_c() -> Iterator[None]:
+    """Block Ctrl-C for processes that are started within, also before they can ignore it themselves."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -133,7 +131,7 @@ def _ctrl_c_later() -> Iterator[None]:
 
 
 def died(tries: int) -> RunError:
-    """The error of a part that no worker survives."""
+    """The error for a part whose workers died each time."""
     return RunError(
         "workers were ended {tries} times at the same images, most likely by the system for lack of memory. "
         "What was stored is kept. Take fewer workers (--on processes:1), or --on here.",
@@ -142,7 +140,7 @@ def died(tries: int) -> RunError:
 
 
 class AutoExecutor(Processes):
-    """``auto``: a process for each core where that is worth its beginning, by the speed of the first images."""
+    """``auto``: a process for each core, once the first images show that the work is worth their start."""
 
     name = "auto"
 
@@ -150,5 +148,5 @@ class AutoExecutor(Processes):
         super().__init__(min(cores, MOST_WORKERS, max(1, free_bytes() // WORKER_BYTES)))
 
     def is_worth(self, done: int, left: int, seconds: float) -> bool:
-        """Whether what is left would take this process longer than `LEAST_SECONDS`."""
+        """Whether the rest would take this process longer than `LEAST_SECONDS`."""
         return self.workers > 1 and done > 0 and seconds / done * left > LEAST_SECONDS

@@ -1,4 +1,4 @@
-"""What runs in a worker: one thread computes the answer to a part, and it goes back."""
+"""The code that runs in a worker process: it computes the answer to a part, in one thread."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from clipgrip_line.causes import cause
 
 
 def compute(work: Work, part: Any, version: str) -> Any:
-    """The answer of the function to the part.
+    """``work(part)``, for the version of clipgrip that sent it.
 
     Raises:
-        RunError: another version of clipgrip sent it.
-        Exception: what the function raised; one that cannot travel is said as a RunError.
+        RunError: this process has another version, or ``work`` raised an error that cannot be pickled.
+        Exception: what ``work`` raised.
     """
     if version != __version__:
         raise RunError(
@@ -43,17 +43,17 @@ def compute(work: Work, part: Any, version: str) -> Any:
 
 
 def _travels(error: Exception) -> bool:
-    """Whether it can be made again where it arrives; one that cannot would look like the death of its worker."""
+    """Whether an error can be unpickled by the receiver; if not, its worker would seem to have died."""
     try:
         ForkingPickler.dumps(error)
-        deepcopy(error)  # made anew as it would be over there
+        deepcopy(error)  # reconstructs it as unpickling would
     except Exception:
         return False
     return True
 
 
 def begin() -> None:
-    """In a new process of a pool: Ctrl-C is the first process's to hear, and none lives longer than that."""
+    """Initialise a process of a pool: it ignores Ctrl-C, which the parent handles, and ends with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -65,7 +65,7 @@ def _end_with_parent() -> None:
 
 
 def _one_thread() -> None:
-    """There is a worker for each core."""
+    """Limit torch to one thread, as there is a worker for each core."""
     import torch
 
     if torch.get_num_threads() != 1:

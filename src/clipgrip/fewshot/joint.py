@@ -1,7 +1,8 @@
-"""Text and labels joined: softmax(a · text + b · head + c · log shares), with a, b and c from the labels themselves.
+"""Text and head joined: softmax(a · text + b · head + c · log class shares), with a, b and c fitted to the labels.
 
-Every label is held out for the text, which learned from none, and for the head by `members`. So the likelihood of the
-labels says how much each counts: a text that says nothing of these images gets a = 0, whatever its confidence.
+For the text every label is held out, since it learned from none; for the head, `members` answer without the label. So
+the likelihood of the labels says how much each counts: a text that does not fit these images gets a = 0, whatever its
+confidence.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, Wide
 
 @dataclass(frozen=True)
 class JointWeights:
-    """How much the text counts, the head, and the shares of the labels; found once, before anything is tuned."""
+    """a, b and c of the module's formula: found once, before anything is tuned."""
 
     text: float
     head: float
@@ -32,50 +33,51 @@ class JointWeights:
 
 @dataclass(frozen=True)
 class Joint:
-    """The joined classifier. Its heads carry their weights already."""
+    """The joined classifier. Its heads are multiplied by their weights already."""
 
     text_weight: float
     heads: tuple[Head, ...] = field(repr=False)
     n_classes: int
     texts: ClassEmbeds | None = field(default=None, repr=False)
-    """The untuned class embeddings (C, D), which count beside the tuned: few images a class tune a prompt badly."""
+    """The untuned class embeddings (C, D), averaged with the tuned: few images per class tune a prompt badly. None:
+    the tuned ones alone count."""
     untuned: float = 0.5
-    """Their share of the text."""
-    foretold: tuple[int, ...] = ()
-    """Classes whose name does not fit: images foretold their ``texts``, and no prompt tunes them."""
+    """Their share in this average."""
+    misnamed: tuple[int, ...] = ()
+    """Classes whose name does not fit. Their row of ``texts`` was predicted from images and stands alone, untuned."""
 
     def class_embeds(self, tuned: ClassEmbeds) -> ClassEmbeds:
-        """(C, D) whose scaled products with images are the text's logits."""
+        """(C, D) the class embeddings that the text's logits are made with, from those of a tuned prompt."""
         if self.texts is None:
             return tuned
-        texts, own = self.texts.to(tuned), list(self.foretold)
+        texts, misnamed = self.texts.to(tuned), list(self.misnamed)
         mixed = torch.lerp(tuned, texts, self.untuned)
-        mixed[own] = texts[own]
+        mixed[misnamed] = texts[misnamed]
         return mixed
 
     def logits(self, image_embeds: ImageEmbeds, text: Logits | None) -> Logits:
         """(N, C) from embeddings (N, D) and the text's logits (N, C)."""
         joined = torch.zeros(len(image_embeds), self.n_classes)
         for head in self.heads:
-            joined += spread(head.logits(image_embeds), head.classes, self.n_classes)
+            joined += over_all_classes(head.logits(image_embeds), head.classes, self.n_classes)
         if text is not None and self.text_weight:
             return joined + self.text_weight * text
         known = torch.zeros(self.n_classes, dtype=torch.bool)
         for head in self.heads:
             known[head.classes] = True
-        # where words fail, they do not let a class loose of which nobody ever showed an image
+        # without a text nothing speaks for a class that has no labeled image, so it is never the answer
         return joined.masked_fill(~known, -torch.inf) if bool(known.any()) else joined
 
     def probs(self, image_embeds: ImageEmbeds, text: Logits | None) -> Probs:
-        """(N, C) softmax of the logits; held-out labels set how sure they are."""
+        """(N, C) softmax of the logits, whose scale held-out labels have fitted."""
         return self.logits(image_embeds, text).softmax(1)
 
-    def renumbered(self, places: Sequence[int | None], texts: ClassEmbeds) -> Joint:
-        """For other classes: for each of them its position among these, None for one that no label ever named.
+    def renumbered(self, positions: Sequence[int | None], texts: ClassEmbeds) -> Joint:
+        """The classifier for a changed list of classes, whose untuned class embeddings are ``texts``.
 
-        ``texts`` are the untuned class embeddings of the others.
+        ``positions`` holds for each of them its position in the old list; None for a new class.
         """
-        at = {old: new for new, old in enumerate(places) if old is not None}
+        at = {old: new for new, old in enumerate(positions) if old is not None}
         heads = []
         for head in self.heads:
             columns = [n for n, c in enumerate(head.classes.tolist()) if c in at]
@@ -83,16 +85,16 @@ class Joint:
                 classes = torch.tensor([at[int(head.classes[n])] for n in columns])
                 weights, offsets = head.weights[:, columns], head.offsets[columns]
                 heads.append(replace(head, weights=weights, offsets=offsets, classes=classes))
-        changed = replace(self, heads=tuple(heads), n_classes=len(places))
+        changed = replace(self, heads=tuple(heads), n_classes=len(positions))
         if self.texts is None:
             return changed
-        before = [c for c in self.foretold if c in at]
-        foretold, texts = tuple(at[c] for c in before), texts.clone()
-        texts[list(foretold)] = self.texts[before].to(texts)
-        return replace(changed, texts=texts, foretold=foretold)
+        before = [c for c in self.misnamed if c in at]
+        misnamed, texts = tuple(at[c] for c in before), texts.clone()
+        texts[list(misnamed)] = self.texts[before].to(texts)
+        return replace(changed, texts=texts, misnamed=misnamed)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that it is, for a file."""
+        """Everything, as tensors for a file, where ``misnamed`` is called "foretold"."""
         found = {"text_weight": torch.tensor(self.text_weight, dtype=torch.float64)}
         for number, head in enumerate(self.heads):
             for one in fields(head):
@@ -100,13 +102,13 @@ class Joint:
         if self.texts is not None:
             found["texts"] = self.texts.contiguous()
         found["untuned"] = torch.tensor(self.untuned, dtype=torch.float64)
-        if self.foretold:
-            found["foretold"] = torch.tensor(self.foretold)
+        if self.misnamed:
+            found["foretold"] = torch.tensor(self.misnamed)
         return {**found, "n_classes": torch.tensor(self.n_classes)}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> Joint:
-        """What ``tensors`` gave; KeyError where something is missing."""
+        """The classifier that ``tensors()`` wrote; KeyError where something is missing."""
         numbers = sorted({int(name.split(".")[0]) for name in tensors if "." in name})
         heads = [
             Head(**{one.name: tensors[f"{number}.{one.name}"] for one in fields(Head)})
@@ -122,11 +124,14 @@ class Joint:
         )
 
     def with_head(self, head: Head, weight: float) -> Joint:
-        """With one more head."""
+        """With one more head, whose log-probabilities are added ``weight`` times."""
         return replace(self, heads=(*self.heads, scaled(head, weight)))
 
     def mixed(self, head: Head, share: float) -> Joint:
-        """Its logits and ``share`` of another head's: two that learned the same agree, so they are not added up."""
+        """(1 - ``share``) of its logits and ``share`` of another head's.
+
+        A mean and not a sum, since a head that learned the same labels is no independent evidence.
+        """
         heads = tuple(scaled(one, 1 - share) for one in self.heads)
         rest = replace(self, text_weight=(1 - share) * self.text_weight, heads=heads)
         return rest.with_head(head, share)
@@ -135,7 +140,7 @@ class Joint:
 def joined_probs(
     image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None
 ) -> Probs:
-    """(N, C): the text's own answers, or joined with what labels taught; of several banks the heads read all."""
+    """(N, C) the text's answers, joined with the heads of ``joint`` where given. The heads read all banks."""
     texts = class_embeds if joint is None else joint.class_embeds(class_embeds)
 
     def answers(images: WideEmbeds) -> Probs:
@@ -148,14 +153,16 @@ def joined_probs(
 
 
 def scaled(head: Head, weight: float) -> Head:
-    """The head with all its logits times ``weight``."""
+    """The head with its logits multiplied by ``weight``."""
     return replace(head, weights=weight * head.weights, offsets=weight * head.offsets)
 
 
-def spread(logits: Float[Tensor, "N K"], classes: Int[Tensor, " K"], n_classes: int) -> Logits:
-    """(N, C) log-probabilities: classes that the head does not know get an equal part each of a fair share.
+def over_all_classes(
+    logits: Float[Tensor, "N K"], classes: Int[Tensor, " K"], n_classes: int
+) -> Logits:
+    """(N, C) log-probabilities of a head that knows K classes: each of the others gets 1 / C, these share K / C.
 
-    So a head neither denies nor favours a class of which it never saw an image; the text decides.
+    So the head is neither for nor against a class of which it never saw an image; the text decides.
     """
     known = logits.log_softmax(1)
     absent = n_classes - len(classes)
@@ -166,9 +173,9 @@ def spread(logits: Float[Tensor, "N K"], classes: Int[Tensor, " K"], n_classes: 
 
 
 def join(fitted: FittedHead, labels: Labels, n_classes: int, weights: JointWeights) -> Joint:
-    """The classifier of a head that was fitted to ``labels`` (n,)."""
+    """The classifier of a head that was fitted to ``labels`` (n,), with these weights."""
     counts = torch.bincount(labels, minlength=n_classes)
-    head = scaled(fitted.head, weights.head * _more_with_all(counts, labels[fitted.rows]))
+    head = scaled(fitted.head, weights.head * _gain_of_all_labels(counts, labels[fitted.rows]))
     offsets = head.offsets + weights.shares * _log_shares(counts, fitted.head)
     return Joint(weights.text, (replace(head, offsets=offsets),), n_classes)
 
@@ -181,11 +188,12 @@ def weigh(
     settings: HeadSettings,
     doubted: Bool[Tensor, " C"] | None = None,
 ) -> JointWeights:
-    """Weights under which the labels (n,) are likeliest; ``text`` (n, C) are the text's logits for the same images.
+    """The weights under which the held-out labels (n,) are likeliest, times a prior; a grid search.
 
-    Labels of ``doubted`` classes foretold their text, so they do not judge it.
+    ``text`` (n, C) are the text's logits for the same images. Labels of ``doubted`` classes do not count, because the
+    text of such a class was predicted from these very images.
     """
-    rows = torch.cat([fitted.rows, fitted.alone_rows])
+    rows = torch.cat([fitted.rows, fitted.single_rows])
     judges = slice(None) if doubted is None else ~doubted[labels[rows]]
     truth = labels[rows, None][judges]
     text_logits = (torch.zeros(len(rows), n_classes) if text is None else text[rows].float())[
@@ -194,16 +202,16 @@ def weigh(
     has_absent = len(fitted.head.classes) < n_classes
 
     def likelihood(a: float, b: float, c: float) -> float:
-        ours = _without_own(fitted, labels, n_classes, b, c)[judges]
-        return float((a * text_logits + ours).log_softmax(1).gather(1, truth).sum())
+        of_head = _held_out_head_logits(fitted, labels, n_classes, b, c)[judges]
+        return float((a * text_logits + of_head).log_softmax(1).gather(1, truth).sum())
 
     texts = dict(zip(settings.text_weights, settings.text_prior, strict=True))
     heads = dict(zip(settings.head_weights, settings.head_prior, strict=True))
     if text is None:
         texts = {0.0: 1.0}
     elif has_absent:
-        # images of classes without a label know the text alone, so it must stand by itself
-        texts = {_alone(texts, text_logits, truth): 1.0}
+        # for images of a class without a label only the text speaks, so its weight must suit the text by itself
+        texts = {_best_text_weight(texts, text_logits, truth): 1.0}
     if not len(fitted.rows) and (text is None or not has_absent):
         heads = {1.0: 1.0}
     tried = [
@@ -213,42 +221,45 @@ def weigh(
     return JointWeights(*max(tried)[1:])
 
 
-def _without_own(fitted: FittedHead, labels: Labels, n_classes: int, b: float, c: float) -> Logits:
-    """(n + m, C) the head's part for each label as if it had not been given.
+def _held_out_head_logits(
+    fitted: FittedHead, labels: Labels, n_classes: int, b: float, c: float
+) -> Logits:
+    """(n + m, C) the head's and the shares' part of the logits for each label as if it had not been given.
 
-    A class without its only label is absent like those that have none, and the other classes get what is its. Where
-    none is absent such labels say nothing of the head.
+    First the n labels that the members held out, then the m that are the only one of their class. Without it, such a
+    class would be one of those that the head does not know, and the head's K - 1 other classes share (K - 1) / C. If
+    every class has a label there are none of these; the head's answer is then left out for such a label (zeros).
     """
     classes = fitted.head.classes
     shares = c * _log_shares(torch.bincount(labels, minlength=n_classes), fitted.head).float()
-    held_out = spread(b * fitted.held_out + shares, classes, n_classes)
-    lonely = labels[fitted.alone_rows, None]
+    held_out = over_all_classes(b * fitted.held_out + shares, classes, n_classes)
+    single = labels[fitted.single_rows, None]
     if len(classes) == n_classes or len(classes) < 2:
-        return torch.cat([held_out, torch.zeros(len(lonely), n_classes)])
-    own = classes == lonely
-    known = (b * fitted.alone + shares).masked_fill(own, -torch.inf).log_softmax(1)
+        return torch.cat([held_out, torch.zeros(len(single), n_classes)])
+    own = classes == single
+    known = (b * fitted.single_logits + shares).masked_fill(own, -torch.inf).log_softmax(1)
     known = (known + math.log((len(classes) - 1) / n_classes)).masked_fill(
         own, -math.log(n_classes)
     )
-    whole = torch.full((len(lonely), n_classes), -math.log(n_classes))
+    whole = torch.full((len(single), n_classes), -math.log(n_classes))
     return torch.cat([held_out, whole.index_copy(1, classes, known)])
 
 
 def _log_shares(counts: Tensor, head: Head) -> Tensor:
-    """(K,) logs of the shares of the labels."""
+    """(K,) logs of the classes' shares among the labels."""
     return (counts[head.classes].double() / counts.sum()).log()
 
 
-def _alone(texts: dict[float, float], text: Logits, truth: Tensor) -> float:
-    """The weight under which the text by itself makes the labels likeliest."""
+def _best_text_weight(texts: dict[float, float], text: Logits, truth: Tensor) -> float:
+    """The weight under which the labels are likeliest by the text alone; ``texts`` are weights and their priors."""
     return max(
         (float((a * text).log_softmax(1).gather(1, truth).sum()) + math.log(prior), a)
         for a, prior in texts.items()
     )[1]
 
 
-def _more_with_all(counts: Tensor, labels: Labels) -> float:
-    """n / (n - 1): how much more a head knows from n images of a class than from those without the one held out."""
+def _gain_of_all_labels(counts: Tensor, labels: Labels) -> float:
+    """Mean n / (n - 1) over held-out labels: the head weight was fitted with one image of the n of a class missing."""
     if not len(labels):
         return 1.0
     own = counts[labels].double()

@@ -1,8 +1,8 @@
-"""Linear classifiers in closed form, each with what it would answer for an image had it not seen that image.
+"""Linear classifiers in closed form, each with its leave-one-out answers for a sample of its images.
 
 ``discriminants`` are Fisher's with one covariance for all classes, shrunk towards a multiple of the identity (for CLIP:
-Wang et al., ICLR 2024, arXiv 2402.04087). ``ridges`` are least squares on the classes with a penalty on the weights.
-Leaving one image out changes a mean and subtracts one vector from the scatter, so the inverse follows from the
+Wang et al., ICLR 2024, arXiv 2402.04087). ``ridges`` are ridge regressions on one-hot classes. Leaving one image out
+changes one class mean and subtracts a rank-one matrix from the scatter, so the new inverse follows from the
 Sherman-Morrison formula and nothing is fitted again.
 """
 
@@ -20,12 +20,12 @@ from clipgrip.fewshot.moments import TINY, Moments
 from clipgrip.types import Labels, Logits
 
 LEAST = 1e-3
-"""What is left of an image's own weight at least, so that an image that decides alone divides by no zero."""
+"""Lower bound of 1 - leverage, and of similar denominators: an image that alone determines the fit would make it 0."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """Weights (D, K) and offsets (K,) over the classes with images, and held-out logits (n, K) of a sample."""
+    """Weights and offsets over the K classes that have images, and leave-one-out logits (n, K) of a sample."""
 
     name: str
     weights: Float[Tensor, "D K"] = field(repr=False)
@@ -36,22 +36,23 @@ class Member:
 def ridges(
     moments: Moments, penalties: Sequence[float], images: Tensor, labels: Labels
 ) -> Iterator[Member]:
-    """One member a penalty, in units of the mean squared length; ``images`` (n, D) with ``labels`` (n,) are a sample.
+    """One member per penalty, in units of the mean squared length.
 
-    Labels are positions among the present classes.
+    ``images`` (n, D) with ``labels`` (n,), positions among the classes present, are the sample that is held out. The
+    leave-one-out answer is (ŷ - h y) / (1 - h), h being the image's leverage.
     """
     total, counts = moments.total, moments.counts[moments.present]
     sums = moments.sums[moments.present]
     mean, shares = sums.sum(0) / total, counts / total
     values, axes = _axes(moments.scatter - total * torch.outer(mean, mean))
     targets = ((sums - counts[:, None] * mean) @ axes).T
-    seen = (images - mean) @ axes
-    wanted = F.one_hot(labels, len(counts)).double() - shares
+    sample = (images - mean) @ axes
+    one_hot = F.one_hot(labels, len(counts)).double() - shares
     for penalty in penalties:
         inverse = 1 / (values + penalty * values.sum() / total + TINY)
         weights = inverse[:, None] * targets
-        own = (seen.square() @ inverse)[:, None] + 1 / total
-        held_out = (seen @ weights - own * wanted) / (1 - own).clamp_min(LEAST)
+        leverage = (sample.square() @ inverse)[:, None] + 1 / total
+        held_out = (sample @ weights - leverage * one_hot) / (1 - leverage).clamp_min(LEAST)
         weights = axes @ weights
         yield Member(f"ridge {penalty:g}", weights, -mean @ weights, held_out)
 
@@ -59,46 +60,54 @@ def ridges(
 def discriminants(
     moments: Moments, shrinkages: Sequence[float], images: Tensor, labels: Labels
 ) -> Iterator[Member]:
-    """One member a shrinkage; the sample as in `ridges`."""
+    """One member per shrinkage; the sample as in `ridges`."""
     counts, means = moments.counts[moments.present], moments.means[moments.present]
-    free = max(moments.total - len(counts), 1.0)
+    freedom = max(moments.total - len(counts), 1.0)
     values, axes = _axes(moments.scatter - (means * counts[:, None]).T @ means)
-    scale = values.sum() / free / len(values)
-    if moments.total <= len(counts):  # one image a class: nothing varies within
+    scale = values.sum() / freedom / len(values)
+    if moments.total <= len(counts):  # one image per class: there is no variance within classes
         scale = moments.scatter.trace() / moments.total / len(values)
     means, images = means @ axes, images @ axes  # in these axes every covariance is diagonal
     others = (counts[labels] - 1).clamp_min(LEAST)
     sample = _Sample(images, labels, images - means[labels], means, counts[labels], others)
     for shrinkage in shrinkages:
         least = shrinkage * scale + TINY
-        inverse = 1 / ((1 - shrinkage) * values / free + least)
+        inverse = 1 / ((1 - shrinkage) * values / freedom + least)
         weights = inverse[:, None] * means.T
         offsets = -0.5 * (means.T * weights).sum(0)
-        left = max(free - 1, 1.0)
+        left = max(freedom - 1, 1.0)
         base = 1 / ((1 - shrinkage) * values / left + least)
         held_out = sample.held_out(base, (1 - shrinkage) / left)
         yield Member(f"discriminant {shrinkage:g}", axes @ weights, offsets, held_out)
 
 
 def _axes(scatter: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues (D,), at least 0, and axes (D, D): every penalty and shrinkage is then a division."""
+    """Eigenvalues (D,), at least 0, and eigenvectors (D, D): in these axes any penalty or shrinkage is a division."""
     values, axes = torch.linalg.eigh((scatter + scatter.T) / 2)
     return values.clamp_min(0), axes
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """Labeled images (n, D) in the axes of the covariance, and how they differ from their classes' means (K, D)."""
+    """Labeled images in the axes of the covariance, and what is needed to leave each of them out."""
 
     images: Tensor
+    """(n, D)"""
     labels: Labels
     gap: Tensor
+    """(n, D) each image less its class's mean."""
     means: Tensor
+    """(K, D)"""
     counts: Tensor
+    """(n,) images of each image's class, by their weights."""
     others: Tensor
+    """(n,) the same without the image itself."""
 
     def held_out(self, inverse: Tensor, part: float) -> Logits:
-        """(n, K) without the image itself; ``inverse`` (D,) has it still, ``part`` is the scatter's in it."""
+        """(n, K) leave-one-out logits.
+
+        ``inverse`` (D,) is that of the covariance with the image still in it, ``part`` the factor on the scatter there.
+        """
         rows = torch.arange(len(self.images))
         of_gap = self.gap.square() @ inverse
         gain = part * (self.counts / self.others)

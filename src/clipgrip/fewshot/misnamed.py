@@ -1,8 +1,8 @@
-"""Classes whose labels say that their name does not fit, and the text that their images foretell in its place.
+"""Misnamed classes: found by their labeled images, which then predict a class embedding in the name's place.
 
-A name that is another class's draws images of both to itself, and where a class has one label nothing can be held out
-that would say so. But the images of all labels and the texts of all classes are so many pairs of which nobody doubts
-that they do not belong together: they say how a wrong name looks (decision 0081).
+A wrong name that fits another class attracts images of both; and where a class has one label, nothing can be held out
+that would show it. But the images of each class and the names of all others are many pairs that certainly do not belong
+together: they show how a wrong name looks (decision 0081).
 """
 
 from __future__ import annotations
@@ -19,29 +19,33 @@ from clipgrip.fewshot.moments import TINY
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits
 
 STEPS = 50
-"""Of the expectation maximisation over two components, which settles in a few."""
+"""Steps of expectation maximisation, which converges in a few."""
 FEW_CLASSES = 3
-"""Labeled classes from which pairs of others say how a wrong name looks."""
+"""Fewest labeled classes: with fewer there are too few wrong pairs."""
 MOST_CLASSES = 4096
-"""Labeled classes up to which all pairs are compared: about a gigabyte. Beyond, every name is believed."""
+"""Most labeled classes, whose pairs take about a gigabyte; with more, no name is doubted."""
 
 
 @dataclass(frozen=True)
 class Misnamed:
-    """The classes that are doubted, and where their labeled images lie."""
+    """The doubted classes, and the prediction of text logits from labeled images.
+
+    A right name's logit on an image x rises above the other classes' by about ``slope`` · gap · x.
+    """
 
     doubted: Bool[Tensor, " C"]
     gaps: Float[Tensor, "C D"] = field(repr=False)
-    """What each class's mean image has apart from the labeled classes' middle; zero without a label."""
-    pull: float
-    """Logits that a right name gains on an image for each unit of such a gap's product with it."""
-    times: float
+    """Each class's mean image less the mean of these over the labeled classes; zero without a label."""
+    slope: float
+    """By least squares over the names that fit."""
+    factor: float
+    """``HeadSettings.foretold``, on the slope."""
 
     @classmethod
     def of(
         cls, image_embeds: ImageEmbeds, text: Logits, labels: Labels, settings: HeadSettings
     ) -> Misnamed:
-        """Of labeled images (n, D) as the text reads them, their text logits (n, C) and classes (n,)."""
+        """From labeled images (n, D) in the text's own bank, their text logits (n, C) and classes (n,)."""
         counts = torch.bincount(labels, minlength=text.shape[1])
         known, doubted = counts > 0, torch.zeros_like(counts, dtype=torch.bool)
         if not settings.foretold or not FEW_CLASSES <= int(known.sum()) <= MOST_CLASSES:
@@ -50,86 +54,87 @@ class Misnamed:
         means = _means(image_embeds.float(), labels, counts)
         gaps = torch.where(known[:, None], means - means[known].mean(0), 0.0)
         logits = _means(text.float(), labels, counts)
-        doubted[known] = ~_fitting(_leads(logits[known][:, known].double()), settings)
-        if int((known & ~doubted).sum()) < 2:  # where nearly no name fits none is a measure
+        doubted[known] = ~_names_that_fit(_margins(logits[known][:, known].double()), settings)
+        if int((known & ~doubted).sum()) < 2:  # too few right names are left to fit the slope to
             doubted = torch.zeros_like(known)
         centred = logits - logits[known].mean(0)
-        return cls(doubted, gaps, _pull(centred, gaps, known & ~doubted), settings.foretold)
+        return cls(doubted, gaps, _slope(centred, gaps, known & ~doubted), settings.foretold)
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """The doubted ones."""
+        """The doubted classes."""
         return tuple(self.doubted.nonzero().squeeze(1).tolist())
 
     def logits(self, image_embeds: ImageEmbeds, text: Logits) -> Logits:
-        """(N, C) the text's logits with those of doubted classes as their images foretell them."""
+        """(N, C) the text's logits, with predicted ones for the doubted classes."""
         if not bool(self.doubted.any()):
             return text
         found = text.clone()
-        gaps = self.times * self.pull * self.gaps[self.doubted]
-        middle = text[:, ~self.doubted].mean(1, keepdim=True)
-        found[:, self.doubted] = middle + image_embeds[:, : gaps.shape[1]].float() @ gaps.T
+        gaps = self.factor * self.slope * self.gaps[self.doubted]
+        mean_of_others = text[:, ~self.doubted].mean(1, keepdim=True)
+        found[:, self.doubted] = mean_of_others + image_embeds[:, : gaps.shape[1]].float() @ gaps.T
         return found
 
     def texts(self, class_embeds: ClassEmbeds) -> ClassEmbeds:
-        """(C, D) whose scaled products with images are these logits; the foretold are not of unit length."""
+        """(C, D) class embeddings with the same effect as `logits`; the predicted ones are not of unit length."""
         if not bool(self.doubted.any()):
             return class_embeds
         found, gaps = class_embeds.clone(), self.gaps.to(class_embeds)
-        pull = _pull(gaps @ class_embeds.T, gaps, gaps.any(1) & ~self.doubted)
-        middle = class_embeds[~self.doubted].mean(0)
-        found[self.doubted] = middle + self.times * pull * gaps[self.doubted]
+        slope = _slope(gaps @ class_embeds.T, gaps, gaps.any(1) & ~self.doubted)
+        mean_of_others = class_embeds[~self.doubted].mean(0)
+        found[self.doubted] = mean_of_others + self.factor * slope * gaps[self.doubted]
         return found
 
 
 def _means(values: Tensor, labels: Labels, counts: Tensor) -> Tensor:
-    """(C, W) each class's mean of values (n, W)."""
+    """(C, W) each class's mean of values (n, W); zero without a label."""
     sums = values.new_zeros(len(counts), values.shape[1]).index_add_(0, labels, values)
     return sums / counts.clamp_min(1)[:, None]
 
 
-def _leads(logits: Float[Tensor, "K K"]) -> Float[Tensor, "K K"]:
-    """By class of the images (rows) and name (columns): how far the pair leads all other names and all other images.
+def _margins(logits: Float[Tensor, "K K"]) -> Float[Tensor, "K K"]:
+    """Margin of each pair of a class's images (row) and a name (column): over other names plus over other classes.
 
-    Of logits without what all names share on an image and all images on a name.
+    The logits are double-centred first: some names are above, and some images below, all others.
     """
-    rises = logits - logits.mean(1, keepdim=True)
-    rises = rises - rises.mean(0)
-    return _lead(rises) + _lead(rises.T).T
+    centred = logits - logits.mean(1, keepdim=True)
+    centred = centred - centred.mean(0)
+    return _row_margins(centred) + _row_margins(centred.T).T
 
 
-def _lead(values: Tensor) -> Tensor:
-    """Each value less the highest other of its row."""
+def _row_margins(values: Tensor) -> Tensor:
+    """Each value less the highest other value of its row."""
     first, second = values.topk(2, dim=1).values.split(1, dim=1)
     return values - torch.where(values == first, second, first)
 
 
-def _fitting(leads: Float[Tensor, "K K"], settings: HeadSettings) -> Bool[Tensor, " K"]:
-    """Classes whose own lead is likelier a right name's than one of a pair that does not belong together.
+def _names_that_fit(margins: Float[Tensor, "K K"], settings: HeadSettings) -> Bool[Tensor, " K"]:
+    """(K,) whether a class's margin with its own name is more probably that of a right name than of a wrong one.
 
-    Two normal components of the same spread: the mean of the wrong and the spread are those of all such pairs; the
-    mean of the right, and the share of the wrong under its Beta prior, are found by expectation maximisation (Efron,
-    Large-Scale Inference, Cambridge 2010, chapter 5: local false discovery rates).
+    A mixture of two normal distributions of one spread. The mean of the wrong ones and the spread are those of all
+    wrong pairs; the mean of the right ones, and the share of wrong names under its Beta prior, are fitted to the K
+    margins by expectation maximisation (local false discovery rates: Efron, Large-Scale Inference, Cambridge 2010,
+    chapter 5).
     """
-    own, same = leads.diagonal(), torch.eye(len(leads), dtype=torch.bool)
-    # where two names changed places each class has one other name that does fit
-    best = leads.masked_fill(same, -torch.inf).argmax(1, keepdim=True)
-    pairs = leads[(~same).scatter(1, best, False)]
+    own, same = margins.diagonal(), torch.eye(len(margins), dtype=torch.bool)
+    # where two names are interchanged, each class has one other name that fits: the best other is no wrong pair
+    best = margins.masked_fill(same, -torch.inf).argmax(1, keepdim=True)
+    pairs = margins[(~same).scatter(1, best, False)]
     wrong, spread = pairs.mean(), pairs.std().clamp_min(TINY)
-    right, (misnamed, named) = torch.maximum(own.median(), wrong), settings.misnamed
-    share, fits = misnamed / (misnamed + named), torch.ones_like(own)
+    right, (prior_wrong, prior_right) = torch.maximum(own.median(), wrong), settings.misnamed
+    share, fits = prior_wrong / (prior_wrong + prior_right), torch.ones_like(own)
     for _ in range(STEPS):
-        likelier = (right - wrong) * (own - (right + wrong) / 2) / spread**2
-        fits = (likelier + math.log(1 / share - 1)).sigmoid()
+        log_ratio = (right - wrong) * (own - (right + wrong) / 2) / spread**2
+        fits = (log_ratio + math.log(1 / share - 1)).sigmoid()
         right = torch.maximum((fits * own).sum() / fits.sum().clamp_min(TINY), wrong)
-        share = float(((1 - fits).sum() + misnamed) / (len(own) + misnamed + named))
+        share = float(((1 - fits).sum() + prior_wrong) / (len(own) + prior_wrong + prior_right))
     return fits > 0.5
 
 
-def _pull(products: Float[Tensor, "C C"], gaps: Float[Tensor, "C D"], fits: Tensor) -> float:
-    """Least squares of the texts that fit, apart from their middle, on their classes' gaps.
+def _slope(products: Float[Tensor, "C C"], gaps: Float[Tensor, "C D"], fits: Tensor) -> float:
+    """Least-squares slope of a fitting text, less the mean fitting text, on its class's gap; at least 0.
 
-    ``products`` are those of each gap (rows) with each text (columns), in the unit that is asked for.
+    ``products`` are those of each gap (row) with each text (column), in the unit of the result.
     """
     own = products.diagonal() - products[:, fits].mean(1)
     return max(float(own[fits].sum() / gaps[fits].square().sum().clamp_min(TINY)), 0.0)

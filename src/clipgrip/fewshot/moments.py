@@ -1,4 +1,4 @@
-"""All that the linear classifiers need of the labeled images, summed in one pass."""
+"""Sufficient statistics of labeled images for the linear classifiers, summed in one pass."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ TINY = 1e-9
 
 
 def centred(image_embeds: ImageEmbeds, mean: Float[Tensor, " D"]) -> Float[Tensor, "N D"]:
-    """Unit vectors as seen from the mean of the images, in float64.
+    """Embeddings less ``mean``, normalised, in float64.
 
-    CLIP's embeddings lie in a narrow cone; what tells them apart is where they lie as seen from its axis.
+    CLIP's embeddings lie in a narrow cone, so what tells images apart is their direction from the cone's axis.
     """
     return F.normalize(image_embeds.double() - mean.double(), dim=1)
 
 
 def middle_of_classes(image_embeds: ImageEmbeds, labels: Labels) -> Float[Tensor, " D"]:
-    """The mean of the classes' means of images (n, D), in float64.
+    """The mean of the class means of images (n, D), in float64.
 
-    Seen from the mean of all images a class that fills them lies around the centre, where directions mean nothing.
+    The mean of all images would lie within a class that has most of them, whose directions from there mean nothing.
     """
-    present, place = labels.unique(return_inverse=True)
+    present, class_of = labels.unique(return_inverse=True)
     sums = torch.zeros(len(present), image_embeds.shape[1], dtype=torch.float64)
     for begin in range(0, len(labels), BLOCK):
         block = slice(begin, begin + BLOCK)
-        sums.index_add_(0, place[block], image_embeds[block].double())
-    return (sums / place.bincount()[:, None]).mean(0)
+        sums.index_add_(0, class_of[block], image_embeds[block].double())
+    return (sums / class_of.bincount()[:, None]).mean(0)
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Counts, sums and the scatter of labeled images, centred and of unit length, in float64."""
+    """Class counts, class sums and the scatter Σ w x xᵀ of labeled images, `centred`, in float64."""
 
     counts: Float[Tensor, " C"]
     sums: Float[Tensor, "C D"] = field(repr=False)
@@ -53,7 +53,7 @@ class Moments:
         mean: Float[Tensor, " D"],
         weights: Float[Tensor, " n"] | None = None,
     ) -> Moments:
-        """Of images (n, D) and their classes (n,), none of them -1, each once or ``weights`` times."""
+        """Of images (n, D) and their classes (n,), none of them -1, each counted once or ``weights`` times."""
         width = image_embeds.shape[1]
         weights = torch.ones(len(labels)) if weights is None else weights
         weights = weights.double()

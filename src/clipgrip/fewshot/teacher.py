@@ -1,4 +1,4 @@
-"""What the labels of a task teach its rounds: better answers to begin with, and a head beside each tuned prompt."""
+"""What the labels of a task give its rounds: better answers to start from, and a head beside each tuned prompt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import torch
 
 from clipgrip.fewshot.head import Head, HeadSettings, fit_head
 from clipgrip.fewshot.joint import Joint, JointWeights, join, scaled
-from clipgrip.fewshot.validate import HeldOut, Learned, Refine, fitted_head, held_out, learned
+from clipgrip.fewshot.validate import (
+    HeldOut,
+    LabelFit,
+    Refine,
+    cross_validated,
+    fit_labels,
+    fitted_head,
+)
 from clipgrip.mapped import like
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
@@ -24,47 +31,48 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, RowM
 
 TINY = 1e-30
 FACTORS = tuple(2.0 ** (step / 8) for step in range(-112, 1))
-"""Of logits, from 1/16384 to 1: nine per cent apart, and a sum of two that agree is never too doubtful."""
+"""Factors on logits from 1/16384 to 1, nine per cent apart. None above 1, because the sum of two classifiers that
+learned the same is overconfident."""
 TOGETHER = 8192
-"""Images that are answered together, as a head reads them."""
+"""Images that are answered together."""
 MOST_TAUGHT = 100_000
-"""Pseudolabels that teach a head: all of less than twice as many, of more between this and twice as many."""
+"""A head learns all of fewer than twice as many pseudolabels; of more, an even sample between this and twice that."""
 
 
 def teaches(settings: HeadSettings | None, task: Task) -> bool:
-    """Whether labels are asked: some are given, and unlabeled images may be of any class.
+    """Whether labels fit a `Teacher`: two classes at least have some, and unlabeled images may be of any class.
 
-    Where they are of other classes than the labels (TRZSL) the labels cannot say how good the text is for them.
+    In TRZSL unlabeled images are of other classes than the labels, which cannot tell how good the text is for those.
     """
     several = len(task.labels[task.labeled].unique()) > 1
     return settings is not None and several and bool(task.candidates.all())
 
 
 def text_logits(probs: Probs) -> Logits:
-    """(N, C) logits, apart from what all classes share."""
+    """(N, C) log-probabilities: the logits up to a constant of each row."""
     return probs.float().clamp_min(TINY).log()
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """Fitted before anything is tuned, so that no held-out label has been seen by the text."""
+    """What the labels decided before anything was tuned, so that the text has seen no held-out label."""
 
     task: Task = field(repr=False)
     settings: HeadSettings = field(repr=False)
     weights: JointWeights
     members: dict[str, float] = field(repr=False)
     start: Probs = field(repr=False)
-    """(N, C) text and labels joined, without the unlabeled images: rounds that go astray go back to these."""
+    """(N, C) answers of text and labels joined, which round 1 starts from, and to which rounds gone astray return."""
     uses_unlabeled: bool = True
     """False where held-out labels are answered worse with the unlabeled images than without."""
     texts: ClassEmbeds | None = field(default=None, repr=False)
-    """The untuned class embeddings (C, D), where a name does not fit as its images foretell them."""
-    foretold: tuple[int, ...] = ()
-    """These classes."""
+    """The untuned class embeddings (C, D), those of misnamed classes predicted from their images."""
+    misnamed: tuple[int, ...] = ()
+    """Classes whose name does not fit."""
     has_text: bool = True
-    """Whether any text answers beside the labels."""
+    """False where the labels alone answer."""
     held_out: HeldOut | None = field(default=None, repr=False)
-    """None where no class has two labels, and where a stored run is only opened again."""
+    """None where no class has two labels, and where a stored run is only reopened."""
 
     @classmethod
     def of(
@@ -75,26 +83,26 @@ class Teacher:
         settings: HeadSettings,
         texts: ClassEmbeds | None = None,
     ) -> Teacher:
-        """Of a pool (N, D), the text's answers (N, C) and the labels; nothing is validated yet."""
+        """From a pool (N, D), the text's answers (N, C) and the task's labels; nothing is validated yet."""
         width = None if texts is None else texts.shape[1]
         own = None if zero_shot is None else text_logits(zero_shot[task.labeled])
-        found = learned(image_embeds, task.labels, own, task.n_classes, settings, width)
-        start, named = _start(found, image_embeds, zero_shot), found.named
+        found = fit_labels(image_embeds, task.labels, own, task.n_classes, settings, width)
+        start, misnamed = _start(found, image_embeds, zero_shot), found.misnamed
         teacher = cls(task, settings, found.weights, found.members, start, has_text=own is not None)
-        if texts is None or named is None:
+        if texts is None or misnamed is None:
             return replace(teacher, texts=texts)
-        return replace(teacher, texts=named.texts(texts), foretold=named.classes)
+        return replace(teacher, texts=misnamed.texts(texts), misnamed=misnamed.classes)
 
     def validated(self, held_out: HeldOut | None) -> Teacher:
-        """The same, knowing what its labels said when they were held out."""
+        """With the result of its cross-validation, which decides whether unlabeled images are used."""
         harm = held_out is not None and held_out.unlabeled_harm
         return replace(self, held_out=held_out, uses_unlabeled=not harm)
 
     def worthwhile(self, ks: Sequence[int]) -> Sequence[int]:
-        """Of a schedule's rounds those that held-out labels bear out: all, the last alone, or the labels alone.
+        """The rounds of a schedule that are worth running: all, only the last, or one on the labels alone (k = 0).
 
-        Each round agrees with the one before, right or wrong. So where held-out labels do not become likelier by the
-        unlabeled images, or none can be held out, a second round learns nothing that anybody has confirmed.
+        A round agrees with the one before, right or wrong. So unless unlabeled images made held-out labels likelier,
+        a second round would only learn what nothing has confirmed.
         """
         if not self.uses_unlabeled:
             return [0]
@@ -102,16 +110,16 @@ class Teacher:
         return ks if helps else ks[-1:]
 
     def joint(self, image_embeds: ImageEmbeds, pseudolabels: PseudoLabels | None = None) -> Joint:
-        """The classifier of new images, from the pool (N, D) as a prompt sees it and from ``pseudolabels`` as well."""
+        """The classifier for new images: labels, and ``pseudolabels``, on the pool (N, D) as a tuned prompt sees it."""
         task = self.task
         fitted = fitted_head(image_embeds, task.labels, task.n_classes, self.settings)
         joint = join(fitted, task.labels[task.labeled], task.n_classes, self.weights)
         texts, untuned = self.texts, self.settings.untuned
-        joint = replace(joint, texts=texts, untuned=untuned, foretold=self.foretold)
+        joint = replace(joint, texts=texts, untuned=untuned, misnamed=self.misnamed)
         if pseudolabels is None or not len(pseudolabels.rows) or not self.uses_unlabeled:
             return joint
         head = _taught_head(image_embeds, task, pseudolabels, self.settings)
-        # few labels, from which its pseudolabels stem, make it too sure
+        # pseudolabels that stem from few labels make their head overconfident
         rows = even_sample(pseudolabels.rows, MOST_TAUGHT)
         sure = float(pseudolabels.confidence.double().mean())
         head = scaled(head, _as_sure_as(head.logits(image_embeds[rows]), sure))
@@ -120,7 +128,7 @@ class Teacher:
         return joint.mixed(head, self.settings.unlabeled * worth)
 
     def facts(self) -> dict[str, Any]:
-        """What a run stores of it."""
+        """The part of metrics.json that a run stores of it."""
         found: dict[str, Any] = {
             "given": len(self.task.labeled),
             "per_class": torch.bincount(
@@ -145,7 +153,7 @@ class Teacher:
         return found
 
     def contradicted(self) -> list[tuple[int, int]]:
-        """Rows of the pool whose label is not what the model says without it, and what it says."""
+        """Rows of the pool whose held-out label the model contradicts, each with the model's answer."""
         if self.held_out is None:
             return []
         answers = self.held_out.answers
@@ -154,8 +162,8 @@ class Teacher:
         return list(pairs)
 
 
-def _start(found: Learned, image_embeds: WideEmbeds, zero_shot: Probs | None) -> Probs:
-    """(N, C) text and labels joined."""
+def _start(found: LabelFit, image_embeds: WideEmbeds, zero_shot: Probs | None) -> Probs:
+    """(N, C) the joined answers for the whole pool, in parts and into a file if the pool lies in one."""
     shape = len(image_embeds), found.joint.n_classes
     made = like(image_embeds, shape, dtype=torch.float32)
 
@@ -178,12 +186,11 @@ def validate(
     generator: torch.Generator,
     eye_columns: int = 0,
 ) -> HeldOut | None:
-    """What the teacher's labels say when they are held out, with the refinement that the rounds will use.
+    """Cross-validation over the teacher's labels, with the refinement that the rounds will use.
 
     The last ``eye_columns`` of ``image_embeds`` are what eyes see.
     """
     task = teacher.task
-    every = task.candidates
 
     def refiner(embeds: ImageEmbeds) -> Refine:
         images = PoolImages.of(embeds, refinement, eye_columns=eye_columns)
@@ -192,13 +199,13 @@ def validate(
             one_hot = torch.nn.functional.one_hot(known.clamp_min(0), task.n_classes).float()
             start = torch.where((known >= 0)[:, None], one_hot, answers)
             found = refined_answers(
-                images, start, labeled=known >= 0, candidates=every, method=method
+                images, start, labeled=known >= 0, candidates=task.candidates, method=method
             )
             return found.probs
 
         return refine
 
-    return held_out(
+    return cross_validated(
         image_embeds,
         task.labels,
         None if zero_shot is None else text_logits(zero_shot),
@@ -206,7 +213,7 @@ def validate(
         settings=teacher.settings,
         refiner=refiner,
         generator=generator,
-        width=None if teacher.texts is None else teacher.texts.shape[1],
+        text_width=None if teacher.texts is None else teacher.texts.shape[1],
     )
 
 
@@ -217,14 +224,14 @@ def joint_without_labels(
     pseudolabels: PseudoLabels,
     settings: HeadSettings | None,
 ) -> Joint | None:
-    """The prompt's answers joined with a head of its pseudolabels: a prompt cannot say all that they teach it.
+    """A tuned prompt joined with a head of its pseudolabels, which can express more of them than the prompt can.
 
-    For tasks whose labels teach no head themselves (none at all, or of other classes than the images without one);
-    labels that there are teach this one. ``image_embeds`` (N, D) are as the prompt sees the pool, ``text`` its class
-    embeddings (C, D) and their scale. None where there is nothing to join.
+    For tasks without a `Teacher`: without labels, or with labels of other classes than the unlabeled images'; such
+    labels teach this head too. ``image_embeds`` (N, D) are the pool as the prompt sees it, ``text`` its class
+    embeddings (C, D) and logit scale. None where there is nothing to join.
 
-    Both learned the same and agree, so their sum is far too sure. A temperature makes it as sure on the pool as the
-    pseudolabels were.
+    Prompt and head learned the same and agree, so their sum is far too confident. One factor on it brings its mean
+    confidence on the pseudolabeled images to that of the pseudolabels.
     """
     if settings is None or not settings.alone or len(pseudolabels.labels.unique()) < 2:
         return None
@@ -239,22 +246,22 @@ def joint_without_labels(
 
 
 def _as_sure_as(logits: Logits, confidence: float) -> float:
-    """The factor in `FACTORS` under which the mean confidence of these logits (n, C) is nearest to the given."""
+    """The one of `FACTORS` with which the mean confidence of these logits (n, C) is nearest to ``confidence``."""
 
-    def reached(factor: float) -> float:
+    def mean_confidence(factor: float) -> float:
         return float((factor * logits).softmax(1).amax(1).mean())
 
-    at = bisect_left(FACTORS, confidence, key=reached)  # a larger factor is always surer
-    return min(FACTORS[max(at - 1, 0) : at + 1], key=lambda f: abs(reached(f) - confidence))
+    at = bisect_left(FACTORS, confidence, key=mean_confidence)  # it rises with the factor
+    return min(FACTORS[max(at - 1, 0) : at + 1], key=lambda f: abs(mean_confidence(f) - confidence))
 
 
 def _taught_head(
     image_embeds: ImageEmbeds, task: Task, pseudolabels: PseudoLabels, settings: HeadSettings
 ) -> Head:
-    """A head of labels and pseudolabels; of many of these an even sample.
+    """A head of labels and pseudolabels, of many of these an even sample.
 
-    Labels judge its members where a class has two, and pseudolabels teach as far as they are sure. Where all have to
-    judge they teach alike, since held-out answers are of images that count once.
+    Where labels can be held out, they weight the head's members, and pseudolabels weigh by their confidence. Elsewhere
+    pseudolabels are held out too, and all weigh 1, because leave-one-out answers assume that each image counts once.
     """
     taught, weights = task.labels.clone(), torch.ones(len(task.labels))
     rows, labels, sure = (
@@ -277,9 +284,9 @@ def _taught_head(
 
 
 def _judges(task: Task) -> RowMask | None:
-    """(N,) labels that can be held out from pseudolabels: where a class has one, all its pseudolabels stem from it.
+    """(N,) the labels that can be held out: those of classes with several, or all pseudolabels would stem from the one.
 
-    None where there is none, or where labels are of other classes than the pseudolabels.
+    None where there is no such label, or where labels are of other classes than the pseudolabels.
     """
     several = task.labels >= 0
     counts = torch.bincount(task.labels[several], minlength=task.n_classes)
@@ -288,6 +295,6 @@ def _judges(task: Task) -> RowMask | None:
 
 
 def _worth(task: Task, pseudolabels: PseudoLabels, settings: HeadSettings) -> float:
-    """How far so many pseudolabels a class may speak."""
+    """n² / (n² + half_worth²) for n pseudolabels per class: how much a classifier that learned them counts."""
     each = len(pseudolabels.rows) / int(task.candidates.sum())
     return each**2 / (each**2 + settings.half_worth**2)

@@ -1,4 +1,4 @@
-"""What held-out labels say: how good the text is, labels alone, and labels with the unlabeled images."""
+"""Cross-validation over the labels: how good the text is, the labels alone, and labels with unlabeled images."""
 
 from __future__ import annotations
 
@@ -16,53 +16,55 @@ from clipgrip.fewshot.misnamed import Misnamed
 from clipgrip.types import ImageEmbeds, Labels, Logits, Probs, WideEmbeds
 
 MOST = 4000
-"""Unlabeled images that take part, and labels: whether they help is known from these."""
+"""Most unlabeled images, and most labels, that take part: enough to tell whether the images help."""
 LEAST = 1e-12
-"""Of a label's probability, so that one label does not outweigh all others."""
+"""Lower bound of a held-out label's probability, so that one label does not outweigh all others."""
 NOTHING = 1e-6
-"""Standard error of log-likelihoods that differ by rounding alone."""
+"""Lower bound of a standard error: log-likelihoods that are equal but for rounding differ by about so much."""
 
 Refine = Callable[[Probs, Labels], Probs]
-"""Better answers (n, C) from start answers and the labels that may be known, -1 elsewhere."""
+"""Refined answers (n, C) from answers (n, C) and the labels (n,) that may be known, -1 elsewhere."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Answers for labels that were held out, in folds. Rows are positions in the pool."""
+    """Answers for n labels by three classifiers, each label held out by the two that learn from labels."""
 
     rows: Int[Tensor, " n"] = field(repr=False)
-    """Labels of classes with at least two: another cannot be held out."""
+    """Positions in the pool; only of classes with at least two labels, since no other can be held out."""
     truth: Labels = field(repr=False)
     text: Labels = field(repr=False)
     """The text's answers; -1 where there is no text."""
     labels_only: Labels = field(repr=False)
+    """Answers of text and other labels."""
     with_unlabeled: Labels = field(repr=False)
+    """These, refined with the unlabeled images."""
     gains: Float[Tensor, " n"] = field(repr=False)
-    """How much larger the unlabeled images made each label's log-likelihood."""
+    """By how much the unlabeled images raised each label's log-likelihood."""
     errors: float
-    """Standard errors from which the mean of these counts."""
+    """Standard errors from which the mean gain counts (``HeadSettings.errors``)."""
 
     def right(self, answers: Labels) -> int:
-        """How many of some answers are the person's."""
+        """How many of the answers (n,) are right."""
         return int((answers == self.truth).sum())
 
     @property
     def unlabeled_harm(self) -> bool:
-        """Whether unlabeled images made fewer labels right and all of them less likely than labels alone did.
+        """Whether with unlabeled images fewer labels are right, and all of them significantly less likely.
 
-        Not one of the two: refined answers are often too sure and right, and one label of many may turn by chance.
+        Both, because refined answers are often overconfident and still right, and one label may turn by chance.
         """
         fewer = self.right(self.with_unlabeled) < self.right(self.labels_only)
         return fewer and self._gain <= -self.errors
 
     @property
     def rounds_help(self) -> bool:
-        """Whether labels became likelier, so that a round may learn from what another learned from them."""
+        """Whether unlabeled images made labels significantly likelier, so that further rounds are worth running."""
         return self._gain >= self.errors
 
     @property
     def _gain(self) -> float:
-        """The mean gain in standard errors; 0 where one label says nothing of them."""
+        """The mean gain in standard errors; 0 for a single label, which has none."""
         if len(self.gains) < 2:
             return 0.0
         error = float(self.gains.std()) / math.sqrt(len(self.gains))
@@ -70,59 +72,59 @@ class HeldOut:
 
     @property
     def answers(self) -> Labels:
-        """(n,) those that count."""
+        """(n,) those of the classifier that the run uses."""
         return self.labels_only if self.unlabeled_harm else self.with_unlabeled
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What the labels of a pool teach without its other images."""
+class LabelFit:
+    """A classifier fitted to the labels of a pool, without its unlabeled images."""
 
     joint: Joint
     weights: JointWeights
     members: dict[str, float]
-    named: Misnamed | None
-    """The names that do not fit; None where there is no text."""
+    misnamed: Misnamed | None
+    """The names that do not fit; None where none is doubted or there is no text."""
 
     def probs(self, image_embeds: WideEmbeds, text: Logits | None) -> Probs:
-        """(N, C) from embeddings (N, W) and the text's logits (N, C) as they are for all names."""
-        if text is not None and self.named is not None:
-            text = self.named.logits(image_embeds, text)
+        """(N, C) from embeddings (N, W) and the text's logits (N, C), those of misnamed classes included."""
+        if text is not None and self.misnamed is not None:
+            text = self.misnamed.logits(image_embeds, text)
         return self.joint.probs(image_embeds, text)
 
 
-def learned(
+def fit_labels(
     image_embeds: WideEmbeds,
     labels: Labels,
     text: Float[Tensor, "n C"] | None,
     n_classes: int,
     settings: HeadSettings,
-    width: int | None,
-) -> Learned:
-    """Of a pool (N, W) with labels (N,), -1 for unlabeled, and the text's logits (n, C) for the labeled.
+    text_width: int | None,
+) -> LabelFit:
+    """Fit to a pool (N, W) with labels (N,), -1 for none, and the text's logits (n, C) for the n labeled images.
 
-    The text reads the first ``width`` columns; None where no name is doubted.
+    ``text_width`` is how many of the first columns are the text's own bank; None: misnamed classes are not looked for.
     """
     rows = (labels >= 0).nonzero().squeeze(1)
-    images, own, named = image_embeds[rows], labels[rows], None
-    if text is not None and width is not None:
-        named = Misnamed.of(images[:, :width], text, own, settings)
-        text = named.logits(images, text)
+    images, own, misnamed = image_embeds[rows], labels[rows], None
+    if text is not None and text_width is not None:
+        misnamed = Misnamed.of(images[:, :text_width], text, own, settings)
+        text = misnamed.logits(images, text)
     fitted = fitted_head(image_embeds, labels, n_classes, settings)
-    doubted = None if named is None else named.doubted
+    doubted = None if misnamed is None else misnamed.doubted
     weights = weigh(fitted, text, own, n_classes, settings, doubted)
-    return Learned(join(fitted, own, n_classes, weights), weights, fitted.members, named)
+    return LabelFit(join(fitted, own, n_classes, weights), weights, fitted.members, misnamed)
 
 
 def fitted_head(
     image_embeds: WideEmbeds, labels: Labels, n_classes: int, settings: HeadSettings
 ) -> FittedHead:
-    """A head of the rows that have a label in ``labels`` (N,)."""
+    """A head fitted to the rows that have a label in ``labels`` (N,)."""
     rows = (labels >= 0).nonzero().squeeze(1)
     return fit_head(image_embeds[rows], labels[rows], n_classes, settings=settings)
 
 
-def held_out(
+def cross_validated(
     image_embeds: ImageEmbeds,
     labels: Labels,
     text: Logits | None,
@@ -131,14 +133,12 @@ def held_out(
     settings: HeadSettings,
     refiner: Callable[[ImageEmbeds], Refine],
     generator: torch.Generator,
-    width: int | None = None,
+    text_width: int | None = None,
 ) -> HeldOut | None:
     """Cross-validation over the labels (N,) of a pool; None where no class has two.
 
-    The text reads the first ``width`` columns, as in `learned`.
-
-    ``refiner`` makes the refinement of some embeddings (n, D). At most `MOST` labels and as many unlabeled images take
-    part.
+    At most `MOST` labels of classes with several, `MOST` others and `MOST` unlabeled images take part. ``refiner``
+    makes the refinement of their embeddings (n, D); ``text`` (N, C) and ``text_width`` are as in `fit_labels`.
     """
     counts = torch.bincount(labels[labels >= 0], minlength=n_classes)
     several = (labels >= 0) & (counts[labels.clamp_min(0)] > 1)
@@ -150,22 +150,28 @@ def held_out(
     text_logits = None if text is None else text[some]
     fold = _folds(own, several[some], settings.folds, generator)
     refine = refiner(embeds)
-    alone, both = torch.zeros(len(own), n_classes), torch.zeros(len(own), n_classes)
+    labels_only, with_unlabeled = torch.zeros(2, len(own), n_classes)
     for number in range(settings.folds):
         hidden = fold == number
         if not bool(hidden.any()):
             continue
         known = torch.where(hidden, -1, own)
-        given = None if text_logits is None else text_logits[known >= 0]
-        found = learned(embeds, known, given, n_classes, settings, width)
-        first = found.probs(embeds, text_logits)
-        alone[hidden], both[hidden] = first[hidden], refine(first, known)[hidden]
+        of_known = None if text_logits is None else text_logits[known >= 0]
+        found = fit_labels(embeds, known, of_known, n_classes, settings, text_width)
+        answers = found.probs(embeds, text_logits)
+        labels_only[hidden] = answers[hidden]
+        with_unlabeled[hidden] = refine(answers, known)[hidden]
     at = (fold >= 0).nonzero().squeeze(1)
-    truth, alone, both = own[at], alone[at], both[at]
-    texts = torch.full_like(at, -1) if text_logits is None else text_logits[at].argmax(1)
-    gains = _log_likelihoods(both, truth) - _log_likelihoods(alone, truth)
-    answers = alone.argmax(1), both.argmax(1)
-    return HeldOut(some[at], truth, texts, *answers, gains, settings.errors)
+    truth, before, after = own[at], labels_only[at], with_unlabeled[at]
+    return HeldOut(
+        rows=some[at],
+        truth=truth,
+        text=torch.full_like(at, -1) if text_logits is None else text_logits[at].argmax(1),
+        labels_only=before.argmax(1),
+        with_unlabeled=after.argmax(1),
+        gains=_log_likelihoods(after, truth) - _log_likelihoods(before, truth),
+        errors=settings.errors,
+    )
 
 
 def _log_likelihoods(probs: Probs, labels: Labels) -> Float[Tensor, " n"]:
@@ -173,6 +179,7 @@ def _log_likelihoods(probs: Probs, labels: Labels) -> Float[Tensor, " n"]:
 
 
 def _sample(mask: Tensor, generator: torch.Generator) -> Tensor:
+    """Rows of the mask, at most `MOST` at random."""
     rows = mask.nonzero().squeeze(1)
     if len(rows) <= MOST:
         return rows
@@ -180,7 +187,7 @@ def _sample(mask: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _folds(labels: Labels, several: Tensor, folds: int, generator: torch.Generator) -> Labels:
-    """(N,) the fold in which a label is hidden, -1 for never; each class is spread over the folds."""
+    """(N,) the fold in which each label is held out, -1 for never; every class is spread over the folds."""
     fold, begin = torch.full_like(labels, -1), 0
     for c in labels[several].unique().tolist():
         rows = (several & (labels == c)).nonzero().squeeze(1)

@@ -10,13 +10,19 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from clipgrip.data.rows import Places
+from clipgrip.data.rows import HashIndex
 from clipgrip.metrics import Share
 from clipgrip.report.figures import share_line
 from clipgrip.review.measure import errors
 from clipgrip.review.snapshot import read_snapshot
 from clipgrip.review.store import ReviewRound, has_review, open_review
-from clipgrip.runs.audits import MEASURE, StoredAudit, is_uniform, stored_answers, stored_audits
+from clipgrip.runs.audit_store import (
+    MEASURE,
+    StoredAudit,
+    is_uniform,
+    stored_answers,
+    stored_audits,
+)
 from clipgrip.runs.measuring import MeasuringAudit
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.store import open_store
@@ -183,7 +189,7 @@ def _measuring(
     asked = MeasuringAudit.of_id(outcome, audit.audit)
     if asked is None:
         return None
-    row_of = Places(asked.audit.images.hashes)
+    row_of = HashIndex(asked.audit.images.hashes)
     rows = np.array([row_of[image] for image in truth if image in row_of], dtype=np.int64)
     classes = np.array([c for image, c in truth.items() if image in row_of], dtype=np.int64)
     found = asked.read(rows, classes)

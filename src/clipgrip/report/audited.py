@@ -11,7 +11,7 @@ from clipgrip.review.doubts import baseline
 from clipgrip.review.measure import errors
 from clipgrip.review.snapshot import read_snapshot
 from clipgrip.review.store import has_review, open_review
-from clipgrip.runs.audits import is_uniform, stored_answers, stored_audits
+from clipgrip.runs.audit_store import is_uniform, stored_answers, stored_audits
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.store import open_store
 from clipgrip.trust.knowledge import Judged

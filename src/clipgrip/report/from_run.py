@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from clipgrip.data.reading import open_row
-from clipgrip.data.rows import Places, Row
+from clipgrip.data.rows import HashIndex, Row
 from clipgrip.data.sources import is_gone
 from clipgrip.data.table import TWICE, Table
 from clipgrip.data.tables import read_table
@@ -76,7 +76,7 @@ def facts(
         audited=audited,
         history=history,
         work=line_of(outcome.folder),
-        row_of=Places(embeds.pool_rows.hashes),
+        row_of=HashIndex(embeds.pool_rows.hashes),
         groups={} if groups is None else read_groups(groups, _judged_paths(outcome), encoding),
     )
 

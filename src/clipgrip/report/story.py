@@ -5,7 +5,7 @@ from __future__ import annotations
 from clipgrip.report.reading import Reading
 from clipgrip.report.refining import never_refined
 from clipgrip.runs.rounds import skipped_rounds
-from clipgrip.runs.sampled import sample_sentence
+from clipgrip.runs.tuning_sample import sample_sentence
 from clipgrip.words import Words, mark
 
 PARADIGMS = {
@@ -115,7 +115,7 @@ def missing(run: Reading, say: Words) -> list[str]:
         sentences.append(say(text, n=say.number(run.facts.lost), **values))
     if run.facts.unseen:
         text = mark(
-            "The files of {n} of the {all} images are gone: they are counted, but cannot be shown."
+            "{n} of the {all} images have no file any more: counted all the same, but not shown."
         )
         sentences.append(say(text, n=say.number(run.facts.unseen), **values))
     return sentences

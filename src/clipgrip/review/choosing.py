@@ -11,7 +11,7 @@ from clipgrip.review.measure import NO_AUDIT
 from clipgrip.review.queues import audited
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Change
-from clipgrip.runs.auditing import apart_of
+from clipgrip.runs.audit_sheet import apart_of
 from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.planning import HALF, NONE_PROVES, usual_plan
 from clipgrip.trust.terms import Terms

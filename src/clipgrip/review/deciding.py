@@ -12,7 +12,7 @@ from clipgrip.review.draws import ChosenDraw, audit_of, proof_now
 from clipgrip.review.measure import AuditProof
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Mask
-from clipgrip.runs.audits import audited, was_read
+from clipgrip.runs.audit_store import audited, was_read
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.standing import Standing, standing
 

@@ -18,7 +18,7 @@ from clipgrip.review.measure import NO_AUDIT, AuditProof, audit_proof, proof_of,
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints
 from clipgrip.review.store import ReviewStore
-from clipgrip.runs.auditing import Audit
+from clipgrip.runs.audit_sheet import Audit
 from clipgrip.runs.measuring import USUAL, MeasuringAudit
 from clipgrip.trust.further import further
 from clipgrip.trust.measured import MeasuredAccuracy
@@ -93,7 +93,7 @@ def apart_proof(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> AuditProof | No
 def measured_so_far(snapshot: ReviewSnapshot) -> MeasuredAccuracy | None:
     """Accuracy on the images without a label, by a measuring draw; None below 20 answers."""
     asked = _measuring(snapshot)
-    rows = _beginnings(snapshot, asked.made.order)
+    rows = _beginnings(snapshot, asked.strata_of_pool.order)
     return asked.read(rows, _judged(snapshot, rows))
 
 
@@ -117,11 +117,11 @@ def _measured_next(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> Ints:
     """The first phase until it is answered, then where its answers say that it pays."""
     asked = _measuring(snapshot)
     planned, known = min(chosen.planned, len(asked.audit.pool)), _known(snapshot)
-    first = first_phase(asked.made, planned)
+    first = first_phase(asked.strata_of_pool, planned)
     if not known[first].all():
         return first
-    rows = _beginnings(snapshot, asked.made.order)
-    return asked.drawn(max(planned, len(rows)), rows, _judged(snapshot, rows))
+    rows = _beginnings(snapshot, asked.strata_of_pool.order)
+    return asked.next_rows(max(planned, len(rows)), rows, _judged(snapshot, rows))
 
 
 def _measuring(snapshot: ReviewSnapshot) -> MeasuringAudit:

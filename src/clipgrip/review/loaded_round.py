@@ -11,11 +11,11 @@ import numpy as np
 
 from clipgrip.clock import precisely
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.rows import NO_ROWS, Hashes, Places, Rows
+from clipgrip.data.rows import NO_ROWS, Hashes, HashIndex, Rows
 from clipgrip.review.states import Ints
 from clipgrip.review.store import ReviewRound
 from clipgrip.review.view import RoundClassifier
-from clipgrip.runs.auditing import Audit
+from clipgrip.runs.audit_sheet import Audit
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
@@ -30,12 +30,12 @@ class AuditDraw:
     audit: Audit | None
     """None where people labeled everything."""
     pool_rows: Ints
-    """Row of each image of the audit's pool; -1 where it is not under review."""
+    """The row in the review of each image of the audit's pool; -1 if it is not under review."""
     rows: Ints
     """Rows in the order of the draw."""
 
     @classmethod
-    def of(cls, audit: Audit | None, row_by_hash: Places) -> AuditDraw:
+    def of(cls, audit: Audit | None, row_by_hash: HashIndex) -> AuditDraw:
         """The draw in rows of the review."""
         if audit is None:
             return cls(None, np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -51,7 +51,7 @@ class AuditDraw:
 
 @dataclass(frozen=True, eq=False)
 class LoadedRound:
-    """The newest round and what belongs to it, whatever people answer and call their classes."""
+    """The newest round and all of it that does not depend on people's answers and class names."""
 
     folder: Path
     """Of the review."""
@@ -61,7 +61,7 @@ class LoadedRound:
     file_labels: Mapping[str, int] = field(repr=False)
     """Content hash -> class position in the first run, of images that its own files labeled."""
     missing: Rows = field(repr=False)
-    """Images under review that no round can read any more: their files are gone."""
+    """Images under review whose files are gone, so that no round can read them any more."""
     draw: AuditDraw = field(repr=False)
 
     @property

@@ -15,7 +15,7 @@ from clipgrip.review.queues import audited
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState, Ints
 from clipgrip.review.view import Numbers, View
-from clipgrip.runs.auditing import Audit
+from clipgrip.runs.audit_sheet import Audit
 from clipgrip.runs.calibrated import AuditedCalibration
 from clipgrip.sentences import mark
 from clipgrip.trust.draw import Draw

@@ -15,8 +15,8 @@ from clipgrip.review.session import ReviewSession
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import Change
-from clipgrip.runs import audits
-from clipgrip.runs.auditing import AUTOMATE
+from clipgrip.runs import audit_store
+from clipgrip.runs.audit_sheet import AUTOMATE
 from clipgrip.runs.promised import AUTOMATION, automation_csv, promise_facts, with_classes
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.standing import check_stands
@@ -45,11 +45,11 @@ def keep_promise(
         folder = session.folder / snapshot.round.stored.folder
         check_stands(folder, audit.id)
         with open_store(folder) as store:  # its answers stand in review.db
-            earlier = audits.earlier_facts(store, audit.run, audit.id)
+            earlier = audit_store.earlier_facts(store, audit.run, audit.id)
             facts = promise_facts(proof.promise, audit, proof.more, earlier)
             facts = with_classes(facts, proof.groups, audit.classes.display)
-            stored = audits.StoredPromise(audit.id, person, precisely(), facts)
-            audits.add_promise(store, audit.run, stored)
+            stored = audit_store.StoredPromise(audit.id, person, precisely(), facts)
+            audit_store.add_promise(store, audit.run, stored)
         table = automation_csv(
             audit,
             proof.promise,

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from clipgrip.errors import RunError
 from clipgrip.review.schema import MIGRATIONS, SEALED
-from clipgrip.runs.database import opened, plain_errors
+from clipgrip.runs.database import open_database, plain_errors
 from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import check_run, parsed
 from clipgrip.sentences import quoted
@@ -241,7 +241,7 @@ def open_review(folder: Path, *, create: bool = False) -> Iterator[ReviewStore]:
             folder=quoted(folder),
             name=NAME,
         )
-    with opened(path, MIGRATIONS, SEALED, threads=True) as (db, seals):
+    with open_database(path, MIGRATIONS, SEALED, threads=True) as (db, seals):
         seals.check()
         yield ReviewStore(db, seals, path)
 
@@ -263,7 +263,7 @@ def round_folders(folder: Path) -> list[Path]:
     """The folder of a run and those of its review's rounds, in their order. RunError: the review is damaged."""
     if not has_review(folder):
         return [folder]
-    with opened(folder / NAME, MIGRATIONS, SEALED) as (db, seals):
+    with open_database(folder / NAME, MIGRATIONS, SEALED) as (db, seals):
         seals.check("round")
         rows = db.execute("SELECT folder FROM round ORDER BY number").fetchall()
     return [folder, *(folder / name for (name,) in rows)]

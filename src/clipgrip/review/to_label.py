@@ -1,4 +1,4 @@
-"""What to label next where a run was reviewed: by its newest round, and without what people answered on the page."""
+"""What to label next after a review: by its newest round, without the images that people answered on the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from clipgrip.labeling import suggest
 from clipgrip.labeling.suggest import Suggestions
 from clipgrip.review.store import has_review, newest_round, open_review
-from clipgrip.runs.auditing import Sheet
+from clipgrip.runs.audit_sheet import Sheet
 from clipgrip.runs.events import Listener
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from clipgrip.backbone.base import Model
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.rows import NO_ROWS, Hashes, Places, Rows
+from clipgrip.data.rows import NO_ROWS, Hashes, HashIndex, Rows
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.residual import renumbered
 from clipgrip.review.class_table import ClassTable
@@ -24,7 +24,7 @@ from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.outcome import Outcome
-from clipgrip.runs.start import UntunedModel
+from clipgrip.runs.untuned_model import UntunedModel
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
 BLOCK = 16_384
@@ -78,7 +78,7 @@ class View:
     outcome: Outcome = field(repr=False)
     classes: ClassTable
     rows: Rows = field(repr=False)
-    row_by_hash: Places = field(repr=False)
+    row_by_hash: HashIndex = field(repr=False)
     probs: Probs = field(repr=False)
     """(N, C), a column for each active class."""
     as_run: bool
@@ -141,9 +141,9 @@ class RoundClassifier:
     """What eyes see of them."""
 
     @cached_property
-    def row_by_hash(self) -> Places:
+    def row_by_hash(self) -> HashIndex:
         """Content hash -> row."""
-        return Places(self.rows.hashes)
+        return HashIndex(self.rows.hashes)
 
     @classmethod
     def of(cls, outcome: Outcome, hashes: Hashes) -> RoundClassifier:

@@ -1,1 +1,1 @@
-"""What is remembered: a run from its input to its files, in a folder, killed and resumed at any time."""
+"""A run: from its input to its files, stored in a folder so that it can be stopped and resumed at any time."""

@@ -1,4 +1,4 @@
-"""The temperature that an audit gave to a prompt's confidence, with its evidence, in a file beside the prompt."""
+"""calibration.json: the temperature that an audit found for a prompt's confidence, with the evidence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class AuditedCalibration:
-    """The map that makes confidence mean what it says, and what showed it."""
+    """A temperature that was learned from audited answers, and the evidence for it."""
 
     calibration: Temperature
     evidence: dict[str, Any] = field(repr=False)
@@ -30,21 +30,21 @@ class AuditedCalibration:
 
     @classmethod
     def of(cls, found: Honesty) -> AuditedCalibration:
-        """What a random audit found."""
+        """From what the answers of a random audit show."""
         return cls(found.temperature, {"answers": "final", "judged_by": "audit", **found.to_dict()})
 
     @property
     def n(self) -> int:
-        """Audited answers that it was learned from."""
+        """How many audited answers it was learned from."""
         return int(self.evidence["n"])
 
     def __call__(self, probs: Probs) -> Probs:
-        """(N, C) calibrated from (N, C) as the model says them; the order of classes stays."""
+        """Calibrated probabilities (N, C); the ranking of the classes does not change."""
         return self.calibration(logits_of(probs))
 
 
 def write_calibration(folder: Path, found: AuditedCalibration | None) -> None:
-    """Keep it beside the prompt it belongs to; None takes an earlier one away.
+    """Write the file beside its prompt; None removes an earlier one.
 
     OSError: the folder may not be written.
     """
@@ -62,7 +62,7 @@ def write_calibration(folder: Path, found: AuditedCalibration | None) -> None:
 
 
 def read_calibration(folder: Path) -> AuditedCalibration | None:
-    """What is kept beside the prompt of a folder; None where there is none, or it belongs to another prompt.
+    """Read the file of a folder; None where it is missing or belongs to another prompt.
 
     PromptError: the file is not what was written.
     """
@@ -87,7 +87,7 @@ def read_calibration(folder: Path) -> AuditedCalibration | None:
 
 
 def calibration_before(folder: Path) -> AuditedCalibration | None:
-    """As `read_calibration`, where it is about to be written anew: a damaged one is none."""
+    """As `read_calibration`, but None for a damaged file: it is about to be replaced."""
     try:
         return read_calibration(folder)
     except PromptError:

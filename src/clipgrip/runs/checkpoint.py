@@ -1,4 +1,4 @@
-"""A tuned prompt as one file: exactly what was learned, and what it was learned on."""
+"""The files of a tuned prompt: exactly the learned values, and the facts needed to use them again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from clipgrip.errors import PromptError, RunError
 from clipgrip.fewshot.joint import Joint
 from clipgrip.files import open_file, system_words, write_bytes_atomic
-from clipgrip.runs.eyes import Beside
+from clipgrip.runs.eyes import JoinedEyes
 from clipgrip.sentences import Sentence
 from clipgrip.written import may_replace, remove_output, write_output
 
@@ -26,20 +26,20 @@ KEY = "clipgrip"
 NAME = "prompt.safetensors"
 CLASS_EMBEDS = "class_embeds.safetensors"
 HEAD = "head.safetensors"
-"""What labels taught beside the prompt: `fewshot.Joint`."""
+"""File of the classifier that labels taught beside the prompt (`fewshot.Joint`)."""
 EYES = "eyes.safetensors"
-"""What sees images beside the model, and how that joins what the model sees: `runs.eyes.Beside`."""
+"""File of the eyes beside the model, and of how their embeddings are joined (`runs.eyes.JoinedEyes`)."""
 RESIDUAL = "residual"
 """The kind of a prompt on embeddings: a shift of each class embedding."""
 SAVE = "save"
-"""Which call wrote a file."""
+"""The call that writes files, as `written` records it."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class PromptFacts:
-    """What must be known to use learned values again."""
+    """What has to be known to use the learned values again."""
 
     kind: str
     """``textual``, ``residual`` on embeddings, or ``zero-shot`` where nothing was learned."""
@@ -49,20 +49,20 @@ class PromptFacts:
     backbone_fingerprint: str
     precision: str
     image_key: str
-    """Names what determines an image embedding: where cached ones are found."""
+    """As `Eye.image_key`: the key of cached image embeddings."""
     embed_dim: int
     logit_scale: float
     run: str
     """Id of the run, or empty for a classifier that was fitted in Python."""
     init: Literal["template", "random"] | None = None
-    """How the prompt began, which decides what follows its context; None in files that older versions wrote."""
+    """How the prompt was initialised, which decides what follows its context; None in files of older versions."""
     head: str = ""
-    """SHA-256 of the file `HEAD`, without which the answers would be others; empty where no label taught."""
+    """SHA-256 of the file `HEAD`, which changes the answers; empty without it."""
     eyes: str = ""
-    """SHA-256 of the file `EYES`; empty where nothing sees images beside the model."""
+    """SHA-256 of the file `EYES`; empty without it."""
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, without what older versions did not have where it says nothing."""
+        """The fields for the file; ``eyes`` is left out where it is empty, as older versions did not have it."""
         facts = asdict(self)
         return facts if self.eyes else {name: facts[name] for name in facts if name != "eyes"}
 
@@ -77,26 +77,26 @@ def pack(learned: dict[str, Tensor], facts: PromptFacts) -> bytes:
 
 @dataclass(frozen=True)
 class PromptFiles:
-    """All that a folder has to hold, so that its prompt answers again."""
+    """The content of all files that a folder needs to answer by its prompt."""
 
     values: dict[str, Tensor] = field(repr=False)
     facts: PromptFacts
     class_embeds: Tensor = field(repr=False)
-    """(C, D) what follows from the values."""
+    """(C, D) computed from the values."""
     joint: Joint | None = field(default=None, repr=False)
-    """What labels taught beside the prompt."""
-    beside: Beside | None = field(default=None, repr=False)
-    """What sees images beside the model."""
+    """The content of `HEAD`."""
+    beside: JoinedEyes | None = field(default=None, repr=False)
+    """The content of `EYES`."""
 
     def write(self, folder: Path) -> None:
-        """Each file whole or not at all, and the prompt after those whose digests it names."""
+        """Write each file whole or not at all; the prompt after the files whose digests it holds."""
         for name, data in self._files().items():
             write_bytes_atomic(folder / name, data)
 
     def save(self, folder: Path) -> None:
-        """The same into a folder that a person named, where only what was saved so and not changed since is replaced.
+        """Write into a folder that a person named; only files that `save` wrote and nobody changed are replaced.
 
-        RunError: the folder is a file, or a file in it is somebody's; nothing was written then.
+        RunError: the folder is a file, or a file in it is somebody's own; then nothing is written.
         """
         if folder.exists() and not folder.is_dir():
             raise RunError("{folder} is a file. Give save the name of a folder.", folder=folder)
@@ -116,7 +116,7 @@ class PromptFiles:
             remove_output(folder / name, SAVE)
 
     def _files(self) -> dict[str, bytes]:
-        """By name, in the order in which they are written."""
+        """Content by file name, in the order of writing."""
         prompt = pack(self.values, self.facts)
         eyes = {} if self.beside is None else {EYES: self.beside.pack()}
         head = {} if self.joint is None else {HEAD: save(self.joint.tensors())}
@@ -131,7 +131,7 @@ class PromptFiles:
 def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
     """Learned values and facts; PromptError where the file is no checkpoint of clipgrip."""
     try:
-        open_file(path).close()  # a pipe in its place would be waited for
+        open_file(path).close()  # refuses a pipe, on which safe_open would wait for ever
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "{}"))
             learned = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
@@ -162,12 +162,12 @@ def read(path: Path) -> tuple[dict[str, Tensor], PromptFacts]:
 
 
 def head_digest(joint: Joint | None) -> str:
-    """What ``PromptFacts.head`` says of it."""
+    """The value of ``PromptFacts.head``."""
     return "" if joint is None else hashlib.sha256(save(joint.tensors())).hexdigest()
 
 
 def read_head(folder: Path, facts: PromptFacts) -> Joint | None:
-    """What labels taught beside the prompt of a folder; None where none taught.
+    """The content of `HEAD` in a prompt's folder; None where the prompt has none.
 
     PromptError: the file is missing, or is not the one that was written.
     """
@@ -175,17 +175,17 @@ def read_head(folder: Path, facts: PromptFacts) -> Joint | None:
     return None if content is None else Joint.from_tensors(load(content))
 
 
-def read_eyes(folder: Path, facts: PromptFacts) -> Beside | None:
-    """What saw the images beside the model; None where nothing did.
+def read_eyes(folder: Path, facts: PromptFacts) -> JoinedEyes | None:
+    """The content of `EYES` in a prompt's folder; None where the prompt has none.
 
     PromptError: the file is missing, or is not the one that was written.
     """
     content = _named_by_prompt(folder / EYES, facts.eyes)
-    return None if content is None else Beside.unpack(content)
+    return None if content is None else JoinedEyes.unpack(content)
 
 
 def _named_by_prompt(path: Path, digest: str) -> bytes | None:
-    """The content of a file beside the prompt, which says its digest; None where it says none."""
+    """The content of a file whose ``digest`` the prompt holds; None where that is empty."""
     if not digest:
         return None
     try:
@@ -210,12 +210,15 @@ _RESTORE = Sentence("Restore it, or run the same clipgrip run command again, whi
 
 
 def _digest(learned: dict[str, Tensor], facts: dict[str, Any]) -> str:
-    """SHA-256 of the learned values and what is said about them: one flipped bit is found."""
+    """SHA-256 over the learned values and the facts about them."""
     return hashlib.sha256(save(learned, {KEY: json.dumps(facts, sort_keys=True)})).hexdigest()
 
 
 def pack_class_embeds(class_embeds: Tensor, prompt: bytes) -> bytes:
-    """What follows from a prompt and is kept beside it, so that predicting needs no text tower."""
+    """The bytes of the file of class embeddings, which saves the text tower when predicting.
+
+    Its metadata hold the digests of the prompt that they belong to, and of themselves.
+    """
     values = {"class_embeds": class_embeds.detach().contiguous().cpu()}
     digests = f"{hashlib.sha256(prompt).hexdigest()}:{_plain_digest(values)}"
     return save(values, {"prompt": digests})
@@ -224,7 +227,7 @@ def pack_class_embeds(class_embeds: Tensor, prompt: bytes) -> bytes:
 def read_class_embeds(path: Path, prompt: bytes) -> Tensor | None:
     """(C, D), or None where the file is missing, damaged (a warning in the log) or belongs to another prompt."""
     try:
-        open_file(path).close()  # a pipe in its place would be waited for
+        open_file(path).close()  # refuses a pipe, on which safe_open would wait for ever
         with safe_open(path, framework="pt") as file:
             of, _, digest = (file.metadata() or {}).get("prompt", "").partition(":")
             if of != hashlib.sha256(prompt).hexdigest():

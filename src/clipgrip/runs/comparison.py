@@ -32,14 +32,14 @@ from clipgrip.types import Labels, Probs
 from clipgrip.written import write_output
 
 COMPARE = "compare"
-"""Which command wrote a file."""
+"""The command that writes the file, as `written` records it."""
 DOUBTFUL = 0.5
 """Disagreement from which runs give an image different answers."""
 
 
 @dataclass(frozen=True)
 class Answerer:
-    """A run, or a consensus of all: its share of right answers, and of answers like the consensus's."""
+    """A run, or a consensus of all runs: its right answers, and its agreement with the consensus."""
 
     name: str
     right: int
@@ -48,13 +48,13 @@ class Answerer:
 
     @property
     def accuracy(self) -> float | None:
-        """On the test images that all runs share; None without any."""
+        """Share of right answers on the test images that all runs share; None without any."""
         return self.right / self.tested if self.tested else None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The N images that all runs hold, in the order of their content hashes, with all answers (M, N, C)."""
+    """The N images that all M runs hold, in the order of their content hashes, with the answers (M, N, C)."""
 
     names: tuple[str, ...]
     families: tuple[str, ...]
@@ -66,11 +66,11 @@ class Comparison:
     left_out: int
     """Images that only some of the runs hold."""
     calibrated_by: int = 0
-    """Test images that calibrated every run, each answered at the temperature of the others; 0: none did."""
+    """How many test images calibrated the runs, each image by the others; 0 where the runs are not calibrated."""
 
     @cached_property
     def weights(self) -> Weights:
-        """How much each run counts: its agreement with all, a family of encoders once."""
+        """Weight of each run, by its agreement with the others; runs of one model share the weight of one."""
         return agreement_weights(self.ballots, self.families)
 
     @cached_property
@@ -80,10 +80,10 @@ class Comparison:
 
     @cached_property
     def disagreement(self) -> Tensor:
-        """(N,) from 0, all say the same, to 1: from `DOUBTFUL` on where the answers differ, below where they do not.
+        """(N,) from 0 to 1; `DOUBTFUL` or more exactly where the runs give different answers.
 
-        Within each half by how far the probabilities differ. These alone would call nothing doubtful where all runs are
-        unsure, however many answers differ.
+        Within each half it grows with the distance of the probabilities. These alone would call no image doubtful where
+        all runs are unsure, however many answers differ.
         """
         called = self.ballots.argmax(2)
         differ = (called != called[0]).any(0)
@@ -91,12 +91,12 @@ class Comparison:
 
     @property
     def doubtful(self) -> int:
-        """Images that not all runs give the same answer."""
+        """How many images get different answers from different runs."""
         return int((self.disagreement >= DOUBTFUL).sum())
 
     @cached_property
     def answerers(self) -> tuple[Answerer, ...]:
-        """Each run, then the ways to join them."""
+        """The runs, then each consensus."""
         runs = [self._answerer(*pair) for pair in zip(self.names, self.ballots, strict=True)]
         return (*runs, *(self._answerer(name, make(self)) for name, make in CONSENSUS.items()))
 
@@ -122,7 +122,7 @@ CONSENSUS: dict[str, Callable[[Comparison], Probs]] = {
     mark("weighted by agreement"): lambda c: c.consensus,
     mark("Dawid-Skene"): _by_dawid_skene,
 }
-"""Ways to join answers; none is chosen by test labels."""
+"""Ways to combine the answers; test labels choose none of them."""
 
 
 def compare(outcomes: Sequence[Outcome]) -> Comparison:
@@ -145,14 +145,14 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
     order = [_order(outcome, classes) for outcome in outcomes]
     ballots = torch.stack(
         [
-            torch.stack([answers[key] for key in common])[:, places]
-            for answers, places in zip(by_run, order, strict=True)
+            torch.stack([answers[key] for key in common])[:, columns]
+            for answers, columns in zip(by_run, order, strict=True)
         ]
     )
     rows = {row.sha256: row for row in outcomes[0].manifest.rows}
     truth = torch.tensor([_truth(outcomes, key) for key in common])
     tested = int((truth >= 0).sum())
-    if tested >= ENOUGH:  # all or none: a run that is not calibrated would be the loudest
+    if tested >= ENOUGH:  # all runs or none: an uncalibrated one would outweigh the others
         ballots = torch.stack([calibrated(probs, truth) for probs in ballots])
     return Comparison(
         names=_names([outcome.folder for outcome in outcomes]),

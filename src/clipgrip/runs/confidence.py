@@ -1,4 +1,4 @@
-"""What a run can say of its own accuracy: measured where there are labels, else estimated and called so."""
+"""A run's statements about its own accuracy and calibration: measured on labels, or an estimate that says so."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from clipgrip.pseudolabel.refine import refined_task
 from clipgrip.pseudolabel.refine.refiner import PoolRefiner
 from clipgrip.pseudolabel.select.chosen import narrowed
 from clipgrip.runs.embedding import Embeds
-from clipgrip.runs.start import Answers
+from clipgrip.runs.untuned_model import Answers
 from clipgrip.task import Task
 from clipgrip.trust.estimate import ENOUGH_LABELS, Estimate, by_labels, by_refinement
 from clipgrip.trust.honesty import honesty
@@ -35,7 +35,7 @@ def calibration_facts(
 
 
 def estimate_of(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The estimate that a run's facts hold; None for one by a signal whose interval did not hold."""
+    """The estimate in a run's facts; None for one by `GIVEN_UP`, whose interval proved too short."""
     guess: dict[str, Any] | None = metrics.get("estimate")
     return None if guess is None or guess.get("signal") == GIVEN_UP else guess
 
@@ -45,13 +45,13 @@ def estimate_facts(
     refiner: PoolRefiner | None,
     embeds: Embeds,
     task: Task,
-    found: Sequence[Finding] = (),
+    findings: Sequence[Finding] = (),
 ) -> dict[str, Any] | None:
-    """The accuracy of zero-shot's answers (N, C) on the unlabeled images: by labels, else estimated without them.
+    """An estimate of the accuracy of zero-shot's answers (N, C) on the unlabeled images, by labels or refinement.
 
-    ``refiner`` is the run's, and keeps what it finds for round 1; None where its rounds begin with other answers.
-    None where a test measures it, where ``found`` says that the model knows nothing, and where the images leave the
-    answers alone and so say nothing of them.
+    ``refiner`` is the run's own, so that its work is kept for round 1; None where the rounds begin with other answers.
+    The result is None where a test set measures the accuracy, where ``findings`` says that the model knows nothing, and
+    where refinement hardly changes the answers, which then tells nothing about them.
     """
     if (embeds.test_labels >= 0).any():
         return None
@@ -60,7 +60,7 @@ def estimate_facts(
     if bool(task.candidates.all()) and total >= ENOUGH_LABELS:
         right = int((zero_shot.argmax(1) == task.labels)[known].sum())
         return {**_facts(by_labels(right, total)), "right": right, "labels": total}
-    if refiner is None or not len(task.unlabeled) or knows_nothing(tuple(found)):
+    if refiner is None or not len(task.unlabeled) or knows_nothing(tuple(findings)):
         return None
     return _without_labels(zero_shot, refiner, task)
 

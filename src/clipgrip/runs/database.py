@@ -1,4 +1,4 @@
-"""SQLite files that grow: opened with the same promises, brought to their newest schema, plain errors."""
+"""Opens SQLite files: settings, migrations, seals, and errors as sentences; for runs.db and review.db alike."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from clipgrip_line.causes import cause
 
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 ROOM = 1 << 20
-"""Bytes that are free on a disk that is not full."""
+"""Free bytes below which an I/O error is taken for a full disk."""
 BUSY = Sentence(
     "Another process works with it: wait until that is done, then run the same command again."
 )
@@ -34,7 +34,7 @@ ADVICE = {
     ),
     sqlite3.SQLITE_NOMEM: Sentence("Close other programs, then run the same command again."),
 }
-"""What to do, by SQLite's error code; with any other the file is damaged."""
+"""SQLite's error code -> advice; any other code means that the file is damaged."""
 
 
 SQLITE_SAYS = (
@@ -46,26 +46,26 @@ SQLITE_SAYS = (
     mark("file is not a database"),
     mark("unable to open database file"),
 )
-"""What its errors are in its own words, those that people meet."""
+"""SQLite's own messages that people meet, so that they are translated."""
 
 
 @contextmanager
-def opened(
+def open_database(
     path: Path,
     migrations: Sequence[str],
     sealed: Mapping[str, str],
     *,
     threads: bool = False,
 ) -> Iterator[tuple[sqlite3.Connection, Seals]]:
-    """A connection to ``path``, made where it is missing, and its seals; with ``threads`` several may use it in turn.
+    """A connection to the database at ``path``, created where it is missing, and its seals.
 
-    Where the file or its folder may not be written, it is a copy that can only be read. RunError: written by a newer
-    clipgrip, damaged, or it cannot be written or read.
+    With ``threads`` several threads may use the connection in turn. A file that may not be written is opened as a
+    read-only copy. RunError: a newer clipgrip wrote it, it is damaged, or it cannot be read or written.
     """
     with ExitStack() as stack:
         stack.enter_context(plain_errors(path))
         closed = path.exists() and not is_writable(path)
-        place = stack.enter_context(_copied(path)) if closed else path
+        place = stack.enter_context(_read_only_copy(path)) if closed else path
         connected = sqlite3.connect(place, timeout=30, check_same_thread=not threads)
         db = stack.enter_context(closing(connected))
         for pragma in PRAGMAS:
@@ -79,13 +79,13 @@ def opened(
 
 
 def is_writable(path: Path) -> bool:
-    """Whether a database that is there may be written; SQLite makes files beside it."""
+    """Whether an existing database may be written; SQLite also needs to create files beside it."""
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 @contextmanager
-def _copied(path: Path) -> Iterator[Path]:
-    """A copy elsewhere, with what was written last and still stands in the log beside it."""
+def _read_only_copy(path: Path) -> Iterator[Path]:
+    """A temporary copy, with the write-ahead log, which holds the last transactions."""
     with TemporaryDirectory(prefix="clipgrip-") as folder:
         copy = Path(folder, path.name)
         shutil.copyfile(path, copy)
@@ -97,9 +97,9 @@ def _copied(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def plain_errors(path: Path) -> Iterator[None]:
-    """SQLite's errors as sentences; of a damaged schema it cannot even tell them in UTF-8.
+    """Turn errors of SQLite into a RunError with advice.
 
-    RunError: in the place of any of them.
+    UnicodeDecodeError is one of them: sqlite3 cannot decode its own message about a damaged schema.
     """
     try:
         yield
@@ -122,7 +122,7 @@ def plain_errors(path: Path) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> Sentence:
-    """What was found here, else SQLite's own words."""
+    """Our own sentence, else SQLite's words."""
     own = next((one for one in error.args if isinstance(one, Sentence)), None)
     return own or cause(error)
 
@@ -135,10 +135,10 @@ def _is_full(path: Path) -> bool:
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[str], name: str) -> None:
-    """Bring the schema to the newest version, all steps or none. RunError: the file was written by a newer clipgrip."""
+    """Bring the schema to the newest version, all steps or none. RunError: a newer clipgrip wrote the file."""
     if _version(db) == len(migrations):
         return
-    db.execute("BEGIN IMMEDIATE")  # one process does it, another one waits and finds it done
+    db.execute("BEGIN IMMEDIATE")  # a second process waits here and then finds it done
     with db:
         version = _version(db)
         if version > len(migrations):

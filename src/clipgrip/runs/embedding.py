@@ -1,4 +1,4 @@
-"""A manifest's images as embeddings, pool and test apart."""
+"""Embeds the images of a manifest: the pool and the test images."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from clipgrip.backbone.cache import EmbeddingCache, cache_for
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.embed import Embedded, embed_images
 from clipgrip.backbone.encode import Item
-from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
 from clipgrip.backbone.names import EMBEDDINGS
+from clipgrip.backbone.precomputed import NO_PICTURES, PrecomputedBank, PrecomputedModel
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.config import Settings
-from clipgrip.data.columns import Listed
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.lazy import LazyItems
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.reading import open_picture, open_row
 from clipgrip.data.rows import Row, Rows
 from clipgrip.data.sources import ImageSource
 from clipgrip.errors import BackboneError, DataError
-from clipgrip.mapped import Space, is_large, is_mapped, picked, side_by_side, zeros
+from clipgrip.mapped import Allocate, is_large, is_mapped, picked, side_by_side, zeros
 from clipgrip.runs.events import Listener
-from clipgrip.runs.given import check_kind, vectors_of
+from clipgrip.runs.precomputed import check_source_kind, vectors_of
 from clipgrip.sentences import Sentence, combined, mark
 from clipgrip.training import memory
 from clipgrip.types import ImageEmbeds, Labels, WideEmbeds
@@ -45,10 +45,10 @@ class Embeds:
     pool: ImageEmbeds
     test: Float[Tensor, "n D"]
     pool_rows: Rows
-    """Given as any rows."""
+    """Any sequence of rows is accepted, here and for the test."""
     test_rows: Rows
     pool_beside: Float[Tensor, "N e"] | None = field(default=None, repr=False)
-    """What eyes see of the pool beside the model (`runs.eyes`); None where none counts."""
+    """Embeddings of the pool by the eyes (`runs.eyes`), weighted; None where no eye counts."""
     test_beside: Float[Tensor, "n e"] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Embeds:
 
     @cached_property
     def pool_joined(self) -> WideEmbeds:
-        """(N, D + e) what refinement and heads see; texts read the first D columns."""
+        """(N, D + e) model and eyes side by side, for refinement and heads; texts read the first D columns."""
         return side_by_side([one for one in (self.pool, self.pool_beside) if one is not None])
 
     @cached_property
@@ -78,7 +78,7 @@ class Embeds:
 
 @dataclass(frozen=True)
 class EmbeddedManifest:
-    """The rows that could be decoded, their embeddings, and an issue for each file that could not."""
+    """The manifest without rows that could not be decoded, its embeddings, and an issue for each such file."""
 
     manifest: Manifest
     embeds: Embeds
@@ -93,24 +93,24 @@ NO_ROOM = mark(
 )
 
 
-def model_of(settings: Settings) -> ClipBackbone:
-    """The model as the settings want it; BackboneError where embeddings stand in its place."""
+def load_model(settings: Settings) -> ClipBackbone:
+    """Load the model of the settings. BackboneError: it is not here, or is precomputed embeddings."""
     if settings.backbone == EMBEDDINGS:
         raise BackboneError(NO_PICTURES)
     return load_backbone(settings.backbone, precision=settings.precision, engine=settings.engine)
 
 
 def with_engine(settings: Settings, model: Model) -> Settings:
-    """The same settings with the engine that computes the model; torch where embeddings stand in its place."""
+    """The settings with the engine that computes the model, in the place of ``auto``; torch for embeddings."""
     engine = model.engine if isinstance(model, ClipBackbone) else "torch"
     return settings.model_copy(update={"engine": engine})
 
 
-def embedded(
+def embed_with_cache(
     backbone: Eye, manifest: Manifest, listener: Listener, *, stage: str = ""
 ) -> EmbeddedManifest:
-    """As `embed_manifest`, with the cache in the user's folder, saying how far it is and who looks."""
-    given = isinstance(backbone, GivenModel | GivenBank)
+    """As `embed_manifest`, with the cache in the user's folder, and progress and notes to the listener."""
+    given = isinstance(backbone, PrecomputedModel | PrecomputedBank)
     named = "embed" if given else f"embed:{Path(backbone.name).name}"
     progress = partial(listener.progress, stage or named)
     cache = None if given else cache_for(backbone.image_key, backbone.embed_dim)
@@ -129,9 +129,9 @@ def embed_manifest(
     cache: EmbeddingCache | None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EmbeddedManifest:
-    """Embed all rows, reading from the cache what it holds; DataError where no pool image is left."""
+    """Embed all rows, by the cache where it holds them. DataError: no image of the pool is left."""
     needed = _room_for(len(manifest), backbone.embed_dim, len(manifest.classes))
-    found = _seen(backbone, manifest.rows, cache, on_progress, partial(zeros, needed=needed))
+    found = _embed_rows(backbone, manifest.rows, cache, on_progress, partial(zeros, needed=needed))
     reasons = dict(found.failures)
     failed = manifest.rows.among(reasons)
     issues = Issues(
@@ -150,58 +150,58 @@ def embed_manifest(
 
 
 def _room_for(images: int, width: int, classes: int) -> int:
-    """Bytes of all files at most: vectors and answers of all images, and what is made of those learned from."""
+    """The most bytes of arrays in files: vectors and answers of all images, and copies of those learned from."""
     learned = min(images, memory.TUNED_ROWS)
     return 4 * (images * (width + 3 * classes) + learned * (2 * width + 10 * classes))
 
 
-def _seen(
+def _embed_rows(
     backbone: Eye,
     rows: Sequence[Row],
     cache: EmbeddingCache | None,
     on_progress: Callable[[int, int], None] | None,
-    room: Space,
+    allocate: Allocate,
 ) -> Embedded:
-    """What an eye sees of images, or what a file of embeddings holds of them."""
-    given = isinstance(backbone, GivenModel | GivenBank)
-    check_kind(rows, EMBEDDINGS if given else backbone.name)
-    if not isinstance(backbone, GivenModel | GivenBank):
+    """Encode the rows' images, or read their vectors from files of embeddings."""
+    given = isinstance(backbone, PrecomputedModel | PrecomputedBank)
+    check_source_kind(rows, EMBEDDINGS if given else backbone.name)
+    if not isinstance(backbone, PrecomputedModel | PrecomputedBank):
         return embed_images(
             backbone,
             items_of(rows),
             cache=cache,
             on_progress=on_progress,
             hashes=list(Rows.of(rows).sha256s()),
-            room=room,
+            allocate=allocate,
         )
-    bank = backbone.banks[0] if isinstance(backbone, GivenModel) else backbone
-    return vectors_of(rows, bank, room=room)
+    bank = backbone.banks[0] if isinstance(backbone, PrecomputedModel) else backbone
+    return vectors_of(rows, bank, allocate=allocate)
 
 
 def item(row: Row) -> Item:
-    """What the embedding room needs of a row."""
+    """A row as an item to embed."""
     return row.sha256, partial(open_row, row)
 
 
 def items_of(rows: Sequence[Row], item_of: Callable[[Row], Item] = item) -> Sequence[Item]:
-    """The same of many, each made when it is asked for."""
-    return Listed(len(rows), lambda place: item_of(rows[place]))
+    """Rows as items to embed, each made when it is read."""
+    return LazyItems(len(rows), lambda place: item_of(rows[place]))
 
 
 def source_item(source: ImageSource) -> Item:
-    """The same for an image that is in no manifest: its content is hashed now."""
+    """An image outside any manifest as an item to embed; its content is hashed now."""
     sha256 = hashlib.sha256(source.read()).hexdigest()
     return sha256, partial(open_picture, source, sha256)
 
 
 def undecodable(path: str, error: DataError) -> Issue:
-    """The issue of a file that is no image after all."""
+    """The issue for a file that turned out to be no readable image."""
     reason = error.reason if isinstance(error, UndecodableImage) else "corrupt"
     return Issue(path, reason, error.sentence)
 
 
 def nothing_left(usable: Manifest, issues: Issues) -> DataError:
-    """There are only test images, or only damaged ones."""
+    """The error of a pool without images: all are for testing, or damaged."""
     reasons: list[str] = [Sentence("no image is left to learn from")]
     if issues:
         reasons.append(
@@ -213,7 +213,7 @@ def nothing_left(usable: Manifest, issues: Issues) -> DataError:
             )
         )
     if len(usable.test):
-        reasons.append(Sentence("{n} are test images, copies of them included", n=len(usable.test)))
+        reasons.append(Sentence("{n} images are for the test, copies included", n=len(usable.test)))
     others = Sentence("other images than the test")
     wanted = others if len(usable.test) else Sentence("images that can be read")
     return DataError(

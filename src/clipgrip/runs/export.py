@@ -1,4 +1,4 @@
-"""Images as a file of embeddings: what `clipgrip run` takes in their place."""
+"""Exports images as a file of embeddings, which `clipgrip run` accepts in the place of images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clipgrip.data.rows import Row
 from clipgrip.data.sources import FileSource
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.templates import Template
-from clipgrip.runs.embedding import embedded
+from clipgrip.runs.embedding import embed_with_cache
 from clipgrip.runs.events import Listener
 
 
@@ -33,7 +33,7 @@ class Exported:
     issues: Issues
 
     def npz(self) -> bytes:
-        """The file."""
+        """The bytes of an .npz."""
         out = io.BytesIO()
         np.savez(out, **self.arrays)  # type: ignore[arg-type]
         return out.getvalue()
@@ -50,16 +50,16 @@ def export(
 ) -> Exported:
     """The embeddings of a manifest's images; with a ``template`` those of the class names too.
 
-    ``place`` is where the file will lie: paths of pictures begin there. DataError: no image can be read.
+    ``place`` is the path of the future file, to which paths of pictures are relative. DataError: no image can be read.
     """
-    found = embedded(backbone, manifest, listener)
+    found = embed_with_cache(backbone, manifest, listener)
     rows = (*found.embeds.pool_rows, *found.embeds.test_rows)
     banks: dict[str, NDArray[Any]] = {}
     for eye in (backbone, *eyes):
         seen = (
             found
             if eye is backbone
-            else embedded(eye, found.manifest, listener, stage=f"embed:{eye.name}")
+            else embed_with_cache(eye, found.manifest, listener, stage=f"embed:{eye.name}")
         )
         both = np.concatenate([seen.embeds.pool.numpy(), seen.embeds.test.numpy()])
         banks[bank_name(eye.name)] = both
@@ -83,12 +83,12 @@ def export(
 
 
 def bank_name(model: str) -> str:
-    """What a model's bank is called: its name, of a folder the last part."""
+    """The name of a model's bank: the model's name, or the last part of its folder."""
     return os.path.basename(os.path.normpath(model)) if os.path.isabs(model) else model
 
 
 def _picture(row: Row, place: Path) -> str:
-    """The picture's path from the folder of the file; empty of an image that is no file of its own."""
+    """Path of the image relative to the folder of the file; empty for an image in a packed file."""
     if not isinstance(row.source, FileSource):
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Eyes beside the model: their embeddings of a run's images, joined with its own as the images themselves tell."""
+"""Eyes beside the model: embeds a run's images by them, and joins that with the model's own embeddings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from clipgrip.errors import BackboneError, ConfigError, DataError
 from clipgrip.mapped import gathered
 from clipgrip.pseudolabel.bank_weights import BankSettings
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
-from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embedded
+from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embed_with_cache
 from clipgrip.runs.events import Listener
 from clipgrip.types import Labels, Probs
 from clipgrip.words import Words, mark
@@ -37,12 +37,12 @@ UNREAD = mark(
     'The eye "{name}" changes no answer: with this preset or strategy nothing compares images.'
 )
 FACTS = "facts"
-"""The eyes themselves as JSON, among the tensors of a file."""
+"""Name of the tensor whose bytes are the JSON of the eyes' facts."""
 
 
 @dataclass(frozen=True)
 class EyeFacts:
-    """What must be known to see new images as a run's were seen."""
+    """What identifies an eye, so that new images are embedded as those of the run."""
 
     name: str
     fingerprint: str
@@ -52,14 +52,14 @@ class EyeFacts:
 
     @classmethod
     def of(cls, eye: Eye) -> EyeFacts:
-        """Of an eye that is loaded."""
+        """The facts of a loaded eye."""
         precision: Precision = getattr(eye, "precision", "float32")
         return cls(eye.name, eye.fingerprint, eye.image_key, eye.embed_dim, precision)
 
     def load(self, precision: Precision | None = None) -> Eye:
-        """The eye itself, or in another precision; BackboneError where it is not here, or is another one now."""
+        """Load the eye, maybe in another precision. BackboneError: it is not here, or is another one now."""
         eye = load_eye(self.name, precision=precision or self.precision)
-        # of one that ships no other files can be brought back, but another version
+        # the files of an eye that ships cannot be replaced; the next check covers another version of it
         if eye.fingerprint != self.fingerprint and eye.name not in SHIPPED:
             raise BackboneError(
                 mark(
@@ -82,8 +82,8 @@ class EyeFacts:
 
 
 @dataclass(frozen=True)
-class Beside:
-    """The eyes that count beside the model, and the map that joins their embeddings with its own."""
+class JoinedEyes:
+    """The eyes that count, and the map that joins their embeddings with the model's: stored beside a prompt."""
 
     eyes: tuple[EyeFacts, ...]
     banks: BankMap = field(repr=False)
@@ -95,9 +95,9 @@ class Beside:
         loaded: Callable[[EyeFacts], Eye],
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Embedded:
-        """The images that the model has embedded, joined with what the eyes see of them.
+        """Add the eyes' embeddings to those of the model, ``found``.
 
-        An eye is ``loaded`` only where the cache does not hold all its embeddings.
+        ``loaded`` gives an eye; it is called only where the cache lacks some of its embeddings.
         """
         failed = {sha256 for sha256, _ in found.failures}
         good = [item for item in items if item[0] not in failed] if failed else items
@@ -105,13 +105,13 @@ class Beside:
         for eye in self.eyes:
             load = partial(loaded, eye)
             seen = embed_cached(eye.image_key, eye.embed_dim, good, load, on_progress)
-            for _, error in seen.failures:  # it could be read a moment ago
+            for _, error in seen.failures:  # the model could read it a moment ago
                 raise error
             banks.append(seen.embeds)
         return Embedded(self.banks.joined(banks), found.hashes, failures)
 
     def pack(self) -> bytes:
-        """All that it is, for a file; equal values give equal bytes."""
+        """The content as bytes; equal values give equal bytes."""
         facts_json = json.dumps([asdict(eye) for eye in self.eyes], sort_keys=True).encode()
         return save(
             {
@@ -121,8 +121,8 @@ class Beside:
         )
 
     @classmethod
-    def unpack(cls, content: bytes) -> Beside:
-        """What `pack` gave."""
+    def unpack(cls, content: bytes) -> JoinedEyes:
+        """The inverse of `pack`."""
         tensors = load(content)
         facts_json = json.loads(bytes(tensors.pop(FACTS).tolist()))
         return cls(tuple(EyeFacts(**facts) for facts in facts_json), BankMap.from_tensors(tensors))
@@ -134,35 +134,35 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class EyesSeen:
-    """What a run's eyes see of its images, and how much each counts."""
+class EyeBanks:
+    """All eyes of a run, and the weights of their banks, some of which may be 0."""
 
     eyes: tuple[EyeFacts, ...]
     banks: BankMap = field(repr=False)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """What determines their embeddings."""
+        """The `Eye.image_key` of each eye."""
         return tuple(eye.image_key for eye in self.eyes)
 
     @property
-    def beside(self) -> Beside | None:
-        """Those that count; None where none does."""
+    def beside(self) -> JoinedEyes | None:
+        """The eyes whose weight is not 0; None if there are none."""
         if not self.banks.joins:
             return None
         weights = self.banks.weights[1:]
         counting = [number for number, weight in enumerate(weights) if weight]
         columns = tuple(self.banks.columns[number] for number in counting)
         shown = (self.banks.weights[0], *(weights[number] for number in counting))
-        return Beside(
+        return JoinedEyes(
             tuple(self.eyes[number] for number in counting),
             replace(self.banks, columns=columns, weights=shown),
         )
 
     def facts(self, *, read: bool = True) -> list[dict[str, Any]]:
-        """What a run stores of each eye: its part of all that is seen too, the model's own included.
+        """The part of metrics.json about each eye; ``share`` is its share of all embeddings, the model's included.
 
-        ``read`` where something compares images, so that the part counts.
+        ``read`` says whether anything compares images, so that the eyes matter.
         """
         weights, shares = self.banks.weights[1:], self.banks.shares()[1:]
         unread = {} if read else {"read": False}
@@ -173,14 +173,14 @@ class EyesSeen:
 
 
 def with_named_eyes(settings: Settings) -> Settings:
-    """The same settings with the eyes that are here in the place of ``auto``."""
+    """The settings with the names of all eyes on this machine in the place of ``auto``."""
     return (
         settings.model_copy(update={"eye": named_eyes(settings.eye)}) if settings.eye else settings
     )
 
 
 def eye_sentences(eyes: Iterable[Mapping[str, Any]], words: Words) -> list[str]:
-    """What a run says of its eyes' part: of each, in a line."""
+    """One sentence for each eye about how much it counts."""
     return [
         words(UNREAD, name=eye["name"])
         if not eye.get("read", True)
@@ -192,7 +192,7 @@ def eye_sentences(eyes: Iterable[Mapping[str, Any]], words: Words) -> list[str]:
 
 
 def eyes_of(settings: Settings, backbone: Eye) -> tuple[Eye, ...]:
-    """The eyes that the settings name, to see beside ``backbone``.
+    """Load the eyes that the settings name.
 
     Raises:
         BackboneError: one is unknown, not here, or its files cannot be used.
@@ -205,7 +205,7 @@ def eyes_of(settings: Settings, backbone: Eye) -> tuple[Eye, ...]:
     return eyes
 
 
-def see(
+def embed_eyes(
     eyes: Sequence[Eye],
     found: EmbeddedManifest,
     zero_shot: Probs | None,
@@ -214,18 +214,18 @@ def see(
     *,
     settings: BankSettings,
     banks: BankMap | None = None,
-) -> tuple[Embeds, EyesSeen | None]:
-    """The run's embeddings with what eyes see beside them; as they are where there is no eye.
+) -> tuple[Embeds, EyeBanks | None]:
+    """Embed the images by the eyes and join the result with the run's embeddings; unchanged without eyes.
 
-    How much an eye counts is found on the pool: by the ``settings``, the answers (N, C) of the text and labels, where
-    there are some. A run that is opened again joins them as it did, by its own ``banks``.
+    The weights of the eyes are fitted on the pool, by the ``settings``, zero-shot's answers (N, C) if there are texts,
+    and the labels. A stored run is joined by its own ``banks`` again.
     """
     if not eyes:
         return found.embeds, None
     own = found.embeds
     pools, tests = [own.pool], [own.test]
     for eye in eyes:
-        seen = embedded(eye, found.manifest, listener, stage=f"embed:{eye.name}")
+        seen = embed_with_cache(eye, found.manifest, listener, stage=f"embed:{eye.name}")
         for issue in seen.issues:
             raise DataError(
                 mark(
@@ -237,7 +237,7 @@ def see(
         pools.append(seen.embeds.pool)
         tests.append(seen.embeds.test)
     banks = banks or fit_bank_map(pools, zero_shot, labels, settings)
-    every = EyesSeen(tuple(map(EyeFacts.of, eyes)), banks)
+    every = EyeBanks(tuple(map(EyeFacts.of, eyes)), banks)
     if not every.banks.joins:
         return own, every
     width = own.pool.shape[1]

@@ -1,4 +1,4 @@
-"""What makes two runs the same run, and what is written down about where it ran."""
+"""The id of a run, by all that determines its result, and facts about the machine it ran on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from clipgrip.sentences import Sentence
 from clipgrip.training import memory
 
 TORCH = {"engine": "torch"}
-"""What stored settings say of the engine by saying nothing."""
+"""The engine of stored settings without one: `Settings` leaves torch out, as older versions had no engines."""
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "scikit-learn")
 
 
@@ -38,7 +38,7 @@ def run_id(
 ) -> str:
     """Twelve hex digits over all that determines the result: settings, data, model, and every number of the method.
 
-    ``eyes`` are the image keys of what sees the images beside the model.
+    ``seen`` are the seen classes, ``eyes`` the image keys of the eyes. Names of models are left out for their keys.
     """
     determines = {
         "settings": settings.model_dump(exclude={"backbone", "eye"}),
@@ -57,7 +57,7 @@ def settings_of(run: StoredRun) -> Settings:
     """The settings of a stored run.
 
     Raises:
-        sqlite3.DatabaseError: what is stored of the run cannot be what was written, so the database is damaged.
+        sqlite3.DatabaseError: the stored facts are incomplete or of other types, so the database is damaged.
     """
     try:
         settings, facts = Settings(**TORCH | run.settings), run.facts
@@ -80,7 +80,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """System, processor and threads; no name of the machine or of its user."""
+    """System, processor and threads; never the name of the machine or the user."""
     return {
         "system": platform.system(),
         "processor": platform.machine(),

@@ -1,4 +1,4 @@
-"""Pool and test as a prompt consumes them: embeddings as they are, or pixels."""
+"""The pool and the test images in the form that a prompt consumes: embeddings or pixels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from clipgrip.runs.embedding import Embeds, items_of
 
 @dataclass(frozen=True)
 class Inputs:
-    """(N, ...) of the pool and (n, ...) of the test images."""
+    """Inputs (N, ...) of the pool and (n, ...) of the test images."""
 
     pool: Tensor = field(repr=False)
     test: Tensor = field(repr=False)
     test_beside: Tensor | None = field(default=None, repr=False)
-    """(n, e) what eyes see of the test images, where the inputs are pixels."""
+    """(n, e) the eyes' embeddings of the test images, where the inputs are pixels."""
 
 
 def inputs_of(
@@ -32,11 +32,11 @@ def inputs_of(
     embeds: Embeds,
     on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Inputs:
-    """The only place that asks what a prompt consumes.
+    """The inputs for a prompt; no other code asks what it consumes.
 
     Raises:
-        DataError: an image that was there has gone or changed.
-        CacheError: the pixels find no room.
+        DataError: an image has gone or changed.
+        CacheError: there is no room for the pixels.
     """
     if prompt.consumes == "embeds":
         return Inputs(embeds.pool_joined, embeds.test_joined)
@@ -53,9 +53,9 @@ def embeds_through(
     embeds: Embeds,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Embeds:
-    """The embeddings as the prompt sees the images; each is encoded once and cached, like any other.
+    """The embeddings with a visual prompt in the image tower, from the cache if possible; unchanged without one.
 
-    DataError: an image that was there has gone or changed.
+    DataError: an image has gone or changed.
     """
     seen = seen_through(prompt, backbone)
     if seen.image_key == backbone.image_key:

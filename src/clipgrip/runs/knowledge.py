@@ -1,4 +1,4 @@
-"""What a run sees of whether its model knows the classes: looked at before anything is learned, and kept."""
+"""Checks whether the model knows the classes, before anything is learned; the findings are stored with the run."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from clipgrip.advice.labels import labels_teach
 from clipgrip.backbone.base import Backbone
-from clipgrip.backbone.given import GivenModel
 from clipgrip.backbone.names import EMBEDDINGS, NANO
+from clipgrip.backbone.precomputed import PrecomputedModel
 from clipgrip.data.classes import ClassNames
 from clipgrip.mapped import picked
 from clipgrip.metrics import commonest
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.prepare import Prepared
-from clipgrip.runs.start import Answers
 from clipgrip.runs.store import StoredRun
+from clipgrip.runs.untuned_model import Answers
 from clipgrip.task import Task
 from clipgrip.trust.knowledge import (
     KINDS,
@@ -25,6 +25,7 @@ from clipgrip.trust.knowledge import (
     findings,
     knows_nothing,
     no_better,
+    untested,
 )
 from clipgrip.trust.pointing import best_cosine, likeness, pointing
 from clipgrip.trust.wording import is_code, unread
@@ -32,7 +33,7 @@ from clipgrip.types import ClassEmbeds, Labels, Probs
 
 
 def knowledge(ready: Prepared, backbone: Backbone) -> tuple[Finding, ...]:
-    """What speaks against zero-shot's answers, from names, texts, images and labels."""
+    """Findings against zero-shot's answers, from names, texts, images and labels; none without texts."""
     start = ready.start
     if not start.has_texts:
         return ()
@@ -48,10 +49,9 @@ def knowledge_of(
     answers: Answers,
     task: Task,
 ) -> tuple[Finding, ...]:
-    """The same of class embeddings (C, D) and what they answer."""
-    given = isinstance(
-        backbone, GivenModel
-    )  # whatever the names are, somebody embedded their meaning
+    """`knowledge` for class embeddings (C, D) and their answers."""
+    # of precomputed embeddings nobody knows the texts behind them, so names say nothing
+    given = isinstance(backbone, PrecomputedModel)
     names, prompts = classes.display, dict.fromkeys(classes.prompts)
     rows = task.unlabeled
     free = len(rows) > 0 and bool(task.candidates.all())
@@ -70,7 +70,7 @@ def knowledge_of(
 
 
 def judged(probs: Probs, labels: Labels, names: tuple[str, ...]) -> Judged | None:
-    """The answers (N, C) on the labeled ones of N images, beside the commonest class; None without any."""
+    """How many labeled images the answers (N, C) get right, and the commonest class would; None without labels."""
     known = labels >= 0
     if not bool(known.any()):
         return None
@@ -80,19 +80,19 @@ def judged(probs: Probs, labels: Labels, names: tuple[str, ...]) -> Judged | Non
 
 
 def could_have_an_eye(metrics: Mapping[str, Any]) -> bool:
-    """Whether a run has images for a second eye, and no such eye."""
+    """Whether a run could use an eye: it has images, and no eye yet."""
     return metrics["backbone"]["name"] != EMBEDDINGS and not metrics.get("eyes")
 
 
 def is_guessing(run: StoredRun) -> bool:
-    """Whether a run's answers are to be taken for guesses; never of one with test images, which say more."""
+    """Whether a run's answers look like guesses; never for a run with test images, which measure them."""
     return not run.facts["data"].get("test") and knows_nothing(doubts(run.facts))
 
 
 def doubts(metrics: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """What speaks against a run's answers; nothing where a test or held-out labels show that they are better.
+    """The stored findings against a run's answers; none where a test or held-out labels refute them.
 
-    Better than the commonest class. None of a run that was made before it was looked for.
+    They do where the answers are better than the commonest class. Runs of older versions have no findings.
     """
     scores = (metrics.get("final") or {}).get("test")
     if scores is not None and not _is_chance(scores):
@@ -100,9 +100,11 @@ def doubts(metrics: Mapping[str, Any]) -> tuple[Finding, ...]:
     if scores is None and labels_teach(metrics.get("labels")):
         return ()
     known = [one for one in metrics.get("knowledge") or () if one["kind"] in KINDS]
-    return tuple(
+    found = tuple(
         Finding(one["kind"], {k: v for k, v in one.items() if k != "kind"}) for one in known
     )
+    labels = metrics.get("labels")
+    return untested(found, labels["held_out"]) if labels and scores is None else found
 
 
 def _is_chance(scores: Mapping[str, Any]) -> bool:

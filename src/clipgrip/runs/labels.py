@@ -1,4 +1,4 @@
-"""What a run's labels taught it: asked once, stored with the run, and made again from what is stored."""
+"""What the given labels taught a run: the facts that are stored, and the classifier made again from them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from clipgrip.runs.store import StoredRound
 def label_facts(
     teacher: Teacher | None, embeds: Embeds, ks: Sequence[int], names: Sequence[str] = ()
 ) -> dict[str, Any] | None:
-    """The part of metrics.json about the given labels; None where none taught.
+    """The part of metrics.json about the given labels; None without a teacher.
 
-    ``ks`` are the schedule's rounds. ``names`` are the classes', where those that do not fit are to be named.
+    ``ks`` are the rounds of the schedule. With the class ``names``, those that do not fit their images are listed.
     """
     if teacher is None:
         return None
     facts = teacher.facts()
-    if names and teacher.foretold:
-        facts["misnamed"] = [names[c] for c in teacher.foretold]
+    if names and teacher.misnamed:
+        facts["misnamed"] = [names[c] for c in teacher.misnamed]
     if not teacher.has_text:
         facts["has_text"] = False
     if facts["held_out"]:
@@ -45,7 +45,7 @@ def label_facts(
 def joint_of_run(
     facts: Mapping[str, Any], ready: Prepared, through: Embeds, stored: StoredRound | None
 ) -> Joint | None:
-    """The joined classifier of a stored run; ``through`` are the embeddings as its prompt sees the images."""
+    """The joined classifier of a stored run; ``through`` are its images as the prompt sees them (`embeds_through`)."""
     labels, head = facts.get("labels"), ready.method.head
     if labels is None or head is None or not teaches(head, ready.task):
         if stored is None:

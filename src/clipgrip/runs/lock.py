@@ -1,4 +1,4 @@
-"""One process at a time on a run's folder."""
+"""Lets one process at a time work in a run's folder."""
 
 from __future__ import annotations
 

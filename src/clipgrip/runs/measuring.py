@@ -1,4 +1,4 @@
-"""A measuring audit of a finished run: its sheet, in two phases, and the accuracy that its answers give."""
+"""A measuring audit of a finished run: a stratified draw in two phases, and the accuracy by its answers."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath
-from clipgrip.runs.auditing import Audit, Sheet, write_sheet
-from clipgrip.runs.audits import MEASURE
+from clipgrip.runs.audit_sheet import Audit, Sheet, write_sheet
+from clipgrip.runs.audit_store import MEASURE
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.measured import MeasuredAccuracy, measured
-from clipgrip.trust.measuring import Strata, first_phase, further, strata
+from clipgrip.trust.measuring import Strata, first_phase, second_phase, strata
 from clipgrip.trust.scope import Whole
 
 USUAL = 100
-"""Answers that are planned where nobody says how many."""
+"""The default number of planned answers."""
 SEEDS = 20
-"""Seeds that are tried to find the draw of stored answers again, where no sheet names it."""
+"""How many seeds are tried to find the draw of stored answers again without its sheet."""
 DIVISION = MEASURE + "2."
-"""How ids begin of draws by today's strata; those without the number were drawn by the former."""
+"""How ids of draws by the current strata begin; ids without the number are of the former strata."""
 
 
 @dataclass(frozen=True)
 class MeasuringAudit:
-    """A run's unlabeled pool in strata, with the model's answers that are measured."""
+    """The unlabeled images of a run in strata, with the model's answers to measure."""
 
     audit: Audit = field(repr=False)
     former: bool = False
-    """Drawn before decision 0056, and read as it was drawn."""
+    """Whether it was drawn by the strata before decision 0056, by which it is read then."""
 
     @classmethod
     def of(cls, outcome: Outcome, seed: int = 0) -> MeasuringAudit:
@@ -39,46 +39,48 @@ class MeasuringAudit:
 
     @classmethod
     def of_sheet(cls, outcome: Outcome, sheet: Sheet) -> MeasuringAudit:
-        """The one that drew a sheet; RunError as `of`."""
+        """The audit that drew a sheet; RunError as `of`."""
         return cls(Audit.of(outcome, sheet.seed), not sheet.draw.startswith(DIVISION))
 
     @classmethod
     def of_id(cls, outcome: Outcome, audit: str) -> MeasuringAudit | None:
-        """The one with that id, whose seed is among the first `SEEDS`; None where the run's answers are others now."""
+        """The audit with this id and one of the first `SEEDS` seeds; None where the run's answers have changed."""
         whole, former = Audit.of(outcome, 0), not audit.startswith(DIVISION)
         tried = (cls(replace(whole, seed=seed), former) for seed in range(SEEDS))
         return next((one for one in tried if one.id == audit), None)
 
     @cached_property
-    def made(self) -> Strata:
+    def strata_of_pool(self) -> Strata:
         """The strata, with the order of the draw in each."""
         audit = self.audit
         return strata(audit.pool, audit.hashes, audit.seed, former=self.former)
 
     @property
     def id(self) -> str:
-        """Another one than that of a promise: answers drawn to measure are never read as a promise."""
+        """Differs from the id of an audit for a promise, so that answers drawn to measure never prove one."""
         return (MEASURE if self.former else DIVISION) + self.audit.id
 
     @property
     def mark(self) -> str:
-        """What the sheet carries: seed and id."""
+        """As `Audit.mark`."""
         return f"{self.audit.seed}-{self.id}"
 
-    def drawn(self, planned: int, rows: Whole, truth: Whole) -> Whole:
-        """Rows to ask about beyond the answered ``rows``: the first phase, or what it leaves of the plan."""
+    def next_rows(self, planned: int, rows: Whole, truth: Whole) -> Whole:
+        """The next rows to answer after ``rows``: those of the first phase, or then the rest of the plan."""
         if not len(rows):
-            return first_phase(self.made, planned)
-        return further(self.made, rows, self.audit.pool.labels[rows] != truth, planned)
+            return first_phase(self.strata_of_pool, planned)
+        return second_phase(
+            self.strata_of_pool, rows, self.audit.pool.labels[rows] != truth, planned
+        )
 
     def read(self, rows: Whole, truth: Whole) -> MeasuredAccuracy | None:
-        """Accuracy of the run's answers to its unlabeled images; None where too few are answered."""
+        """The accuracy of the run's answers to its unlabeled images; None with too few answers."""
         audit, labels = self.audit, self.audit.pool.labels
         second = audit.second() if audit.second else None
-        return measured(self.made, labels, rows, labels[rows] != truth, second)
+        return measured(self.strata_of_pool, labels, rows, labels[rows] != truth, second)
 
     def answers(self, sheet: Sheet) -> tuple[Whole, Whole]:
-        """Rows (n,) in the order of the sheet, and the class (n,) that a person gave to each.
+        """Answered rows (n,) in the order of the sheet, and the class (n,) of each answer.
 
         DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
         """
@@ -91,9 +93,9 @@ class MeasuringAudit:
                 audit=sheet.mark,
                 now=self.mark,
             )
-        given = sheet.given(self.audit)
-        for order in self.made.order:
-            answered = np.array([row in given for row in order.tolist()], dtype=bool)
+        class_by_row = sheet.class_by_row(self.audit)
+        for order in self.strata_of_pool.order:
+            answered = np.array([row in class_by_row for row in order.tolist()], dtype=bool)
             if (~answered[:-1] & answered[1:]).any():
                 missing = self.audit.images[int(order[int((~answered).argmax())])].path
                 raise DataError(
@@ -102,21 +104,21 @@ class MeasuringAudit:
                     name=sheet.table.name,
                     missing=missing,
                 )
-        rows = np.array(list(given), dtype=np.int64)
-        return rows, np.array(list(given.values()), dtype=np.int64)
+        rows = np.array(list(class_by_row), dtype=np.int64)
+        return rows, np.array(list(class_by_row.values()), dtype=np.int64)
 
     def write_sheet(
         self, place: AnyPath, planned: int, rows: Whole, truth: Whole, new: Whole, show_labels: bool
     ) -> None:
-        """The answered rows with their answers, then the new ones."""
+        """Write a sheet of the answered ``rows`` with their answers ``truth``, followed by the ``new`` rows."""
         names, chosen = self.audit.classes.display, [*rows.tolist(), *new.tolist()]
-        given = {row: names[c] for row, c in zip(rows.tolist(), truth.tolist(), strict=True)}
+        answered = {row: names[c] for row, c in zip(rows.tolist(), truth.tolist(), strict=True)}
         write_sheet(
             self.audit,
             chosen,
             place,
             show_labels=show_labels,
-            given=given,
+            answered=answered,
             planned=planned,
             mark=self.mark,
         )

@@ -100,4 +100,4 @@ SEALED = {
     "audit_answer": "run, audit, sha256, label, said_by, said_at",
     "promise": "number, run, audit, said_by, said_at, facts",
 }
-"""The columns that are sealed: all but the moment at which a run was finished, which is written later."""
+"""The sealed columns of each table: all but ``run.finished``, which is written after the row."""

@@ -1,22 +1,23 @@
-"""Which class names of a run fit its images: looked at before anything is learned, and kept."""
+"""Checks which class names fit the images, before anything is learned; the facts are stored with the run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from clipgrip.advice.doubted import ToldName, exchanges
 from clipgrip.runs.prepare import Prepared
 from clipgrip.trust.knowledge import Finding, knows_nothing
-from clipgrip.trust.naming import naming
+from clipgrip.trust.naming import NameFit, naming
 
 
-def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | None:
-    """The part of metrics.json about names; None where the model seems to know nothing of all of them.
+def name_facts(ready: Prepared, findings: tuple[Finding, ...]) -> dict[str, Any] | None:
+    """The part of metrics.json about names; None where the model seems to know none of them.
 
-    That labels are answered no better than by chance does not hinder: names may be swapped.
+    The finding that labels are answered no better than by chance is ignored here: names may be swapped.
     """
     if not ready.start.has_texts or knows_nothing(
-        tuple(one for one in found if one.kind != "no-better")
+        tuple(one for one in findings if one.kind != "no-better")
     ):
         return None
     start, embeds = ready.start, ready.embeds
@@ -31,6 +32,7 @@ def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | 
                 "verdict": one.verdict,
                 "group": None if one.group is None else names[one.group],
                 "labeled": one.labeled,
+                "example": _example(ready, one) if one.doubted else "",
                 "points_at": [rows[row].sha256 for row in one.rows],
             }
             for one in seen.names
@@ -39,18 +41,32 @@ def name_facts(ready: Prepared, found: tuple[Finding, ...]) -> dict[str, Any] | 
     }
 
 
+def _example(ready: Prepared, one: NameFit) -> str:
+    """Where an image that people gave the class lies; empty where there is none."""
+    rows = (ready.task.labels == one.position).nonzero().flatten().tolist()
+    return str(ready.embeds.pool_rows[rows[0]].path) if rows else ""
+
+
 def labels_alone_decide(facts: Mapping[str, Any]) -> bool:
-    """Whether held-out labels found that the names say nothing, so that they move no answer."""
+    """Whether held-out labels gave the class names no weight, so that they change no answer."""
     return (facts.get("labels") or {}).get("text_weight") == 0
 
 
 def doubted_names(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Facts of the names that do not fit, the worst first; none where labels alone decide, whatever names say.
+    """The facts of the names that do not fit, worst first.
 
-    None of a run that was made before it was looked for.
+    Where labels alone decide only names that changed places with others: that may be the labels' fault. Runs of older
+    versions have no such facts.
     """
-    if labels_alone_decide(metrics):
-        return []
     classes = (metrics.get("names") or {}).get("classes", ())
     found = [one for one in classes if one["verdict"] in ("nothing", "other")]
+    if labels_alone_decide(metrics):
+        rings = {one.name for ring in exchanges([to_tell(one) for one in found]) for one in ring}
+        found = [one for one in found if one["name"] in rings]
     return sorted(found, key=lambda one: float(one["fit"]))
+
+
+def to_tell(one: Mapping[str, Any]) -> ToldName:
+    """Facts of a name, to be said."""
+    example = one.get("example", "")
+    return ToldName(one["name"], one["verdict"], one["group"], one["labeled"], example)

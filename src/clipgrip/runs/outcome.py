@@ -1,4 +1,4 @@
-"""A run with its answers: the value that the files, the report and the commands are made from."""
+"""A run with its answers: the value from which files, reports and commands take everything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from clipgrip.backbone.base import Model
-from clipgrip.backbone.given import GivenModel
+from clipgrip.backbone.precomputed import PrecomputedModel
 from clipgrip.backbone.prompted import seen_through
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
@@ -23,71 +23,69 @@ from clipgrip.runs.checkpoint import RESIDUAL, PromptFacts, head_digest, read_he
 from clipgrip.runs.confidence import calibration_facts
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
-from clipgrip.runs.eyes import Beside
+from clipgrip.runs.eyes import JoinedEyes
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.labels import joint_of_run
-from clipgrip.runs.prepare import Prepared, PreparedImages
-from clipgrip.runs.rounds import kept_round
-from clipgrip.runs.start import Answers, UntunedModel
+from clipgrip.runs.prepare import Prepared, PreparedRun
+from clipgrip.runs.rounds import best_round
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
+from clipgrip.runs.untuned_model import Answers, UntunedModel
 from clipgrip.task import Task
 
 METHOD_UNKNOWN = "unknown"
-"""Of runs from before the numbers of the method were stored."""
+"""``method_id`` of runs from before it was stored."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run. ``answers`` are those of the round that is kept, or zero-shot's where there is none."""
+    """A finished run. ``answers`` are those of the best round, or zero-shot's without rounds."""
 
     folder: Path
     run: StoredRun
     manifest: Manifest
     ready: Prepared = field(repr=False)
-    """What it began with."""
+    """Everything before the first round."""
     model: Model = field(repr=False)
     rounds: tuple[StoredRound, ...] = field(repr=False)
     answers: Answers = field(repr=False)
     prompt: PromptFacts = field(repr=False)
     joint: Joint | None = field(default=None, repr=False)
-    """What joins the prompt's answers with the labels; None where no label was given."""
+    """The classifier that joins the prompt's answers with labels or pseudolabels; None without one."""
 
     @property
     def learned(self) -> dict[str, torch.Tensor]:
-        """The values of the round that is kept; empty for zero-shot."""
-        best = kept_round(self.rounds)
+        """The learned values of the best round; empty for zero-shot."""
+        best = best_round(self.rounds)
         return best.learned if best else {}
 
     @property
     def stopped(self) -> dict[str, Any] | None:
-        """The round that ended the run before its time, why, and the round that is kept (0: zero-shot)."""
+        """The round in which the run was stopped early, why, and the best round as ``kept`` (0: zero-shot)."""
         stop = self.rounds[-1].facts.get("stop") if self.rounds else None
         return {"round": self.rounds[-1].number, **stop} if stop else None
 
     @property
     def task(self) -> Task:
-        """Which images were labeled, and which classes the others may take."""
         return self.ready.task
 
     @property
     def embeds(self) -> Embeds:
-        """The images as the untuned model sees them."""
+        """The embeddings by the untuned model."""
         return self.ready.embeds
 
     @property
     def start(self) -> UntunedModel:
-        """The untuned prompt."""
         return self.ready.start
 
     @property
     def zero_shot(self) -> Answers:
-        """What CLIP answered before anything was learned."""
+        """The answers before anything was learned."""
         return self.ready.zero_shot
 
     @property
     def _untuned(self) -> Answers | None:
-        """What was answered before anything was learned; None where there was nothing to answer by."""
+        """`zero_shot`; None where there were no texts to answer by."""
         return self.zero_shot if self.start.has_texts else None
 
     @cached_property
@@ -117,7 +115,7 @@ class Outcome:
 
     @cached_property
     def labels(self) -> dict[str, Any] | None:
-        """What people's labels taught, and how many of them the classifier that learned them answers right."""
+        """The facts about the given labels, with how many of them the final classifier answers right."""
         taught = self.run.facts.get("labels")
         if not taught:
             return None
@@ -140,9 +138,9 @@ def prompt_facts(
     tuned: Prompt | None,
     run: str = "",
     joint: Joint | None = None,
-    beside: Beside | None = None,
+    beside: JoinedEyes | None = None,
 ) -> PromptFacts:
-    """What the checkpoint says beside its learned values; ``tuned`` is None where nothing was learned."""
+    """The facts for a checkpoint; ``tuned`` is None where nothing was learned."""
     return PromptFacts(
         kind=kind_of(settings, backbone) if tuned else "zero-shot",
         init=start.method.init,
@@ -161,8 +159,8 @@ def prompt_facts(
 
 
 def kind_of(settings: Settings, model: Model) -> str:
-    """What was tuned; of embeddings always the residual."""
-    return RESIDUAL if isinstance(model, GivenModel) else settings.prompt
+    """The kind of prompt that is tuned; a residual on precomputed embeddings."""
+    return RESIDUAL if isinstance(model, PrecomputedModel) else settings.prompt
 
 
 def data_facts(
@@ -195,7 +193,7 @@ def backbone_facts(backbone: Model) -> dict[str, Any]:
 
 
 def seen_names(classes: ClassNames, task: Task) -> list[str]:
-    """Classes that no unlabeled image may take."""
+    """Names of the seen classes, which are no candidates for unlabeled images."""
     pairs = zip(classes.display, task.candidates.tolist(), strict=True)
     return [name for name, candidate in pairs if not candidate]
 
@@ -204,18 +202,18 @@ def assemble(
     folder: Path,
     store: RunStore,
     run: StoredRun,
-    prepared: PreparedImages,
+    prepared: PreparedRun,
     listener: Listener,
     *,
     written: PromptFacts | None = None,
 ) -> Outcome:
-    """The outcome of the rounds that are stored, with the head that stands beside the prompt ``written``.
+    """The outcome of the stored rounds, with the head of the prompt file ``written``.
 
-    Without one the head is made from what is stored: by the code of today, and of the images that are here.
+    Without that file the head is computed again, by the current code and from the images that are still there.
     """
     ready, backbone = prepared.ready, prepared.backbone
     rounds = tuple(store.rounds(run.id))
-    best = kept_round(rounds)
+    best = best_round(rounds)
     learned = best.learned if best else {}
     tuned = ready.start.tuned(learned) if best else None
     through = ready.embeds
@@ -223,7 +221,7 @@ def assemble(
         progress = partial(listener.progress, "answer")
         through = embeds_through(tuned, backbone, ready.embeds, progress)
     joint = (
-        _made(run, ready, backbone, best, through)
+        _joint_again(run, ready, backbone, best, through)
         if written is None
         else read_head(folder, written)
     )
@@ -249,10 +247,10 @@ def assemble(
     )
 
 
-def _made(
+def _joint_again(
     run: StoredRun, ready: Prepared, backbone: Model, best: StoredRound | None, through: Embeds
 ) -> Joint | None:
-    """What labels and pseudolabels taught, made again; ``through`` are all images as the round's prompt sees them."""
+    """The head, computed again; ``through`` are all images as the best round's prompt sees them."""
     learning, seen = ready.learning, through
     if learning is not ready:
         tuned = ready.start.tuned(best.learned) if best else None

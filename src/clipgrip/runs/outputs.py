@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from clipgrip.data.issues import Issues, issues_bytes
-from clipgrip.data.rows import Places, Row
+from clipgrip.data.rows import HashIndex, Row
 from clipgrip.data.tables import csv_bytes
 from clipgrip.data.texts import Texts
 from clipgrip.files import utf8, write_text_atomic
@@ -22,7 +22,7 @@ from clipgrip.runs.calibrated import NAME as CALIBRATION
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration, write_calibration
 from clipgrip.runs.events import Listener
 from clipgrip.runs.outcome import Outcome
-from clipgrip.runs.rounds import kept_round
+from clipgrip.runs.rounds import best_round
 from clipgrip.sentences import Sentence
 from clipgrip.trust.honesty import AUDITED, honesty
 from clipgrip.types import Labels, Probs
@@ -31,27 +31,27 @@ from clipgrip.written import write_dated
 PREDICTIONS = "predictions.csv"
 TOP = ("label", "confidence", "label_2", "confidence_2", "label_3", "confidence_3")
 DECIDED_BY = "decided_by"
-"""Column of predictions.csv: a person, whose label stands as it was given, or the model."""
+"""Column of predictions.csv: whether a person or the model gave the label."""
 CALIBRATED = "calibrated"
-"""Column: whether audited answers set the confidence right (yes, no); empty beside a person's label."""
+"""Column: whether audited answers calibrated the confidence (yes, no); empty beside a person's label."""
 MODEL_CONFIDENCE = "model_confidence"
-"""Column: the confidence of the answer as the model says it, which the thresholds of a promise speak of."""
+"""Column: the confidence without calibration, to which the thresholds of a promise apply."""
 PARQUET = "predictions.parquet"
 MANY = 1_000_000
-"""Lines from which a table is written as Parquet too, and pseudolabels of the kept round alone."""
+"""Lines from which predictions are written as Parquet too, and pseudolabels of the best round only."""
 LINES = 16_384
-"""Lines of answers that are made together."""
+"""Lines of predictions that are computed together."""
 COLUMNS = ("path", *TOP, DECIDED_BY, CALIBRATED, MODEL_CONFIDENCE)
 NUMBERS = ("confidence", "confidence_2", "confidence_3", MODEL_CONFIDENCE)
-"""Columns that are numbers."""
+"""The numeric columns."""
 GROUP = 131_072
-"""Lines of a row group."""
+"""Rows of a row group in Parquet."""
 
 
 def write_outputs(outcome: Outcome, issues: Issues, listener: Listener) -> None:
-    """predictions.csv, pseudolabels.csv, issues.csv, metrics.json and prompt.safetensors.
+    """Write predictions.csv, pseudolabels.csv, issues.csv, metrics.json and the files of the prompt.
 
-    A table that a person changed stays; the new one gets a dated name, which ``listener`` is told.
+    A table that a person changed stays; the new one gets a dated name, of which the listener gets a note.
     """
     folder = outcome.folder
     pseudolabels = (
@@ -74,7 +74,7 @@ def write_outputs(outcome: Outcome, issues: Issues, listener: Listener) -> None:
 def _write_predictions(
     outcome: Outcome, calibrated: AuditedCalibration | None, note: Callable[[str], None]
 ) -> None:
-    """predictions.csv, and of many images predictions.parquet beside it."""
+    """Write predictions.csv, and beside it predictions.parquet for many images."""
     if len(outcome.manifest) > MANY:
         _write_parquet(outcome, calibrated, note)
     table = csv_bytes(COLUMNS, prediction_lines(outcome, calibrated))
@@ -84,7 +84,7 @@ def _write_predictions(
 def _write_parquet(
     outcome: Outcome, calibrated: AuditedCalibration | None, note: Callable[[str], None]
 ) -> None:
-    """predictions.parquet beside the CSV of many images, which few programs open; nothing without pyarrow."""
+    """Write predictions.parquet, as few programs open a CSV of that size; without pyarrow only a note is given."""
     data = parquet_bytes(COLUMNS, NUMBERS, prediction_lines(outcome, calibrated))
     if data is None:
         note(
@@ -100,52 +100,52 @@ def _write_parquet(
 def recalibrate(
     outcome: Outcome, truth: Labels, note: Callable[[str], None] = lambda _: None
 ) -> AuditedCalibration | None:
-    """Calibrate a finished run by the audited classes (N,) of its pool, -1 for the others, and write its answers anew.
+    """Calibrate a finished run by audited classes (N,), -1 for images that were not audited, and rewrite its answers.
 
-    calibration.json keeps the temperature for `predict`. None below `AUDITED` known ones, or where a temperature brings
-    nothing; an earlier one then goes. OSError: the folder may not be written.
+    calibration.json stores the temperature for `predict`. None with fewer than `AUDITED` answers, or where a
+    temperature gains nothing; then an earlier file is removed. OSError: the folder may not be written.
     """
     found = honesty(outcome.answers.pool, truth, least=AUDITED)
     calibrated = AuditedCalibration.of(found) if found is not None and found.gains else None
     if calibrated is not None or (outcome.folder / CALIBRATION).is_file():
         _write_predictions(outcome, calibrated, note)
-    write_calibration(outcome.folder, calibrated)  # last: whoever is stopped before does both again
+    write_calibration(outcome.folder, calibrated)  # last, so that a stop before it repeats both
     return calibrated
 
 
 def prediction_lines(
     outcome: Outcome, calibrated: AuditedCalibration | None
 ) -> Iterator[tuple[str, ...]]:
-    """A line of `COLUMNS` for each file, in the order of the paths; made a part at a time, as all are gigabytes."""
+    """A line of `COLUMNS` for each file, in the order of the paths; computed a part at a time to bound the memory."""
     embeds, answers, names = outcome.embeds, outcome.answers, outcome.manifest.classes.display
-    every, pool = embeds.pool_rows.and_(embeds.test_rows), len(embeds.pool_rows)
-    every_path, rows_of = Texts(), array("q")
-    for number, paths in enumerate(every.paths()):
-        for path in paths:
-            every_path.append(path)
-            rows_of.append(number)
-    order, of_place = every_path.order(), np.array(rows_of)
+    rows, n_pool = embeds.pool_rows.and_(embeds.test_rows), len(embeds.pool_rows)
+    paths, row_of_path = Texts(), array("q")
+    for number, copies in enumerate(rows.paths()):
+        for path in copies:
+            paths.append(path)
+            row_of_path.append(number)
+    order, row_of = paths.order(), np.array(row_of_path)
     for start in range(0, len(order), LINES):
         part = order[start : start + LINES]
-        numbers = torch.from_numpy(of_place[part])
+        numbers = torch.from_numpy(row_of[part])
         probs = answers.pool.new_empty(len(part), answers.pool.shape[1])
-        learned_from = numbers < pool
-        probs[learned_from] = answers.pool[numbers[learned_from]]
-        probs[~learned_from] = answers.test[numbers[~learned_from] - pool].to(probs.dtype)
-        given = torch.where(
-            learned_from, outcome.task.labels[numbers.clamp_max(pool - 1)], -1
+        in_pool = numbers < n_pool
+        probs[in_pool] = answers.pool[numbers[in_pool]]
+        probs[~in_pool] = answers.test[numbers[~in_pool] - n_pool].to(probs.dtype)
+        person_labels = torch.where(
+            in_pool, outcome.task.labels[numbers.clamp_max(n_pool - 1)], -1
         ).tolist()
-        cells = prediction_cells(probs, names, calibrated, given)
-        yield from ((every_path[at], *line) for at, line in zip(part.tolist(), cells, strict=True))
+        cells = prediction_cells(probs, names, calibrated, person_labels)
+        yield from ((paths[at], *line) for at, line in zip(part.tolist(), cells, strict=True))
 
 
 def as_given(probs: Probs, labels: Sequence[int]) -> Probs:
-    """(N, C) where people's labels, -1 for none, have probability 1 and the model's answers stay behind them."""
+    """(N, C) in which people's ``labels``, -1 for none, have probability 1 and rank first."""
     rows = [row for row, label in enumerate(labels) if label >= 0]
     if not rows:
         return probs
     certain = probs.clone()
-    certain[rows] = certain[rows].clamp_max(1 - 1e-6)  # nothing the model says comes first
+    certain[rows] = certain[rows].clamp_max(1 - 1e-6)  # so that no class ties with the label
     certain[rows, [labels[row] for row in rows]] = 1.0
     return certain
 
@@ -156,7 +156,7 @@ def prediction_rows(
     names: Sequence[str],
     calibrated: AuditedCalibration | None = None,
 ) -> Iterator[tuple[str, ...]]:
-    """A line of `COLUMNS` for each file, copies of one content included."""
+    """A line of `COLUMNS` for each file; copies of one content get a line each."""
     for row, cells in zip(rows, prediction_cells(probs, names, calibrated), strict=True):
         for path in row.paths:
             yield (path, *cells)
@@ -166,10 +166,10 @@ def prediction_cells(
     probs: Probs,
     names: Sequence[str],
     calibrated: AuditedCalibration | None = None,
-    given: Sequence[int] | None = None,
+    person_labels: Sequence[int] | None = None,
 ) -> Iterator[tuple[str, ...]]:
-    """What stands behind the path, for each image."""
-    by_person = given or [-1] * len(probs)
+    """The cells after the path, for each image."""
+    by_person = person_labels or [-1] * len(probs)
     shown = as_given(probs if calibrated is None else calibrated(probs), by_person)
     own = as_given(probs, by_person)
     best = own.topk(min(3, probs.shape[1]), dim=1)
@@ -190,16 +190,16 @@ def prediction_cells(
 
 
 def json_text(value: Any) -> str:
-    """Readable JSON with the same bytes for the same value; a number that is none is an error."""
+    """Readable JSON, with equal bytes for equal values; NaN and infinity are a ValueError."""
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator[tuple[Any, ...]]:
-    """Every round's, or of many images those of the round that is kept: each round takes all of them anew."""
+    """The pseudolabels of all rounds, or of the best round alone where they are too many for a table."""
     names, rounds = outcome.manifest.classes.display, outcome.rounds
     rows = outcome.embeds.pool_rows
-    paths, at = rows.shown(), Places(rows.hashes)
-    best = kept_round(rounds)
+    paths, at = rows.shown(), HashIndex(rows.hashes)
+    best = best_round(rounds)
     if len(rounds) > 1 and best and sum(len(done.pseudolabels) for done in rounds) > MANY:
         rounds = (best,)
         note(
@@ -212,14 +212,14 @@ def _pseudolabel_rows(outcome: Outcome, note: Callable[[str], None]) -> Iterator
     for done in rounds:
         places = at.of(done.pseudolabels.hashes).tolist()
         for place, (_, label, confidence) in zip(places, done.pseudolabels, strict=True):
-            if place >= 0:  # an image that is gone since has no path
+            if place >= 0:  # else the image has gone since
                 yield done.number, paths[place], names[label], f"{confidence:.6f}"
 
 
 def parquet_bytes(
     columns: Sequence[str], numbers: Collection[str], lines: Iterable[Sequence[str]]
 ) -> bytes | None:
-    """The file, with ``numbers`` as such; None where pyarrow is not installed."""
+    """The bytes of a Parquet file, whose columns ``numbers`` are numeric; None without pyarrow."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

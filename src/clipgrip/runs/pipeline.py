@@ -1,4 +1,4 @@
-"""From files to a finished run. What is stored is never done again; nothing is ever overwritten."""
+"""Carries out a run, from input files to its outputs. Stored work is never repeated, and nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from clipgrip.advice.labels import labels_teach
 from clipgrip.advice.model import headline
 from clipgrip.backbone.base import Model
 from clipgrip.backbone.eyes import check_here
-from clipgrip.backbone.given import GivenModel
+from clipgrip.backbone.precomputed import PrecomputedModel
 from clipgrip.clock import now
 from clipgrip.config import Project, Settings
 from clipgrip.data.embeddings import embeddings_at
@@ -31,20 +31,12 @@ from clipgrip.runs.checkpoint import RESIDUAL
 from clipgrip.runs.confidence import estimate_facts
 from clipgrip.runs.events import Listener
 from clipgrip.runs.eyes import with_named_eyes
-from clipgrip.runs.given import (
-    classes_of,
-    model_of_run,
-    not_used,
-    on_embeddings,
-    on_images,
-    write_given,
-)
 from clipgrip.runs.identity import machine, run_id, versions
 from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.knowledge import knowledge
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.lock import locked
-from clipgrip.runs.naming import doubted_names, name_facts
+from clipgrip.runs.naming import doubted_names, name_facts, to_tell
 from clipgrip.runs.outcome import (
     Outcome,
     assemble,
@@ -54,12 +46,26 @@ from clipgrip.runs.outcome import (
     seen_names,
 )
 from clipgrip.runs.outputs import write_outputs
-from clipgrip.runs.place import as_begun, check_place, choose_folder, is_ours, wanted_folder
-from clipgrip.runs.prepare import Prepared, PreparedImages, prepare
+from clipgrip.runs.precomputed import (
+    classes_of,
+    embedding_settings,
+    image_settings,
+    model_of_run,
+    unused_settings,
+    write_precomputed,
+)
+from clipgrip.runs.prepare import Prepared, PreparedRun, prepare
 from clipgrip.runs.rounds import run_rounds
-from clipgrip.runs.sampled import sample_facts, sample_sentence
+from clipgrip.runs.run_folder import (
+    check_place,
+    choose_folder,
+    is_ours,
+    wanted_folder,
+    with_stored_engine,
+)
 from clipgrip.runs.store import RunStore, StoredRun, open_store
-from clipgrip.runs.tasks import beside_folders, read_seen
+from clipgrip.runs.tasks import read_seen, with_folder_labels
+from clipgrip.runs.tuning_sample import sample_facts, sample_sentence
 from clipgrip.sentences import Sentence, mark
 from clipgrip.task import paradigm
 from clipgrip.trust.knowledge import Finding, knows_nothing
@@ -76,22 +82,22 @@ SEEN_AND_ALL = Sentence(
 MANY_CLASSES = 5000
 MANY = mark("{n} classes make each step slow, so minutes may pass without a word.")
 SAY = Words("en")
-"""The language of notes."""
+"""Sentences of notes are English; the listener translates them."""
 
 
 def run(project: Project, listener: Listener | None = None) -> Outcome:
-    """Run a project, or go on with it, or only open it, as far as it is done; then write its files.
+    """Run a project, or resume it where it was stopped, and write its files.
 
     ClipgripError: the input cannot be used; the message says what to do.
     """
     listener, began = listener or Listener(), time.monotonic()
     wanted = wanted_folder(project.out, project.images)
     check_place(wanted)
-    embedded = embeddings_at(project.images)  # as long as it is held nobody reads it again
-    settings = on_embeddings(project) if embedded is not None else on_images(project)
+    embedded = embeddings_at(project.images)  # kept, so that the file is read only once
+    settings = embedding_settings(project) if embedded is not None else image_settings(project)
     if embedded is None:
         check_here(settings.backbone, settings.eye)
-    elif (unused := not_used(project)) is not None:
+    elif (unused := unused_settings(project)) is not None:
         listener.note(unused)
     ingested = ingest(
         project.images,
@@ -107,7 +113,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
     seconds = {"ingest": round(time.monotonic() - began, 3)}
     manifest, seen = ingested.manifest, None
     if ingested.by_folder and project.seen is None:
-        settings = beside_folders(settings, manifest)
+        settings = with_folder_labels(settings, manifest)
     model = model_of_run(project, manifest) if embedded is not None else None
     if model is not None and not model.texts:
         settings = settings.model_copy(update={"candidates": "all"})
@@ -129,7 +135,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
 def _seen_classes(
     project: Project, manifest: Manifest, settings: Settings, listener: Listener
 ) -> list[int] | None:
-    """Classes whose images are all labeled; none, which is said, where every class stays possible anyway."""
+    """The seen classes of a project; None, with a note, where unlabeled images may be of any class anyway."""
     assert project.seen is not None
     given = torch.from_numpy(manifest.labels[manifest.pool])
     seen = read_seen(project.seen, given, manifest.classes, project.encoding)
@@ -140,7 +146,7 @@ def _seen_classes(
 
 
 def _remarks(ingested: Ingested, listener: Listener) -> dict[str, Any] | None:
-    """Say what the images' folders were taken for, and how texts were read; the facts of the folders."""
+    """Give notes on how folders and text files were read; returns the facts about folders named like classes."""
     if (classes := len(ingested.manifest.classes)) >= MANY_CLASSES:
         listener.note(Sentence(MANY, n=f"{classes:,}"))
     folders = folder_facts(ingested.by_folder, len(ingested.manifest.pool), ingested.issues)
@@ -163,99 +169,102 @@ def carry_out(
     folders: dict[str, Any] | None = None,
     model: Model | None = None,
 ) -> Outcome:
-    """The run of images that are read and labeled already, in the folder ``wanted`` where that is free.
+    """Run on a manifest, in the folder ``wanted`` or a numbered one beside it.
 
-    ``seen`` are the classes whose images are all labeled, where somebody says so.
+    Args:
+        seen: positions of the classes whose images are all labeled; None where nobody says so.
+        issues: of the ingestion, for issues.csv.
+        seconds: spent so far, by stage.
+        folders: facts about folders named like classes, for metrics.json.
+        model: the model of the settings, where it is loaded already.
 
-    ``folders`` is what the folders of the images were taken for. ``model`` is the settings' where it is known already.
     ClipgripError as `run`.
     """
     began = time.monotonic()
-    settings = as_begun(with_named_eyes(settings), wanted)
+    settings = with_stored_engine(with_named_eyes(settings), wanted)
     prepared = prepare(settings, manifest, listener, seen=seen, model=model)
     current().rest()
     times = {**(seconds or {"ingest": 0.0}), "embed": round(time.monotonic() - began, 3)}
-    found = knowledge(prepared.ready, prepared.backbone)
-    left = Issues(issues, prepared.issues).in_order()
-    return Job(prepared, wanted, left, times, found, folders).finish(listener)
+    findings = knowledge(prepared.ready, prepared.backbone)
+    all_issues = Issues(issues, prepared.issues).in_order()
+    return Job(prepared, wanted, all_issues, times, findings, folders).finish(listener)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run whose input is ready, and the folder where it goes if nothing is in the way."""
+    """A prepared run, and the folder where it goes unless that holds another one."""
 
-    prepared: PreparedImages
+    prepared: PreparedRun
     wanted: Path
     issues: Issues
     seconds: dict[str, float]
-    found: tuple[Finding, ...] = ()
-    """What speaks against zero-shot's answers."""
+    findings: tuple[Finding, ...] = ()
+    """Findings against zero-shot's answers (`runs.knowledge`)."""
     folders: dict[str, Any] | None = None
 
     @property
     def ready(self) -> Prepared:
-        """What the rounds begin with."""
         return self.prepared.ready
 
     def finish(self, listener: Listener) -> Outcome:
-        """Do what is left to do in the run's folder, under its lock."""
+        """Do what is not stored yet in the run's folder, under its lock."""
         manifest, ready = self.prepared.manifest, self.ready
         seen = seen_names(manifest.classes, ready.task)
-        backbone, eyes = self.prepared.backbone, ready.seen.keys if ready.seen else ()
+        backbone = self.prepared.backbone
+        eyes = ready.eye_banks.keys if ready.eye_banks else ()
         identity = run_id(ready.settings, manifest, backbone, seen, ready.method, eyes=eyes)
         folder = choose_folder(self.wanted, identity, listener.note)
         with locked(folder), open_store(folder, create=True) as store:
-            if isinstance(backbone, GivenModel):
-                write_given(folder, backbone)
-            stored = store.run(identity) or self._begun(store, identity)
+            if isinstance(backbone, PrecomputedModel):
+                write_precomputed(folder, backbone)
+            stored = store.run(identity) or self._store_new_run(store, identity)
             if not stored.finished:
-                self._say_what_is_known(stored.facts, listener)
+                self._warn_before_rounds(stored.facts, listener)
             self._run_rounds(store, identity, listener)
             store.finish(identity, now())
             outcome = assemble(folder, store, stored, self.prepared, listener)
             write_outputs(outcome, self.issues, listener)
         return outcome
 
-    def _say_what_is_known(self, facts: dict[str, Any], listener: Listener) -> None:
-        """Before the rounds, what may be a reason to stop them; all else is said once, in the end."""
+    def _warn_before_rounds(self, facts: dict[str, Any], listener: Listener) -> None:
+        """Report what may be a reason to stop before the rounds; everything else is said at the end."""
         if sampled := sample_sentence(facts):
             listener.step(sampled)
-        guesses = knows_nothing(self.found) and self.ready.learning.teacher is None
+        guesses = knows_nothing(self.findings) and self.ready.learning.teacher is None
         if guesses and not labels_teach(facts.get("labels")):
-            listener.step(headline(SAY))  # the end says why
-        if doubted := [one["name"] for one in doubted_names(facts)]:
+            listener.step(headline(SAY))  # the end gives the reasons
+        if doubted := [to_tell(one) for one in doubted_names(facts)]:
             listener.step(in_short(doubted, self.ready.task.n_classes, SAY))
 
     def _run_rounds(self, store: RunStore, identity: str, listener: Listener) -> None:
-        """Nothing to do for zero-shot and for a run that is finished, so its images are not read."""
+        """Run the missing rounds. For zero-shot and finished runs no image has to be read for pixels."""
         stored, ready = store.run(identity), self.ready
         if not ready.ks or (stored and stored.finished):
             return
-        if tuned := self._values():
-            tells = (
-                RESIDUALS if kind_of(ready.settings, self.prepared.backbone) == RESIDUAL else PROMPT
-            )
+        if tuned := self._tuned_values():
+            kind = kind_of(ready.settings, self.prepared.backbone)
+            text = RESIDUALS if kind == RESIDUAL else PROMPT
             prompt = ready.settings.prompt
-            listener.detail(Sentence(tells, values=f"{tuned:,}", prompt=prompt))
+            listener.detail(Sentence(text, values=f"{tuned:,}", prompt=prompt))
         progress = partial(listener.progress, "pixels")
         learning = ready.learning
         inputs = inputs_of(ready.start.prompt, self.prepared.backbone, learning.embeds, progress)
         run_rounds(store, identity, learning, inputs, listener)
 
-    def _values(self) -> int:
-        """How many numbers are tuned; none where labels alone decide."""
+    def _tuned_values(self) -> int:
+        """How many values are tuned; 0 where labels alone decide."""
         start = self.ready.start
         return learned_parameters(start.prompt) if self.ready.ks and start.has_texts else 0
 
-    def _estimate(self) -> dict[str, Any] | None:
-        """What can be said of zero-shot's accuracy; nothing where there is no text."""
+    def _accuracy_estimate(self) -> dict[str, Any] | None:
+        """The estimate of zero-shot's accuracy; None without texts."""
         known = self.ready.learning
         if known.text_answers is None:
             return None
         refiner = None if known.teacher else known.refiner
-        return estimate_facts(known.text_answers, refiner, known.embeds, known.task, self.found)
+        return estimate_facts(known.text_answers, refiner, known.embeds, known.task, self.findings)
 
-    def _begun(self, store: RunStore, identity: str) -> StoredRun:
+    def _store_new_run(self, store: RunStore, identity: str) -> StoredRun:
         if store.run() is not None:
             raise RunError(
                 mark(
@@ -271,16 +280,16 @@ class Job:
             "paradigm": paradigm(ready.task),
             "method": ready.method.facts(),
             "method_id": ready.method.fingerprint(),
-            "knowledge": [{"kind": one.kind, **one.values} for one in self.found],
-            "names": name_facts(ready, self.found),
+            "knowledge": [{"kind": one.kind, **one.values} for one in self.findings],
+            "names": name_facts(ready, self.findings),
             "labels": label_facts(
                 learning.teacher, learning.embeds, ready.ks, manifest.classes.display
             ),
-            "estimate": self._estimate(),
+            "estimate": self._accuracy_estimate(),
             **sample_facts(learning.task, ready.task),
-            "tuned": {"prompt": kind_of(ready.settings, backbone), "values": self._values()},
+            "tuned": {"prompt": kind_of(ready.settings, backbone), "values": self._tuned_values()},
             "backbone": backbone_facts(backbone),
-            **({"eyes": ready.seen.facts(read=ready.compares)} if ready.seen else {}),
+            **({"eyes": ready.eye_banks.facts(read=ready.compares)} if ready.eye_banks else {}),
             "seconds": self.seconds,
         }
         fingerprints = manifest.fingerprint, backbone.fingerprint

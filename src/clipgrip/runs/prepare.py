@@ -1,4 +1,4 @@
-"""All that stands before the first round, made in one place: for a run, a stored run, a fit and a measurement."""
+"""Prepares everything before the first round: for a new run, a stored one, `GripClassifier` and benchmarks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from clipgrip.backbone.base import Eye, Model
 from clipgrip.backbone.clip import ClipBackbone
-from clipgrip.backbone.fastest import said_once
-from clipgrip.backbone.given import GivenModel
+from clipgrip.backbone.fastest import onnx_hint
+from clipgrip.backbone.precomputed import PrecomputedModel
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames
 from clipgrip.data.issues import Issues
@@ -26,23 +26,23 @@ from clipgrip.method import Method, learn, refiner_of, schedule, teacher_of
 from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.pseudolabel.banks import BankMap
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
-from clipgrip.runs import sampled
+from clipgrip.runs import tuning_sample
 from clipgrip.runs.embedding import (
     EmbeddedManifest,
     Embeds,
-    embedded,
-    model_of,
+    embed_with_cache,
+    load_model,
     nothing_left,
     with_engine,
 )
 from clipgrip.runs.events import Listener
-from clipgrip.runs.eyes import Beside, EyeFacts, EyesSeen, eyes_of, see
-from clipgrip.runs.given import is_given, read_given
+from clipgrip.runs.eyes import EyeBanks, EyeFacts, JoinedEyes, embed_eyes, eyes_of
 from clipgrip.runs.identity import settings_of
-from clipgrip.runs.sampled import embeds_of, sample_rows, task_of
-from clipgrip.runs.start import Answers, UntunedModel, method_for
+from clipgrip.runs.precomputed import is_precomputed, read_precomputed
 from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import make_task, stored_task
+from clipgrip.runs.tuning_sample import embeds_of, sample_rows, task_of
+from clipgrip.runs.untuned_model import Answers, UntunedModel, method_for
 from clipgrip.sentences import mark
 from clipgrip.strategy import Reached, Round
 from clipgrip.task import Task
@@ -53,23 +53,21 @@ from clipgrip.types import ClassEmbeds, Labels, Probs, WideEmbeds
 
 @dataclass(frozen=True)
 class Prepared:
-    """A pool that is ready for its rounds. What follows from it is computed once, when it is first asked for."""
+    """A pool that is ready for its rounds; derived values are computed once, on first use."""
 
     settings: Settings
     start: UntunedModel
     embeds: Embeds = field(repr=False)
     task: Task = field(repr=False)
-    seen: EyesSeen | None = field(default=None, repr=False)
-    """What eyes see beside the model; None where none is asked."""
+    eye_banks: EyeBanks | None = field(default=None, repr=False)
+    """The eyes and their weights; None without eyes."""
 
     @property
-    def beside(self) -> Beside | None:
-        """The eyes that count; None where none does."""
-        return self.seen.beside if self.seen else None
+    def beside(self) -> JoinedEyes | None:
+        return self.eye_banks.beside if self.eye_banks else None
 
     @property
     def method(self) -> Method:
-        """How its prompt is tuned."""
         return self.start.method
 
     @cached_property
@@ -80,21 +78,21 @@ class Prepared:
 
     @property
     def worthwhile_ks(self) -> Sequence[int]:
-        """Of these rounds those that are run: labels may say that fewer know more."""
+        """The ``ks`` of the rounds that are run: with labels, held-out ones may show that more rounds do not help."""
         return self.ks if self.teacher is None else self.teacher.worthwhile(self.ks)
 
     @property
     def compares(self) -> bool:
-        """Whether anything compares images: what refines answers, or a head of labels or pseudolabels."""
+        """Whether anything compares images, and so uses the eyes: a refinement or a head."""
         method = self.method
         return bool(self.ks) and (method.refine != ZERO_SHOT or method.head is not None)
 
     @cached_property
     def learning(self) -> Prepared:
-        """What the rounds learn from: a sample of a pool that is larger than that takes, else this itself."""
+        """What the rounds learn from: this, or a sample of a pool of more than ``memory.TUNED_ROWS`` rows."""
         most, seed = memory.TUNED_ROWS, self.settings.seed
         rows = self.embeds.pool_rows
-        hashes = rows.sha256s() if len(rows) else sampled.vector_hashes(self.embeds.pool)
+        hashes = rows.sha256s() if len(rows) else tuning_sample.vector_hashes(self.embeds.pool)
         drawn = sample_rows(self.task, hashes, most, seed) if self.ks else None
         if drawn is None:
             return self
@@ -102,15 +100,15 @@ class Prepared:
 
     @cached_property
     def zero_shot(self) -> Answers:
-        """What CLIP answers before anything is learned."""
+        """The answers before anything is learned."""
         return self.start.answers({}, self.embeds)
 
     @cached_property
     def teacher(self) -> Teacher | None:
-        """What the labels teach, asked before anything is tuned; None where they teach nothing."""
+        """What the labels teach before anything is tuned; None without labels, or where they teach nothing."""
         if not self.ks:
             return None
-        # where no unlabeled image is learned from, none is refined to see how well held-out labels are answered
+        # without rounds that use unlabeled images, held-out labels are tested without refinement too
         method = self.method if any(self.ks) else replace(self.method, refine=ZERO_SHOT)
         pool, texts = self.embeds.pool_joined, self.start.texts
         seed, eyes = self.settings.seed, self.eye_columns
@@ -120,22 +118,22 @@ class Prepared:
 
     @property
     def eye_columns(self) -> int:
-        """How many of the last columns of the pool's rows are what eyes see: the text reads only the first."""
+        """How many of the last columns of ``embeds.pool_joined`` are the eyes'; texts read only the others."""
         return self.embeds.pool_joined.shape[1] - self.start.zero_shot.shape[1]
 
     @property
     def text_answers(self) -> Probs | None:
-        """(N, C) what texts say of the pool; None where there is none."""
+        """(N, C) zero-shot's answers for the pool; None without texts."""
         return self.zero_shot.pool if self.start.has_texts else None
 
     @property
     def first(self) -> Probs:
-        """(N, C) the answers that the rounds begin with: zero-shot's, joined with what the labels teach."""
+        """(N, C) the answers that the rounds begin with: zero-shot's, joined with the labels."""
         return self.zero_shot.pool if self.teacher is None else self.teacher.start
 
     @cached_property
     def refiner(self) -> PoolRefiner:
-        """One for the estimate and the rounds, so that the first answers are refined once."""
+        """Shared by the accuracy estimate and the rounds, so that the first answers are refined only once."""
         pool, eyes = self.embeds.pool_joined, self.eye_columns
         return refiner_of(self.method, pool, self.first, self.teacher, eye_columns=eyes)
 
@@ -166,8 +164,8 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class PreparedImages:
-    """The same of images in files: also their model, the rows that could be read, and what could not."""
+class PreparedRun:
+    """A prepared pool with the model and manifest it came from; ``issues`` are of images that could not be decoded."""
 
     backbone: Model = field(repr=False)
     manifest: Manifest = field(repr=False)
@@ -183,21 +181,24 @@ def prepare(
     seen: Sequence[int] | None = None,
     method: Method | None = None,
     model: Model | None = None,
-) -> PreparedImages:
-    """From images and the labels in their manifest; ``method`` is taken instead of the preset's.
+) -> PreparedRun:
+    """Prepare a run on a manifest.
 
-    ``model`` is the settings' where it is loaded already; of embeddings it has to be given. What comes back has the
-    engine of the model in the place of ``auto``.
+    The task is checked before any image is encoded, and again afterwards, as undecodable images may change it. In the
+    settings of the result, the model's engine stands in the place of ``auto``.
 
-    What can be said against the task is said before any image is encoded, and again where images that cannot be decoded
-    change it. ``seen`` are the classes whose images are all labeled, where somebody says so. ClipgripError: no image is
-    left, or the task, the model, the texts or the images cannot be used.
+    Args:
+        seen: positions of the classes whose images are all labeled; None where nobody says so.
+        method: replaces that of the preset.
+        model: the model of the settings, where it is loaded already; required for precomputed embeddings.
+
+    ClipgripError: no image is left, or the task, the model, the texts or the images cannot be used.
     """
-    backbone, classes = model or model_of(settings), manifest.classes
-    if isinstance(backbone, ClipBackbone) and backbone.has_choice and (advice := said_once()):
+    backbone, classes = model or load_model(settings), manifest.classes
+    if isinstance(backbone, ClipBackbone) and backbone.has_choice and (advice := onnx_hint()):
         listener.note(advice)
     settings = with_engine(settings, backbone)
-    eyes = backbone.eyes if isinstance(backbone, GivenModel) else eyes_of(settings, backbone)
+    eyes = backbone.eyes if isinstance(backbone, PrecomputedModel) else eyes_of(settings, backbone)
     if len(manifest.pool) == 0:
         raise nothing_left(manifest, Issues())
     everywhere = settings.candidates == "all"
@@ -205,12 +206,12 @@ def prepare(
     expected = make_task(given, classes, seen=seen, all_candidates=everywhere)
     schedule(settings.strategy, expected, k=settings.k, n_rounds=settings.rounds)
     start = UntunedModel.of(backbone, classes, settings, method_for(settings, expected, method))
-    found = embedded(backbone, manifest, listener)
+    found = embed_with_cache(backbone, manifest, listener)
     labels = found.embeds.pool_labels
     task = make_task(labels, classes, seen=seen, all_candidates=everywhere, note=listener.note)
     start = start.suited_to(task, backbone, settings, method)
-    ready = _seen_by(eyes, Prepared(settings, start, found.embeds, task), found, listener)
-    return PreparedImages(backbone, found.manifest, ready, found.issues)
+    ready = _with_eyes(eyes, Prepared(settings, start, found.embeds, task), found, listener)
+    return PreparedRun(backbone, found.manifest, ready, found.issues)
 
 
 def prepare_stored(
@@ -219,21 +220,21 @@ def prepare_stored(
     run: StoredRun,
     listener: Listener,
     *,
-    beside: Beside | None = None,
-) -> PreparedImages:
-    """From a run as its database knows it; ``beside`` is how it joined what its eyes see.
+    beside: JoinedEyes | None = None,
+) -> PreparedRun:
+    """Prepare a stored run again; ``beside`` holds the weights by which it joined the embeddings of its eyes.
 
     BackboneError: the model is not here, or is another one than the run's.
     """
     settings, manifest = settings_of(run), store.manifest(run.id)
-    counting = [EyeFacts(**_own(one)) for one in run.facts.get("eyes", ()) if one["weight"]]
+    counting = [EyeFacts(**_eye_facts(one)) for one in run.facts.get("eyes", ()) if one["weight"]]
     backbone: Model
-    if is_given(settings):
-        backbone = given = read_given(folder, run.backbone_fingerprint)
+    if is_precomputed(settings):
+        backbone = given = read_precomputed(folder, run.backbone_fingerprint)
         names = {one.name for one in counting}
         eyes: list[Eye] = [eye for eye in given.eyes if eye.name in names]
     else:
-        backbone, eyes = model_of(settings), [one.load() for one in counting]
+        backbone, eyes = load_model(settings), [one.load() for one in counting]
     if backbone.fingerprint != run.backbone_fingerprint:
         raise BackboneError(
             mark(
@@ -243,31 +244,31 @@ def prepare_stored(
             folder=folder,
             backbone=settings.backbone,
         )
-    found = embedded(backbone, manifest, listener)
+    found = embed_with_cache(backbone, manifest, listener)
     task = stored_task(found.embeds.pool_labels, manifest.classes, run.facts["data"]["seen"])
     known = run.facts.get("method")
     method = Method.from_facts(known) if known else method_for(settings, task)
     start = UntunedModel.of(backbone, found.manifest.classes, settings, method)
     ready = Prepared(settings, start, found.embeds, task)
-    ready = _seen_by(eyes, ready, found, listener, None if beside is None else beside.banks)
-    return PreparedImages(backbone, found.manifest, ready, found.issues)
+    ready = _with_eyes(eyes, ready, found, listener, None if beside is None else beside.banks)
+    return PreparedRun(backbone, found.manifest, ready, found.issues)
 
 
-def _seen_by(
+def _with_eyes(
     eyes: Sequence[Eye],
     ready: Prepared,
     found: EmbeddedManifest,
     listener: Listener,
     banks: BankMap | None = None,
 ) -> Prepared:
-    """The same with what the eyes see; how much each counts is found before anything is tuned, or known."""
+    """Add the embeddings of the eyes, weighted by ``banks`` or by what fits the pool."""
     known = ready.text_answers, ready.task.labels, listener
-    embeds, seen = see(eyes, found, *known, settings=ready.method.banks, banks=banks)
-    return replace(ready, embeds=embeds, seen=seen)
+    embeds, eye_banks = embed_eyes(eyes, found, *known, settings=ready.method.banks, banks=banks)
+    return replace(ready, embeds=embeds, eye_banks=eye_banks)
 
 
-def _own(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Of what a run stores of an eye, that which names it."""
+def _eye_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `EyeFacts` among the facts that a run stores about an eye."""
     return {one.name: facts[one.name] for one in fields(EyeFacts)}
 
 
@@ -281,10 +282,10 @@ def prepare_arrays(
     settings: Settings,
     method: Method,
 ) -> Prepared:
-    """From embeddings (N, D) with labels (N,), -1 for unlabeled, and class embeddings (C, D).
+    """Prepare embeddings (N, D) with labels (N,), -1 for unlabeled, and class embeddings (C, D).
 
-    There is no text tower, so a residual of the class embeddings is tuned. Of several banks (`pseudolabel.banks`) the
-    embeddings are joined already.
+    There is no text tower, so a residual of the class embeddings is tuned. Several banks have to be joined already
+    (`pseudolabel.banks`).
     """
     everywhere = settings.candidates == "all"
     task = make_task(labels, classes, seen=None, all_candidates=everywhere)

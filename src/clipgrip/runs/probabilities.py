@@ -1,4 +1,4 @@
-"""All class probabilities of all images, beside the answers: CSV, Parquet or NPZ, by the name's ending."""
+"""Writes the probabilities of all classes for all images, as CSV, Parquet or NPZ by the ending of the name."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ WRITTEN_BY = "all probabilities"
 
 
 def check_probabilities_place(path: Path) -> None:
-    """Refuse before any work what could not be written after it.
+    """Check before any work that the file can be written after it.
 
     Raises:
         ConfigError: the ending is none of `ENDINGS`.
         MissingPackage: Parquet, and pyarrow is not installed.
-        RunError: the folder is not there or may not be written, or the name is another file's.
+        RunError: the folder may not be written, or the name belongs to another file.
     """
     ending = path.suffix.lower()
     if ending not in ENDINGS:

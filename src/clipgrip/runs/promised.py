@@ -1,4 +1,4 @@
-"""What an audit proves, as it is stored and as it is sent on: facts, and who decides each image."""
+"""What an audit proves: the facts of a promise for runs.db and --json, and automation.csv."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipgrip.data.tables import csv_bytes
-from clipgrip.runs.auditing import Audit
+from clipgrip.runs.audit_sheet import Audit
 from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.promise import Promise
 from clipgrip.trust.scope import Group, Whole, group_name
@@ -16,9 +16,9 @@ from clipgrip.trust.terms import BEFORE
 from clipgrip.words import ENGLISH, Words
 
 RULE = "betting"
-"""By which a promise is proven; those of version 0.1, by looks that share alpha, do not have it in their facts."""
+"""The rule that proves a promise. Promises of version 0.1, proven by looks that share alpha, have no ``rule``."""
 AUTOMATION = "automation.csv"
-"""Who decides each image, beside the model."""
+"""File that says who decides each image."""
 INSIDE = mark("within the scope of {group}: confidence at least {threshold}")
 OUTSIDE = mark("outside the scope of {group}: confidence below {threshold}")
 
@@ -33,11 +33,12 @@ def automation_csv(
     reviewed: Mapping[int, int] | None = None,
     say: Words = ENGLISH,
 ) -> bytes:
-    """automation.csv: for each file who decides, the label where there is one, and why in the reader's language.
+    """The bytes of automation.csv: for each file who decides, the label if there is one, and the reason.
 
     Args:
         truth: class of each of the audited ``rows``, -1 where a person could not tell.
-        reviewed: row -> class that people gave outside the audit.
+        reviewed: row -> class of answers outside the audit.
+        say: the language of the reasons.
     """
     answers = dict(zip(rows.tolist(), truth.tolist(), strict=True))
     reviewed = reviewed or {}
@@ -67,7 +68,7 @@ def promise_facts(
     more: dict[str, int | None],
     earlier: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """What is stored and printed with --json; ``earlier`` are the facts of promises by answers of the same audit."""
+    """The facts of a promise, stored and printed with --json; ``earlier`` are those of the same audit's promises."""
     facts = _facts(promise, audit, more)
     others = {_terms_of(one) for one in earlier} - {_terms_of(facts)}
     return {**facts, "other_terms_before": len(others)}
@@ -80,7 +81,7 @@ def _terms_of(facts: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def warning(facts: Mapping[str, Any]) -> list[str]:
-    """That other terms were tried on the same answers, and what that costs; nothing where none were."""
+    """A warning if other terms were tried on the same answers before; else an empty list."""
     times = facts["other_terms_before"]
     if not times:
         return []
@@ -139,7 +140,7 @@ def _step(wider: Wider) -> dict[str, Any]:
 def with_classes(
     facts: dict[str, Any], groups: Sequence[Group], names: Sequence[str]
 ) -> dict[str, Any]:
-    """The facts of a promise with the classes that each scope is about: its group's name alone may not say it."""
+    """The facts with the classes of each scope, which the name of its group does not always tell."""
     called = {
         one.name: [name for name, inside in zip(names, one.called, strict=True) if inside]
         for one in groups
@@ -149,7 +150,7 @@ def with_classes(
 
 
 def proven_by(facts: Mapping[str, Any]) -> str:
-    """By which rule a stored promise was proven, for people."""
+    """The rule that proved a stored promise, in words."""
     if facts.get("rule") != RULE:
         text = mark(
             "looks at sizes fixed before, which share the allowed doubt (version 0.1), look {look}"
@@ -164,8 +165,8 @@ def proven_by(facts: Mapping[str, Any]) -> str:
 
 
 def _why(text: str, group: str, threshold: float | None) -> Sentence:
-    """Why an answer is the model's or a person's, as `INSIDE` and `OUTSIDE` begin to say it."""
-    if threshold is None:  # no answer of it is the model's
+    """The reason in ``text`` for a group and its threshold; another one where the group has none."""
+    if threshold is None:
         return Sentence("nothing is proven of {group}", group=group)
     return Sentence(text, group=group, threshold=f"{threshold:.6f}")
 
@@ -173,7 +174,7 @@ def _why(text: str, group: str, threshold: float | None) -> Sentence:
 def _scope_of(
     groups: Sequence[Group], promise: Promise, label: int, names: Sequence[str]
 ) -> tuple[str, float | None]:
-    """What the group of a class is called, and from which confidence its answers are the model's."""
+    """Name of the group that answers of a class belong to, and the confidence from which the model decides."""
     group, scope = next(
         (group, scope)
         for group, scope in zip(groups, promise.scopes, strict=True)

@@ -1,4 +1,4 @@
-"""What other words would change: the untuned model's answers before and after, nothing of the run is touched."""
+"""Tries other prompt texts or templates: how zero-shot's answers would change. The run itself is not changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from clipgrip.advice.wordings import templates_beside, wordings
 from clipgrip.backbone.base import Model
-from clipgrip.backbone.given import GivenModel
+from clipgrip.backbone.precomputed import PrecomputedModel
 from clipgrip.data.classes import ClassNames
 from clipgrip.errors import RunError
 from clipgrip.prompts.classifier import zero_shot
@@ -27,29 +27,29 @@ NO_WORDS = mark(
     "could fit or not. Write class_embeds into the file, or give --class-embeds FILE, and run again."
 )
 SAMPLE = 20_000
-"""Images that are answered at least, of very many; labeled ones always."""
+"""The size of the sample of a larger pool; labeled images are added to it."""
 
 
 @dataclass(frozen=True)
-class Moved:
-    """What other texts do to the answers for ``of`` images."""
+class AnswerChanges:
+    """How other texts change the answers for ``of`` images, of which ``moved`` get another class."""
 
     moved: int
     of: int
     pairs: tuple[tuple[int, int, int], ...]
-    """(class before, class after, images), the most first."""
+    """(class before, class after, images), most images first."""
     fits: Naming = field(repr=False)
-    """How well every name fits afterwards."""
+    """How well each name fits with the new texts."""
     right: tuple[int, int] | None
     """Labeled images answered right before and after; None where none is labeled."""
     labeled: int
     largest: tuple[float, float]
-    """Share of the answers that the most frequent class has, before and after."""
+    """Share of the most frequent class among the answers, before and after."""
 
 
 @dataclass(frozen=True)
 class TextTrial:
-    """The texts of a run at hand, to be exchanged."""
+    """The model, classes and sampled images of a run, for trials with other texts."""
 
     backbone: Model = field(repr=False)
     classes: ClassNames
@@ -60,7 +60,7 @@ class TextTrial:
 
     @classmethod
     def of(cls, outcome: Outcome) -> TextTrial:
-        """Of a run and its model. RunError: labels alone say what the classes of its embeddings are."""
+        """A trial for a run. RunError: the run has no texts."""
         if not outcome.start.has_texts:
             raise RunError(NO_WORDS, folder=outcome.folder)
         labels = outcome.task.labels
@@ -77,32 +77,32 @@ class TextTrial:
         )
 
     def names(self) -> Naming:
-        """How well the texts fit as they are."""
+        """How well the current texts fit."""
         return self._naming(self.texts)
 
-    def with_words(self, words: Mapping[int, str]) -> Moved:
-        """The answers with other texts for some classes, by position.
+    def with_words(self, words: Mapping[int, str]) -> AnswerChanges:
+        """The changes by other texts for some classes, given by position.
 
         Raises:
             DataError: two classes would have the same text.
-            PromptError: a text is too long for the model, or one that it cannot tell from another's.
+            PromptError: a text is too long for the model, or the model cannot tell it from another one.
         """
         classes = self.worded(words)
         changed = zero_shot(self.backbone, classes.prompts, self.template)
-        return self._moved(changed)
+        return self._changes(changed)
 
-    def with_template(self, template: Template) -> Moved:
-        """The answers with another text around every name."""
-        return self._moved(zero_shot(self.backbone, self.classes.prompts, template))
+    def with_template(self, template: Template) -> AnswerChanges:
+        """The changes by another template."""
+        return self._changes(zero_shot(self.backbone, self.classes.prompts, template))
 
     def worded(self, words: Mapping[int, str]) -> ClassNames:
-        """The classes with other texts for some."""
+        """The classes with other prompt texts for some, by position."""
         prompts = [words.get(c, text) for c, text in enumerate(self.classes.prompts)]
         return ClassNames(self.classes.display, tuple(prompts))
 
     def proposals(self, c: int) -> tuple[str, ...]:
-        """Texts worth a try for a class."""
-        if isinstance(self.backbone, GivenModel):
+        """Texts that are worth a trial for class ``c``."""
+        if isinstance(self.backbone, PrecomputedModel):
             return ()  # no model reads other words
         taken = {text.casefold() for text in self.classes.prompts}
         others = (text for k, text in enumerate(self.classes.prompts) if k != c)
@@ -110,17 +110,17 @@ class TextTrial:
         return tuple(text for text in found if text.casefold() not in taken)
 
     def templates(self) -> tuple[str, ...]:
-        """Templates worth a try for all classes."""
-        given = isinstance(self.backbone, GivenModel)
+        """Templates that are worth a trial."""
+        given = isinstance(self.backbone, PrecomputedModel)
         return () if given else templates_beside(self.template)
 
-    def _moved(self, texts: ClassEmbeds) -> Moved:
+    def _changes(self, texts: ClassEmbeds) -> AnswerChanges:
         before, after = ((self.images @ one.T).argmax(1) for one in (self.texts, texts))
         steps = Counter(zip(before.tolist(), after.tolist(), strict=True))
         pairs = sorted((-n, a, b) for (a, b), n in steps.items() if a != b)
         known = self.labels >= 0
         scores = [int((one == self.labels)[known].sum()) for one in (before, after)]
-        return Moved(
+        return AnswerChanges(
             moved=int((before != after).sum()),
             of=len(before),
             pairs=tuple((a, b, -n) for n, a, b in pairs),

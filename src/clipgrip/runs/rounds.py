@@ -1,4 +1,4 @@
-"""The strategy's rounds, each stored as soon as it is done."""
+"""Runs the strategy's rounds and stores each as soon as it is done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from clipgrip.data.rows import Places
+from clipgrip.data.rows import HashIndex
 from clipgrip.evaluate import pool_summary, test_scores
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.mapped import picked
@@ -22,23 +22,23 @@ from clipgrip.pseudolabel.stop import Summary, stop_sentence
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.events import Listener
 from clipgrip.runs.inputs import Inputs
-from clipgrip.runs.packed import NamedLabels
+from clipgrip.runs.packed_labels import NamedLabels
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.sentences import Sentence, combined
-from clipgrip.strategy import Reached, Round, joined, short_classes
+from clipgrip.strategy import Reached, Round, answers_of, joint_of, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import TrainingState
 from clipgrip.types import Probs
 
 SECONDS = 20.0
-"""The most work, apart from the step in work, that a kill may cost."""
+"""How often a training in progress is stored: the most that a kill may cost, plus one step."""
 
 
 def run_rounds(
     store: RunStore, identity: str, ready: Prepared, inputs: Inputs, listener: Listener
 ) -> None:
-    """Run what is not stored yet of the schedule."""
+    """Run the rounds of the schedule that are not stored yet."""
     listener.planned(len(ready.worthwhile_ks))
     last = [0.0]
 
@@ -55,7 +55,7 @@ def run_rounds(
     began, refined = time.monotonic(), None
     for done in fresh:
         seconds = round(time.monotonic() - began, 3)
-        stored = _stored(done, ready, inputs, {"loss": last[0], "seconds": seconds})
+        stored = _to_stored_round(done, ready, inputs, {"loss": last[0], "seconds": seconds})
         store.add_round(identity, stored)
         listener.round_done(stored.facts)
         if done.why and (done.refined_by, done.why) != refined:
@@ -73,7 +73,7 @@ def run_rounds(
 
 
 def _refined_line(done: Round) -> str:
-    """How a round's answers were improved before it learned from them."""
+    """A sentence on how the answers were refined before the round learned from them."""
     why = combined(done.why)
     return Sentence(
         "before it learned, {done}: {why}", done=Sentence(DONE[done.refined_by]), why=why
@@ -81,7 +81,7 @@ def _refined_line(done: Round) -> str:
 
 
 def reached(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Reached:
-    """How far the stored rounds have come, bit for bit as the loop left it."""
+    """The state of the loop after the stored rounds, bit for bit as it was."""
     if not stored:
         return Reached(0, ready.first)
     last = stored[-1]
@@ -91,17 +91,19 @@ def reached(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Reach
     ):  # the only rule that looks back; pixels are not read cheaply
         previous = _answers(stored[:-1], ready, inputs)
     answers = _answers(stored, ready, inputs)
-    return Reached(last.number, answers, last.changed, previous, ready.first, _past(stored))
+    return Reached(
+        last.number, answers, last.changed, previous, ready.first, _stored_summaries(stored)
+    )
 
 
-def _past(stored: list[StoredRound]) -> tuple[Summary, ...]:
-    """What stop rules were told; nothing of a run that began before they were asked."""
+def _stored_summaries(stored: list[StoredRound]) -> tuple[Summary, ...]:
+    """The summaries of all stored rounds for the stop rules; () where older versions stored none."""
     summaries = [done.facts.get("summary") for done in stored]
     return tuple(Summary(**one) for one in summaries if one) if all(summaries) else ()
 
 
-def kept_round(stored: Sequence[StoredRound]) -> StoredRound | None:
-    """The round whose values are the run's: the last, or the one that a stop went back to; None for zero-shot."""
+def best_round(stored: Sequence[StoredRound]) -> StoredRound | None:
+    """The round whose values count: the last one, or the one that an early stop went back to; None for zero-shot."""
     stop = stored[-1].facts.get("stop") if stored else None
     if stop is None:
         return stored[-1] if stored else None
@@ -109,7 +111,7 @@ def kept_round(stored: Sequence[StoredRound]) -> StoredRound | None:
 
 
 def skipped_rounds(rounds: Sequence[Mapping[str, Any]]) -> tuple[int, int] | None:
-    """The first and last number of those before the last round that were not run: the answers had settled."""
+    """Numbers of the first and last round that were skipped before the final one, as the answers had settled."""
     numbers = [0, *(one["number"] for one in rounds)]
     if len(numbers) < 2 or numbers[-1] == numbers[-2] + 1:
         return None
@@ -117,44 +119,49 @@ def skipped_rounds(rounds: Sequence[Mapping[str, Any]]) -> tuple[int, int] | Non
 
 
 def name_of_round(number: int, *, taught: bool = False) -> str:
-    """What people call it; round 0 is what the labels alone give where they ``taught``."""
+    """A round in words; round 0 is zero-shot, or the labels alone where they ``taught``."""
     if number:
         return Sentence("round {number}", number=number)
     return Sentence("the labels alone") if taught else Sentence("zero-shot")
 
 
 def _answers(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Probs:
-    """(N, C) of the last stored round for the pool."""
+    """(N, C) the pool's answers after the last of the stored rounds."""
     if not stored:
         return ready.first
-    # the loop's own sums, in its batches: others differ in the last bit, which can turn a choice
+    # computed exactly as in the loop: another order of sums changes last bits, and so maybe a pseudolabel
     prompt = ready.start.tuned(stored[-1].learned)
     learner = PromptLearner(prompt, inputs.pool, beside=ready.embeds.pool_beside)
     chosen = pseudolabels_of(stored[-1], ready.embeds, ready.task.n_classes)
-    return joined(learner, ready.task, chosen, ready.teacher, head_of(stored[-1], ready.method))[0]
+    head = head_of(stored[-1], ready.method)
+    return answers_of(learner, joint_of(learner, ready.task, chosen, ready.teacher, head))
 
 
 def head_of(stored: StoredRound, method: Method) -> HeadSettings | None:
-    """The head that stood beside the round's prompt without labels: none where answers were left as they were."""
+    """The settings of the head that a round without labels fitted; None where refinement left the answers unchanged."""
     refined = stored.facts.get("refined") or {}
     return None if refined.get("method") == ZERO_SHOT else method.head
 
 
 def pseudolabels_of(stored: StoredRound, embeds: Embeds, n_classes: int) -> PseudoLabels:
-    """What the round learned from, one-hot; images that have gone are left out."""
+    """The round's pseudolabels as one-hot targets; images that have gone are left out."""
     known = stored.pseudolabels
-    places = Places(embeds.pool_rows.hashes).of(known.hashes)
+    places = HashIndex(embeds.pool_rows.hashes).of(known.hashes)
     labels, confidence = torch.from_numpy(known.labels), torch.from_numpy(known.confidence).float()
     here = torch.from_numpy(places >= 0)
     rows = torch.from_numpy(places)[here]
     return PseudoLabels.hard(rows, labels[here], confidence[here], n_classes)
 
 
-def _stored(done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any]) -> StoredRound:
+def _to_stored_round(
+    done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any]
+) -> StoredRound:
     embeds, task, rule = ready.embeds, ready.task, ready.method.select
     labels, names = done.pseudolabels.labels, ready.start.classes.display
     learned = done.learner.prompt.learned()
-    stored = StoredRound(done.number, done.k, done.changed, learned, {}, _named(done, embeds))
+    stored = StoredRound(
+        done.number, done.k, done.changed, learned, {}, _named_labels(done, embeds)
+    )
     takes_all = rule == "everything"  # then no class is short of a k
     short = [] if takes_all else short_classes(done.pseudolabels, task, done.k)
     test = done.predict_proba(inputs.test, inputs.test_beside)
@@ -183,7 +190,7 @@ def _stored(done: Round, ready: Prepared, inputs: Inputs, facts: dict[str, Any])
     return stored
 
 
-def _named(done: Round, embeds: Embeds) -> NamedLabels:
+def _named_labels(done: Round, embeds: Embeds) -> NamedLabels:
     chosen = done.pseudolabels
     hashes = embeds.pool_rows.hashes[chosen.rows.numpy()]
     return NamedLabels(hashes, chosen.labels.numpy(), chosen.confidence.double().numpy())
@@ -191,19 +198,19 @@ def _named(done: Round, embeds: Embeds) -> NamedLabels:
 
 @dataclass
 class StoredTraining:
-    """Writes a training in work into runs.db now and then, so that a killed one goes on in its middle."""
+    """Stores a training in progress in runs.db now and then, from where it is resumed after a kill."""
 
     store: RunStore
     run: str
     _since: float = field(default_factory=time.monotonic)
 
     def recall(self, number: int) -> TrainingState | None:
-        """The state of round ``number`` that was kept last."""
+        """The last stored state of round ``number``; None without one."""
         self._since = time.monotonic()
         return self.store.training(self.run, number)
 
     def offer(self, number: int, state: Callable[[], TrainingState]) -> None:
-        """Keep the state when the last one is old."""
+        """Store the state if the last one is older than `SECONDS`."""
         if time.monotonic() - self._since >= SECONDS:
             self.store.keep_training(self.run, number, state())
             self._since = time.monotonic()

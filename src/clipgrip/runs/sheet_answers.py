@@ -1,4 +1,4 @@
-"""What people wrote into a sheet: which image has which class."""
+"""Reads the answers that people wrote into a sheet: path -> class."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
-from clipgrip.data.entries import PATH_COLUMNS, Claim
+from clipgrip.data.entries import PATH_COLUMNS, WrittenLabel
 from clipgrip.data.match import position
 from clipgrip.data.table import Table
 from clipgrip.errors import DataError, nearest
@@ -21,7 +21,7 @@ Key = TypeVar("Key")
 
 
 def _check_one_answer(table: Table, answers: int) -> None:
-    """DataError where another column that is called as one of answers says something else, or alone is filled."""
+    """DataError where a second column of answers contradicts the first, or is filled where that is empty."""
     for name in ANSWER_COLUMNS:
         other = table.find((name,))
         if other is None or other == answers:
@@ -41,9 +41,10 @@ def _check_one_answer(table: Table, answers: int) -> None:
 def answers_in(
     table: Table, images: Mapping[str, Key], classes: ClassNames, no_image: str
 ) -> dict[Key, int]:
-    """Of ``images`` (path -> what stands for it) the answered ones, with their classes, in the order of a sheet.
+    """The class of each answered image, by its key in ``images`` (path -> key), in the order of the sheet.
 
-    DataError: a path is none of them (``no_image`` says so), a label is no class, or an image has two answers.
+    DataError: a path is not in ``images`` (with the sentence ``no_image``), an answer is no class, or an image has two
+    different answers.
     """
     paths, answers = table.need(PATH_COLUMNS), table.need(ANSWER_COLUMNS)
     _check_one_answer(table, answers)
@@ -56,7 +57,7 @@ def answers_in(
             raise DataError(no_image, where=where, path=cells[paths], nearest=near)
         if canonical(cells[answers]) in UNLABELED_MARKS:
             continue
-        label = position(Claim(path, cells[answers], where), classes)
+        label = position(WrittenLabel(path, cells[answers], where), classes)
         if found.setdefault(known[path], label) != label:
             raise DataError(
                 '{where}: "{path}" has two different answers. Keep one of them.',

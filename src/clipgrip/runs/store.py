@@ -1,4 +1,4 @@
-"""runs.db: what a run was given, and each round as soon as it is done."""
+"""runs.db: the input of a run, and each round as soon as it is done."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.rows import DIGITS, Cells, Hashes, Ints, Rows
 from clipgrip.errors import RunError
-from clipgrip.runs.database import opened
+from clipgrip.runs.database import open_database
 from clipgrip.runs.migrations import MIGRATIONS, SEALED
-from clipgrip.runs.packed import PACKED, NamedLabels, packed, unpacked
+from clipgrip.runs.packed_labels import PACKED, NamedLabels, packed, unpacked
 from clipgrip.runs.seal import Seals
 from clipgrip.sentences import Sentence, mark
 from clipgrip.training.state import TrainingState
@@ -32,7 +32,7 @@ NO_RUN = mark("{run} holds no run. Give the folder that clipgrip run wrote.")
 
 @dataclass(frozen=True)
 class StoredRun:
-    """One run as the database knows it."""
+    """A run as it is stored."""
 
     id: str
     created: str
@@ -53,7 +53,7 @@ class StoredRound:
     learned: dict[str, Tensor]
     facts: dict[str, Any]
     pseudolabels: NamedLabels
-    """Given as any triples."""
+    """Any triples are accepted."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pseudolabels", NamedLabels.of(self.pseudolabels))
@@ -67,7 +67,7 @@ class RunStore:
 
     @property
     def db(self) -> sqlite3.Connection:
-        """The connection, for the modules that keep other tables of the same file."""
+        """The connection, for modules with further tables in the same file (`audit_store`)."""
         return self._db
 
     def run(self, run_id: str | None = None) -> StoredRun | None:
@@ -104,7 +104,7 @@ class RunStore:
         return run
 
     def begin(self, run: StoredRun, manifest: Manifest) -> StoredRun:
-        """Write down a run with its classes and images; the run as it is read from now on."""
+        """Store a new run with its classes and images; returns it as it is read from now on."""
         settings, facts = (json.dumps(value, sort_keys=True) for value in (run.settings, run.facts))
         values = (
             run.id,
@@ -124,7 +124,7 @@ class RunStore:
             )
             self._db.executemany(
                 "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?)",
-                ((run.id, *_lasting(cells)) for cells in manifest.rows.cells()),
+                ((run.id, *_storable(cells)) for cells in manifest.rows.cells()),
             )
             self.seals.grow("run", "id = ?", (run.id,))
             self.seals.grow("class", "run = ?", (run.id,))
@@ -132,7 +132,6 @@ class RunStore:
         return self.run(run.id) or run
 
     def classes(self, run_id: str) -> ClassNames:
-        """The classes that the run was given."""
         self.seals.check("class")
         classes = self._db.execute(
             "SELECT name, prompt FROM class WHERE run = ? ORDER BY position", (run_id,)
@@ -141,7 +140,6 @@ class RunStore:
         return ClassNames(names, prompts)
 
     def manifest(self, run_id: str) -> Manifest:
-        """The images and classes that the run was given."""
         self.seals.check("image")
         images = self._db.execute(
             "SELECT sha256, paths, label, split, source FROM image WHERE run = ?", (run_id,)
@@ -149,7 +147,7 @@ class RunStore:
         return Manifest(Rows.of_cells(images), self.classes(run_id))
 
     def pool(self, run_id: str) -> tuple[Hashes, Ints]:
-        """Content hashes and labels of the images to learn from, in the order of the hashes."""
+        """Content hashes and labels of the pool, sorted by hash."""
         self.seals.check("image")
         query = "SELECT sha256, label FROM image WHERE run = ? AND split = 'pool' ORDER BY sha256"
         kind = [("sha256", f"S{DIGITS}"), ("label", np.int64)]
@@ -163,7 +161,7 @@ class RunStore:
         return Rows.of_cells(values for values in found if values is not None)
 
     def add_round(self, run_id: str, done: StoredRound) -> None:
-        """Write down a finished round with its pseudolabels."""
+        """Store a finished round with its pseudolabels; a training in progress is deleted."""
         values = (run_id, done.number, done.k, done.changed, save_tensors(done.learned))
         with self._db:
             self._db.execute(
@@ -176,7 +174,6 @@ class RunStore:
             self.seals.renew("training")
 
     def rounds(self, run_id: str) -> list[StoredRound]:
-        """All finished rounds in their order."""
         self.seals.check("round", "pseudolabel", "pseudolabels")
         rows = self._db.execute(
             "SELECT number, k, changed, prompt, facts FROM round WHERE run = ? ORDER BY number",
@@ -195,7 +192,7 @@ class RunStore:
         ]
 
     def training(self, run_id: str, number: int) -> TrainingState | None:
-        """The training of round ``number`` as far as it was kept."""
+        """The stored state of the training of round ``number``; None without one."""
         self.seals.check("training")
         row = self._db.execute(
             "SELECT step, state FROM training WHERE run = ? AND round = ?", (run_id, number)
@@ -203,21 +200,21 @@ class RunStore:
         return None if row is None else TrainingState(row[0], load_tensors(row[1]))
 
     def keep_training(self, run_id: str, number: int, state: TrainingState) -> None:
-        """Keep a training in work, in the place of what was kept before."""
+        """Store the state of a training in progress, replacing the previous one."""
         values = (run_id, number, state.step, save_tensors(state.tensors))
         with self._db:
             self._db.execute("INSERT OR REPLACE INTO training VALUES (?, ?, ?, ?)", values)
             self.seals.renew("training")
 
     def finish(self, run_id: str, when: str) -> None:
-        """Mark the run as finished; the first time counts."""
+        """Store when the run was finished, unless that is stored already."""
         with self._db:
             self._db.execute(
                 "UPDATE run SET finished = ? WHERE id = ? AND finished IS NULL", (when, run_id)
             )
 
     def _add_pseudolabels(self, run_id: str, done: StoredRound) -> None:
-        """A row each, or one for all where they are many."""
+        """Store a row for each pseudolabel, or one packed row from `PACKED` on."""
         if len(done.pseudolabels) >= PACKED:
             values = (run_id, done.number, packed(done.pseudolabels))
             self._db.execute("INSERT INTO pseudolabels VALUES (?, ?, ?)", values)
@@ -239,10 +236,10 @@ class RunStore:
 
 @contextmanager
 def open_store(folder: Path, *, create: bool = False) -> Iterator[RunStore]:
-    """The store of a run's folder; RunError where there is none or it is damaged."""
+    """Open the store in a run's folder. RunError: it does not exist, unless ``create``, or is damaged."""
     if not create:
         check_run(folder)
-    with opened(folder / NAME, MIGRATIONS, SEALED) as (db, seals):
+    with open_database(folder / NAME, MIGRATIONS, SEALED) as (db, seals):
         yield RunStore(db, seals)
 
 
@@ -261,7 +258,7 @@ def parsed(text: str) -> Any:
     """JSON as it was stored.
 
     Raises:
-        sqlite3.DatabaseError: the text is none, so the database is damaged.
+        sqlite3.DatabaseError: the text is no JSON, so the database is damaged.
     """
     try:
         return json.loads(text)
@@ -271,8 +268,8 @@ def parsed(text: str) -> Any:
         ) from None
 
 
-def _lasting(cells: Cells) -> Cells:
-    """The same; RunError of an image that lies in memory alone."""
+def _storable(cells: Cells) -> Cells:
+    """``cells`` themselves. RunError: an image lies only in memory, so that it cannot be stored."""
     if not cells[-1]:
         raise RunError(mark("images in memory cannot be kept in a run. Save them as files first."))
     return cells

@@ -1,4 +1,4 @@
-"""The data decides the paradigm; a list of seen classes decides it for the data."""
+"""Makes the task from the labels: they, or a list of seen classes, decide between UL, SSL and TRZSL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make_task(
 ) -> Task:
     """UL without labels, SSL with labels for each class, TRZSL with labels for some classes only.
 
-    ``seen`` are the classes whose images are all labeled; where nobody says so they are those that have a label.
+    ``seen`` are positions of the classes whose images are all labeled; by default those with any label.
     """
     labeled = sorted(set(labels[labels >= 0].tolist()))
     if not labeled and not seen:
@@ -43,10 +43,10 @@ def make_task(
     return trzsl(labels, len(classes), known)
 
 
-def beside_folders(settings: Settings, manifest: Manifest) -> Settings:
-    """The settings where folders labeled some of the images: what lies elsewhere may be of any class.
+def with_folder_labels(settings: Settings, manifest: Manifest) -> Settings:
+    """The settings for labels from folder names: images elsewhere may be of any class, so all are candidates.
 
-    Where each class has a label that is so anyway, and they stay as they are: a run's identity holds them.
+    Where each class has a label that is the case anyway; then the settings, which are a part of the run's id, stay.
     """
     labeled = set(manifest.labels[manifest.pool].tolist())
     if labeled >= set(range(len(manifest.classes))):
@@ -62,7 +62,7 @@ def stored_task(labels: Labels, classes: ClassNames, seen: Sequence[str]) -> Tas
 def read_seen(
     path: Path, labels: Labels, classes: ClassNames, encoding: str | None = None
 ) -> list[int]:
-    """Class positions from a file with one name a line. DataError: a line names no class, or no image has a label."""
+    """Positions of seen classes from a file with one name a line. DataError: an unknown name, or no labels at all."""
     lines = [canonical(line) for line in read_text(path, encoding).splitlines()]
     places = {name: number for number, name in reversed([*enumerate(lines, 1)]) if name}
     for name, number in places.items():

@@ -1,1 +1,1 @@
-"""A run at work: answers for new images, one by one, in batches, in shards, or as a bundle for the line."""
+"""A finished run in use: answers for new images, drift alarms, and bundles for the line."""

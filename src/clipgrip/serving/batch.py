@@ -1,4 +1,4 @@
-"""Many files at once: each is labeled, or listed with the reason why not."""
+"""Labels all files under a place at once; each gets an answer, or an issue says why not."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NONE = mark(
 
 @dataclass(frozen=True)
 class FileAnswers:
-    """Rows with their probabilities (N, C) and embeddings (N, D), and what could not be used."""
+    """Rows with their probabilities (N, C) and embeddings (N, D), and issues for the files without an answer."""
 
     rows: tuple[Row, ...]
     probs: Probs
@@ -45,7 +45,7 @@ def predict_files(
     encoding: str | None = None,
     item_of: Callable[[Row], Item] = item,
 ) -> FileAnswers:
-    """Label what lies under a place; ``item_of`` opens the picture of a row that was not embedded yet.
+    """Label the images under a place; ``item_of`` makes the items of rows, whose images are opened if not cached.
 
     DataError: the place does not exist or holds no image.
     """
@@ -80,7 +80,7 @@ def write_predictions(
     people: Sequence[bool] | None = None,
     say: Words = ENGLISH,
 ) -> None:
-    """The answers as CSV, and the issues, if any, in a file beside it; ``people`` marks rows that a person decides.
+    """Write the answers as CSV, and any issues into a file beside it; ``people`` marks rows for a person to decide.
 
     Raises:
         RunError: as `check_answers_place`.
@@ -100,28 +100,28 @@ def write_predictions(
     if answers.issues:
         write_output(beside, issues_bytes(answers.issues, say), PREDICT)
     else:
-        remove_output(beside, PREDICT)  # an earlier prediction's
+        remove_output(beside, PREDICT)  # of an earlier prediction
 
 
 def check_any_labeled(answers: FileAnswers, images: Path, out: Path) -> None:
-    """DataError where there were files and none could be labeled."""
+    """DataError where none of the files could be labeled."""
     if not answers.rows:
         first, listed = answers.issues[0], issues_path(out)
         raise DataError(NONE, images=images, path=first.path, detail=first.detail, listed=listed)
 
 
 def issues_path(path: Path) -> Path:
-    """Where the issues stand that belong to a file of answers."""
+    """The file of issues beside a file of answers."""
     return path.with_suffix(".issues.parquet" if is_parquet(path) else ".issues.csv")
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether answers are wanted as Parquet, a shard at a time (`serving.stream`)."""
+    """Whether the answers go to Parquet, which `serving.stream` writes a shard at a time."""
     return path.suffix.lower() == ".parquet"
 
 
 def check_answers_place(path: Path, images: Path) -> None:
-    """RunError where the answers, or the issues beside them, cannot be written or would replace what is no answer."""
+    """RunError where answers or issues cannot be written, or would replace a file that is not of `predict`."""
     folder = path.absolute().parent
     if path.name == PREDICTIONS and (folder / RUN).is_file():
         raise RunError(

@@ -1,4 +1,4 @@
-"""A tuned prompt at work: new images in, answers out."""
+"""Answers new images by a stored prompt."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.device import Precision
 from clipgrip.backbone.embed import Embedded, embed_cached
 from clipgrip.backbone.encode import Item
-from clipgrip.backbone.given import NO_PICTURES, GivenBank, GivenModel
 from clipgrip.backbone.names import EMBEDDINGS
+from clipgrip.backbone.precomputed import NO_PICTURES, PrecomputedBank, PrecomputedModel
 from clipgrip.backbone.prompted import seen_through
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.data.classes import ClassNames
@@ -30,35 +30,35 @@ from clipgrip.runs import checkpoint
 from clipgrip.runs.calibrated import AuditedCalibration, read_calibration
 from clipgrip.runs.checkpoint import PromptFacts
 from clipgrip.runs.embedding import item, items_of
-from clipgrip.runs.eyes import Beside, EyeFacts
-from clipgrip.runs.given import check_kind, read_given, vectors_of
+from clipgrip.runs.eyes import EyeFacts, JoinedEyes
+from clipgrip.runs.precomputed import check_source_kind, read_precomputed, vectors_of
 from clipgrip.starts import untuned
 from clipgrip.types import ClassEmbeds, Probs, WideEmbeds
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """Answers of one prompt. The model is read only when an image or a text is not known yet."""
+    """Answers by a stored prompt. The model is loaded only if the cache lacks an embedding."""
 
     facts: PromptFacts
     learned: dict[str, torch.Tensor] = field(repr=False)
     class_embeds: ClassEmbeds = field(repr=False)
     joint: Joint | None = field(default=None, repr=False)
-    """What labels taught beside the prompt."""
+    """The classifier that labels taught beside the prompt."""
     calibrated: AuditedCalibration | None = field(default=None, repr=False)
-    """The temperature that audited answers gave; None: confidence is as the model says it."""
-    beside: Beside | None = field(default=None, repr=False)
-    """What sees images beside the model."""
-    given: GivenModel | None = field(default=None, repr=False)
-    """What stands in the model's place where the run learned from embeddings."""
+    """The temperature from audited answers; None without calibration."""
+    beside: JoinedEyes | None = field(default=None, repr=False)
+    """The eyes beside the model; None without any."""
+    precomputed: PrecomputedModel | None = field(default=None, repr=False)
+    """The model of a run on precomputed embeddings; None for other runs."""
 
     @classmethod
     def open(cls, folder: Path) -> Predictor:
-        """The prompt of a run's folder, or of a folder that an estimator saved.
+        """Open the prompt in a run's folder, or in one that `GripClassifier.save` wrote.
 
         Raises:
             RunError: the folder holds no prompt.
-            PromptError: the prompt is damaged, or its calibration.
+            PromptError: the prompt or its calibration is damaged.
             BackboneError: the model is not here, or is not the one that the prompt was tuned on.
         """
         path = folder / checkpoint.NAME
@@ -73,15 +73,15 @@ class Predictor:
         known = checkpoint.read_class_embeds(folder / checkpoint.CLASS_EMBEDS, path.read_bytes())
         joint = checkpoint.read_head(folder, facts)
         beside = checkpoint.read_eyes(folder, facts)
-        given = None
+        precomputed = None
         if facts.settings["backbone"] == EMBEDDINGS:
-            given = read_given(folder, facts.backbone_fingerprint)
-        embeds = derive(facts, learned, given) if known is None else known
-        return cls(facts, learned, embeds, joint, read_calibration(folder), beside, given)
+            precomputed = read_precomputed(folder, facts.backbone_fingerprint)
+        embeds = derive(facts, learned, precomputed) if known is None else known
+        return cls(facts, learned, embeds, joint, read_calibration(folder), beside, precomputed)
 
     @cached_property
     def backbone(self) -> Backbone:
-        """The model that the prompt was tuned on, as the prompt sees images."""
+        """The model that the prompt was tuned on, with the prompt's visual tokens if it has any."""
         backbone = matching_backbone(self.facts)
         if self.facts.image_key == backbone.image_key:
             return backbone
@@ -89,32 +89,31 @@ class Predictor:
 
     @cached_property
     def eyes(self) -> dict[EyeFacts, Eye]:
-        """What sees images beside the model, as far as it was needed."""
+        """The eyes that were loaded so far."""
         return {}
 
     def __getstate__(self) -> dict[str, object]:
-        """Without the models, which are read again where they are needed."""
+        """For pickling: without the models, which are loaded again where they are needed."""
         return {
             name: value for name, value in vars(self).items() if name not in ("backbone", "eyes")
         }
 
     @property
     def classes(self) -> ClassNames:
-        """What the answers mean."""
+        """The classes of the answers."""
         return ClassNames(self.facts.class_names, self.facts.class_prompts)
 
     @property
     def unread_banks(self) -> frozenset[str]:
-        """Banks of the embeddings that it learned from and that told nothing, so no answer depends on them."""
-        known = [] if self.given is None else [bank.name for bank in self.given.banks[1:]]
+        """Banks of the run's embeddings with weight 0, on which no answer depends."""
+        known = (
+            [] if self.precomputed is None else [bank.name for bank in self.precomputed.banks[1:]]
+        )
         counting = () if self.beside is None else self.beside.eyes
         return frozenset(known) - {eye.name for eye in counting}
 
     def predict_proba(self, image_embeds: WideEmbeds) -> Probs:
-        """(N, C) from what `embed` gives, as the prompt says them; `calibrated` sets them right.
-
-        Unit vectors (N, D) of the prompt's own model, with what eyes see beside it.
-        """
+        """Probabilities (N, C) for embeddings from `embed`, model and eyes side by side; not `calibrated` yet."""
         return joined_probs(image_embeds, self.class_embeds, self.facts.logit_scale, self.joint)
 
     def embed_rows(
@@ -123,15 +122,18 @@ class Predictor:
         item_of: Callable[[Row], Item] = item,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Embedded:
-        """`embed` of a manifest's rows, images or embeddings; ``item_of`` opens an image that is not embedded yet.
+        """`embed` for rows of images or of precomputed embeddings; ``item_of`` as in `predict_files`.
 
-        DataError: rows of embeddings for a model of images, or the other way round.
+        DataError: the rows are embeddings and the run learned from images, or the other way round.
         """
-        check_kind(rows, self.facts.settings["backbone"])
-        if self.given is None:
+        check_source_kind(rows, self.facts.settings["backbone"])
+        if self.precomputed is None:
             return self.embed(items_of(rows, item_of), on_progress=on_progress)
         counting = () if self.beside is None else self.beside.eyes
-        banks = [self.given.banks[0], *(GivenBank(eye.name, eye.embed_dim) for eye in counting)]
+        banks = [
+            self.precomputed.banks[0],
+            *(PrecomputedBank(eye.name, eye.embed_dim) for eye in counting),
+        ]
         unread = self.unread_banks
         seen = [vectors_of(rows, bank, alone=not counting, others=unread) for bank in banks]
         if self.beside is None:
@@ -145,7 +147,7 @@ class Predictor:
         *,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Embedded:
-        """Embed images, by the eyes beside the model too; where the cache holds them all, no model is read."""
+        """Embed images by the model and its eyes; no model is loaded if the cache holds all embeddings."""
         key, width = self.facts.image_key, self.facts.embed_dim
         found = embed_cached(key, width, items, lambda: self.backbone, on_progress)
         if self.beside is None:
@@ -159,7 +161,7 @@ class Predictor:
 
 
 def matching_backbone(facts: PromptFacts) -> ClipBackbone:
-    """The named model; BackboneError where its fingerprint differs from the one the prompt was tuned on."""
+    """Load the model of a prompt. BackboneError: its fingerprint differs from when the prompt was tuned."""
     if facts.settings["backbone"] == EMBEDDINGS:
         raise BackboneError(NO_PICTURES)
     backbone = load_backbone(
@@ -179,10 +181,12 @@ def matching_backbone(facts: PromptFacts) -> ClipBackbone:
 
 
 def derive(
-    facts: PromptFacts, learned: dict[str, torch.Tensor], given: GivenModel | None = None
+    facts: PromptFacts,
+    learned: dict[str, torch.Tensor],
+    precomputed: PrecomputedModel | None = None,
 ) -> ClassEmbeds:
-    """(C, D) class embeddings of a prompt, by the text tower of its model, or by what is ``given`` in its place."""
-    backbone = matching_backbone(facts) if given is None else given
+    """Class embeddings (C, D) of a prompt, computed by its model or its ``precomputed`` embeddings."""
+    backbone = matching_backbone(facts) if precomputed is None else precomputed
     if facts.kind == "zero-shot":
         return zero_shot(backbone, facts.class_prompts, facts.settings["template"])
     with torch.no_grad():
@@ -190,7 +194,7 @@ def derive(
 
 
 def prompt_of(facts: PromptFacts, backbone: Backbone, learned: dict[str, torch.Tensor]) -> Prompt:
-    """The tuned prompt itself."""
+    """The prompt with its learned values."""
     kind = facts.settings["prompt"] if facts.kind == checkpoint.RESIDUAL else facts.kind
     method = PRESETS[facts.settings["preset"]][kind]
     method = replace(method, init=facts.init or method.init)

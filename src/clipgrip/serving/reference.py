@@ -1,4 +1,4 @@
-"""What new images are compared with: those that the run learned from, or others that show what is normal."""
+"""The reference of a drift watch: images that show what is normal, from the run itself or from a folder."""
 
 from __future__ import annotations
 
@@ -28,55 +28,55 @@ from clipgrip_line.trust.reference import monitors_of
 from clipgrip_line.trust.scores import Anchors, scores_of
 
 ANCHORS, COMPARED = 1000, 2000
-"""Images that distances are measured to, and those whose own distances and looks are readable."""
+"""How many images are anchors, to which distances are measured, and how many others are compared with them."""
 FEWEST = 20
-"""Images without which a reference says nothing."""
+"""The fewest images of a reference."""
 SHOWN = 24
-"""Pictures of the reference that an alarm may show."""
+"""How many images of the reference an alarm can show."""
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Reference:
-    """Rows with embeddings (N, D) and answers (N, C); ``held_out`` marks those that taught nothing."""
+class ReferenceImages:
+    """Rows with embeddings (N, D) and probabilities (N, C); ``held_out``: the run did not learn from the image."""
 
     rows: Sequence[Row]
     embeds: ImageEmbeds = field(repr=False)
     probs: Probs = field(repr=False)
     held_out: Sequence[bool] = field(repr=False)
     contents: Sequence[str] = field(repr=False)
-    """Content hashes that are not new, those of the rows and more."""
+    """Content hashes of all known images, of the rows and others."""
 
 
 @dataclass(frozen=True)
-class Sample:
-    """N images that show what is normal, in numbers alone."""
+class ReferenceScores:
+    """N images that show what is normal, as scores."""
 
     rows: Sequence[Row]
     codes: Codes = field(repr=False)
-    """(N, M) of their `SCORES`."""
+    """(N, M) the scores of `clipgrip_line.trust.scores` as codes."""
     labels: np.ndarray = field(repr=False)
-    """(N,) the class that the model says."""
+    """(N,) the model's answers."""
     held_out: np.ndarray = field(repr=False)
-    """(N,) whether the model never learned from it: of the others confidence says nothing."""
+    """(N,) whether the model did not learn from it, so that its confidence is comparable."""
     far: np.ndarray = field(repr=False)
-    """(N,) whether it is no anchor: of the others distance says nothing."""
+    """(N,) whether it is no anchor, so that its distance is comparable."""
     anchors: Anchors = field(repr=False)
-    """What distances are measured to."""
+    """The images that distances are measured to."""
     contents: Sequence[str] = field(repr=False)
-    """Content hashes that are not new."""
+    """Content hashes of all known images."""
 
 
 def begin(
     run: Path, predictor: Predictor, place: Path | None, alpha: float, on_progress: Progress
 ) -> None:
-    """Keep the reference in the run's folder; ``place`` is a folder of others than the run's own images.
+    """Begin a watch: store its reference in the run's folder, from ``place`` or from the run's own images.
 
-    How sure the model is of images that it learned from says nothing of new ones, so confidence and class shares begin
-    with images that taught nothing: all of another folder, the test images of a run, or none. RunError: too few images
-    can still be read.
+    The confidence on images that the model learned from is not comparable with that on new ones. So confidence and
+    class shares refer to held-out images: all of a folder, or the test images of a run, if it has any. RunError: too
+    few images can still be read.
     """
-    sample = sample_of(run, predictor, place, on_progress)
+    sample = reference_scores(run, predictor, place, on_progress)
     monitors = monitors_of(
         sample.codes, sample.labels, sample.held_out, sample.far, len(predictor.classes)
     )
@@ -88,20 +88,22 @@ def begin(
         "pictures": [{"path": place_of(row), "sha256": row.sha256} for row in shown],
     }
     with open_watch(run, create=True) as store:
-        line = _line(predictor, alpha, facts, sample.anchors)
+        line = WatchedLine(predictor.facts.run, alpha, now(), facts, sample.anchors)
         store.begin(line, monitors, sample.contents)
 
 
-def sample_of(run: Path, predictor: Predictor, place: Path | None, on_progress: Progress) -> Sample:
-    """The images of a run, or of a place, as new ones will be compared with them.
+def reference_scores(
+    run: Path, predictor: Predictor, place: Path | None, on_progress: Progress
+) -> ReferenceScores:
+    """The reference as scores, from the images of a run or of a place.
 
     RunError: too few of them can still be read.
     """
     glances = Glances()
     found = (
-        _of_run(run, predictor, glances, on_progress)
+        _run_images(run, predictor, glances, on_progress)
         if place is None
-        else _of_folder(place, predictor, glances, on_progress)
+        else _folder_images(place, predictor, glances, on_progress)
     )
     looks, appearances, readable = glances.of(found.rows)
     if len(readable) < FEWEST:
@@ -118,27 +120,23 @@ def sample_of(run: Path, predictor: Predictor, place: Path | None, on_progress: 
     anchors = Anchors.of(embeds[half][:ANCHORS], appearances[half][:ANCHORS])
     confidence, labels = (values.numpy() for values in found.probs[readable].max(1))
     codes = scores_of(looks, confidence, anchors.distances(embeds, appearances))
-    return Sample(rows, codes, labels, held_out, ~half, anchors, found.contents)
+    return ReferenceScores(rows, codes, labels, held_out, ~half, anchors, found.contents)
 
 
-def _line(
-    predictor: Predictor, alpha: float, facts: dict[str, object], anchors: Anchors
-) -> WatchedLine:
-    return WatchedLine(predictor.facts.run, alpha, now(), facts, anchors)
-
-
-def _of_folder(
+def _folder_images(
     place: Path, predictor: Predictor, glances: Glances, on_progress: Progress
-) -> Reference:
+) -> ReferenceImages:
     answers = predict_files(predictor, place, on_progress, item_of=glances.item_of)
     some = slice(0, ANCHORS + COMPARED)
     rows, contents = answers.rows[some], [row.sha256 for row in answers.rows]
     everything = [True] * len(rows)
-    return Reference(rows, answers.embeds[some], answers.probs[some], everything, contents)
+    return ReferenceImages(rows, answers.embeds[some], answers.probs[some], everything, contents)
 
 
-def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Progress) -> Reference:
-    """The run's images as the predictor sees them, the lowest content hashes first."""
+def _run_images(
+    run: Path, predictor: Predictor, glances: Glances, on_progress: Progress
+) -> ReferenceImages:
+    """The first images of the run by content hash, embedded by the predictor."""
     with open_store(run) as store:
         everything = store.manifest(store.begun_run(run).id).rows
     some = everything[: ANCHORS + COMPARED]
@@ -150,17 +148,17 @@ def _of_run(run: Path, predictor: Predictor, glances: Glances, on_progress: Prog
     held_out = [row.split == "test" for row in rows]
     contents = [row.sha256 for row in everything]
     probs = predictor.predict_proba(embedded.embeds)
-    return Reference(rows, embedded.embeds, probs, held_out, contents)
+    return ReferenceImages(rows, embedded.embeds, probs, held_out, contents)
 
 
 @dataclass
 class Glances:
-    """Looks and appearances by content hash."""
+    """Caches the looks and the appearance of images, which are computed while they are opened for embedding."""
 
     found: dict[str, tuple[Looks, Numbers]] = field(default_factory=dict)
 
     def item_of(self, row: Row) -> Item:
-        """What the embedding room needs of a row."""
+        """A row as an item to embed; opening its image fills the cache."""
 
         def opened() -> Image.Image:
             picture = open_row(row)
@@ -170,20 +168,20 @@ class Glances:
         return row.sha256, opened
 
     def of(self, rows: Sequence[Row]) -> tuple[list[Looks], Numbers, list[int]]:
-        """Looks and appearances (n, `WIDTH`) of the rows whose pictures can be read, and their places.
+        """Looks, appearances (n, `WIDTH`) and positions of the rows whose images can be read.
 
-        One that was embedded before is opened now.
+        An image whose embedding was cached is opened now.
         """
-        found, places = [], []
-        for place, row in enumerate(rows):
+        found, positions = [], []
+        for position, row in enumerate(rows):
             try:
                 known = self.found.get(row.sha256)
                 found.append(_glance(open_row(row)) if known is None else known)
             except DataError:  # moved or changed since: the embedding is known, the picture is not
                 continue
-            places.append(place)
+            positions.append(position)
         appearances = np.array([appearance for _, appearance in found], np.float32)
-        return [looks for looks, _ in found], appearances.reshape(-1, WIDTH), places
+        return [looks for looks, _ in found], appearances.reshape(-1, WIDTH), positions
 
 
 def _glance(picture: Image.Image) -> tuple[Looks, Numbers]:

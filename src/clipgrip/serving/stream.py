@@ -1,7 +1,7 @@
-"""Any number of images, a shard at a time: answers go to Parquet, and what is answered is never answered again.
+"""Answers any number of images, a shard at a time, into a Parquet file; after a stop it resumes at the next shard.
 
-Beside the file of answers stands a folder with a file for each shard, named by a hash over the shard and the prompt.
-When all are there they become one file, and the folder goes.
+A folder beside the output holds a file for each finished shard, named by a hash over the shard and the prompt. When all
+shards are finished, their files are joined and the folder is removed.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from clipgrip.words import ENGLISH, Words
 from clipgrip.written import remove_output, take_output
 
 FILES = (checkpoint.NAME, checkpoint.CLASS_EMBEDS, checkpoint.HEAD, checkpoint.EYES, CALIBRATION)
-"""What determines an answer, in the folder of a run."""
+"""The files in a run's folder that determine an answer."""
 SHARDS_A_WORKER = 1 / 8
-"""How many shards are answered together for each worker, so that few wait for the last of them."""
+"""How many shards are answered together for each worker, so that few workers wait for the last one."""
 
 
 @dataclass(frozen=True)
 class Streamed:
-    """How many images were answered, how many of them now, how many are a person's, and how many files were not."""
+    """Counts: answered images, those answered in this call, those left to a person, and issues."""
 
     images: int
     fresh: int
@@ -63,9 +63,9 @@ def predict_stream(
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
     say: Words = ENGLISH,
 ) -> Streamed:
-    """Answer what lies under a place by the prompt in a run's folder; ``out`` becomes a Parquet file.
+    """Answer the images under a place by the prompt in a run's folder, into the Parquet file ``out``.
 
-    No more than a window of shards is in memory. Stopped or killed, it goes on with the first shard that is missing.
+    Only a window of shards is in memory. After a stop or kill, the next call answers only the missing shards.
 
     Raises:
         DataError: the place does not exist or holds no image, or holds embeddings where the model sees images, or the
@@ -77,46 +77,40 @@ def predict_stream(
     with naming(parts):
         parts.mkdir(parents=True, exist_ok=True)
     with locked(parts):
-        done = _fill(predictor, folder, parts, found, on_progress)
-        counted = _joined([parts / name for name in done.names], found, out, decide, say)
-    _remove(parts)
+        names, fresh = _answer_missing(predictor, folder, parts, found, on_progress)
+        counted = _join_parts([parts / name for name in names], found, out, decide, say)
+    _remove_parts(parts)
     if not counted.images:
         first, listed = counted.first_issue, issues_path(out)
         path, _, detail = first or ("", "", Sentence("there is no image"))
         raise DataError(NONE, images=images, path=path, detail=detail, listed=listed)
-    return Streamed(counted.images, done.fresh, counted.people, counted.issues)
+    return Streamed(counted.images, fresh, counted.people, counted.issues)
 
 
-@dataclass(frozen=True)
-class _Filled:
-    names: list[str]
-    fresh: int
-
-
-def _fill(
+def _answer_missing(
     predictor: Predictor,
     folder: Path,
     parts: Path,
     found: ImageListing,
     on_progress: Callable[[str, int, int], None],
-) -> _Filled:
-    """A file for each shard; those that are there stay."""
+) -> tuple[list[str], int]:
+    """Write the missing files of shards; returns the names of all, and how many images were answered now."""
     done, fresh, names = 0, 0, list[str]()
     for window in _windows(found.shards()):
         keyed = [(_name(shard, folder), shard) for shard in window]
         missing = [(name, shard) for name, shard in keyed if not (parts / name).is_file()]
         rows = sum(len(shard.entries) for shard in window)
         fresh += sum(len(shard.entries) for _, shard in missing)
-        for name, answers in _answered(predictor, missing):
+        for name, answers in _answer_shards(predictor, missing):
             write_part(parts / name, answers)
         names += [name for name, _ in keyed]
         done += rows
         on_progress("answer", done, max(done, found.count or 0))
-    return _Filled(names, fresh)
+    return names, fresh
 
 
-def _remove(parts: Path) -> None:
-    """The folder with its shards; what else somebody laid into it stays."""
+def _remove_parts(parts: Path) -> None:
+    """Remove the folder of shards; other files in it stay, and then so does the folder."""
     for path in parts.iterdir():
         if re.fullmatch(r"[0-9a-f]{40}\.parquet", path.name) or path.name == LOCK:
             path.unlink()
@@ -125,7 +119,7 @@ def _remove(parts: Path) -> None:
 
 
 def parts_folder(out: Path) -> Path:
-    """Where the answers of shards are kept until all are there."""
+    """The folder of finished shards beside the output."""
     return out.with_name(f"{out.name}.parts")
 
 
@@ -142,10 +136,10 @@ def _name(shard: Shard, folder: Path) -> str:
     return f"{digest.hexdigest()[:40]}.parquet"
 
 
-def _answered(
+def _answer_shards(
     predictor: Predictor, shards: Sequence[tuple[str, Shard]]
 ) -> Iterator[tuple[str, ShardAnswers]]:
-    """The answers of several shards, whose images are read and encoded together."""
+    """The answers of several shards, whose images are read and encoded together, by file name."""
     entries = [entry for _, shard in shards for entry in shard.entries]
     examined = list(examine_all(entries))
     images = {
@@ -161,10 +155,10 @@ def _answered(
     for name, shard in shards:
         part = examined[start : start + len(shard.entries)]
         start += len(part)
-        yield name, _of_shard(predictor, shard, part, rows, probs, failures)
+        yield name, _shard_answers(predictor, shard, part, rows, probs, failures)
 
 
-def _of_shard(
+def _shard_answers(
     predictor: Predictor,
     shard: Shard,
     examined: Sequence[Usable | Issue],
@@ -173,7 +167,7 @@ def _of_shard(
     failures: dict[str, Any],
 ) -> ShardAnswers:
     paths: list[str] = []
-    places: list[int] = []
+    answered: list[int] = []
     issues = Issues()
     for entry, found in zip(shard.entries, examined, strict=True):
         issue = _issue(entry, found, failures)
@@ -181,9 +175,9 @@ def _of_shard(
             issues.append(issue)
         if isinstance(found, Usable) and found.sha256 in rows:
             paths.append(entry.path)
-            places.append(rows[found.sha256])
+            answered.append(rows[found.sha256])
     names = predictor.classes.display
-    return answers_of(paths, probs[places], names, predictor.calibrated, issues)
+    return answers_of(paths, probs[answered], names, predictor.calibrated, issues)
 
 
 def _issue(entry: Entry, found: Usable | Issue, failures: dict[str, Any]) -> Issue | None:
@@ -194,10 +188,10 @@ def _issue(entry: Entry, found: Usable | Issue, failures: dict[str, Any]) -> Iss
     return found.remark
 
 
-def _joined(
+def _join_parts(
     parts: Iterable[Path], found: ImageListing, out: Path, decide: Decide | None, say: Words
 ) -> Counted:
-    """All parts as one file of answers and one of issues, each whole or not there."""
+    """Join the shards into one file of answers and one of issues, each whole or not at all."""
     folder, beside = out.absolute().parent, issues_path(out)
     answers, issues = part_name(folder), part_name(folder)
     try:
@@ -207,7 +201,7 @@ def _joined(
         if counted.issues:
             take_output(beside, issues, PREDICT)
         else:
-            remove_output(beside, PREDICT)  # an earlier prediction's
+            remove_output(beside, PREDICT)  # of an earlier prediction
     finally:
         for path in (answers, issues):
             with contextlib.suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""ShardAnswers and issues as Parquet, a shard at a time."""
+"""Answers and issues as Parquet, a shard at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from clipgrip.data.arrow import arrow
-from clipgrip.data.issues import Issue, Issues, detail_parts, detail_whole
+from clipgrip.data.issues import Issue, Issues, detail_from_json, detail_to_json
 from clipgrip.files import openable, utf8, write_bytes_atomic
 from clipgrip.runs.calibrated import AuditedCalibration
 from clipgrip.runs.outputs import COLUMNS
@@ -21,14 +21,14 @@ from clipgrip.types import Probs
 from clipgrip.words import ENGLISH, Words
 
 Decide = Callable[[Sequence[int], Sequence[float]], Sequence[bool]]
-"""Labels and confidences -> whether a person decides."""
+"""From labels and confidences to whether a person has to decide each image."""
 ISSUES = b"issues"
-"""In the metadata of a shard's file: its issues, as JSON."""
+"""Key of a shard's issues, as JSON, in the metadata of its file."""
 
 
 @dataclass(frozen=True)
 class ShardAnswers:
-    """A shard's table with the columns of predictions.csv, without who decides, and its issues."""
+    """A shard's table, with the columns of predictions.csv but ``decided_by``, and its issues."""
 
     table: Any
     issues: Issues
@@ -36,7 +36,7 @@ class ShardAnswers:
 
 @dataclass
 class Counted:
-    """What was written."""
+    """How much was written, and the first issue as (path, reason, detail)."""
 
     images: int = 0
     people: int = 0
@@ -51,7 +51,7 @@ def answers_of(
     calibrated: AuditedCalibration | None,
     issues: Issues,
 ) -> ShardAnswers:
-    """The three likeliest classes (N, C) of each image; confidence as audited answers set it right, where they did."""
+    """A shard's answers: the three likeliest classes of each image, with calibrated confidence if there is any."""
     pa, _ = arrow()
     best = probs.topk(min(3, probs.shape[1]), dim=1)
     shown = probs if calibrated is None else calibrated(probs)
@@ -74,7 +74,7 @@ def answers_of(
 
 
 def write_part(path: Path, answers: ShardAnswers) -> None:
-    """A shard's file; it appears whole or not at all."""
+    """Write the file of a shard, whole or not at all."""
     _, parquet = arrow()
     out = io.BytesIO()
     issues = json.dumps(_issue_rows(answers.issues))
@@ -90,9 +90,9 @@ def join(
     decide: Decide | None,
     say: Words = ENGLISH,
 ) -> Counted:
-    """One file of answers and one of issues from those of the shards, whose details are in the reader's language.
+    """Join the files of shards into one of answers and one of issues, with one shard in memory at a time.
 
-    One shard is in memory at a time.
+    ``issues`` are those of the listing; all details are written in the language of ``say``.
     """
     pa, parquet = arrow()
     columns = ("path", "reason", "detail")
@@ -125,7 +125,7 @@ def _marks(table: Any, decide: Decide | None) -> list[bool]:
 
 
 def _complete(table: Any, people: Sequence[bool]) -> Any:
-    """The columns of predictions.csv in their order, numbers as rounded there."""
+    """The table with the columns of predictions.csv in their order, and confidences rounded as there."""
     pa, _ = arrow()
     import pyarrow.compute as pc
 
@@ -133,13 +133,13 @@ def _complete(table: Any, people: Sequence[bool]) -> Any:
     table = table.append_column("decided_by", by.dictionary_encode())
     for name in COLUMNS:
         if "confidence" in name:
-            place = table.schema.get_field_index(name)
-            table = table.set_column(place, name, pc.round(table[name], 6))
+            column = table.schema.get_field_index(name)
+            table = table.set_column(column, name, pc.round(table[name], 6))
     return table.select(list(COLUMNS)).replace_schema_metadata(None)
 
 
 def _issue_rows(issues: Iterable[Issue]) -> list[list[Any]]:
-    return [[one.path, one.reason, detail_parts(one.detail)] for one in issues]
+    return [[one.path, one.reason, detail_to_json(one.detail)] for one in issues]
 
 
 def _write_issues(
@@ -147,7 +147,7 @@ def _write_issues(
 ) -> None:
     pa, _ = arrow()
     if rows:
-        whole = [(path, reason, detail_whole(detail)) for path, reason, detail in rows]
+        whole = [(path, reason, detail_from_json(detail)) for path, reason, detail in rows]
         cells = [[utf8(path), reason, utf8(say.translated(why))] for path, reason, why in whole]
         columns = [list(column) for column in zip(*cells, strict=True)]
         writer.write_table(pa.table(columns, schema=schema))

@@ -1,4 +1,4 @@
-"""A model at work, watched: new images are labeled, and bet on not to differ from those before."""
+"""Watches a model in use: labels new images, and tests by betting whether they differ from the reference."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from clipgrip_line.trust.scores import chances_of, scores_of
 
 @dataclass(frozen=True)
 class Watched:
-    """What one look at a folder found: the answers for all of it, and how many images were new."""
+    """One look at a folder: the answers for all images, and how many of them were new."""
 
     answers: FileAnswers
     new: int
     alarms: tuple[Alarm, ...]
-    """Those that began to ring now."""
+    """The alarms that this look raised."""
     began: bool
-    """Whether the line began with this look."""
+    """Whether the watch began with this look."""
 
 
 def watch_files(
@@ -56,24 +56,24 @@ def watch_files(
     encoding: str | None = None,
     on_progress: Progress = lambda *_: None,
 ) -> Watched:
-    """Label what lies under a place, and bet on the images that are new. Run again after a kill, it finds the same.
+    """Label the images under a place, and bet on the new ones. Repeated after a kill, it gives the same result.
 
-    Images of one look count in the order of their content hashes, so names and folders cannot ring. ``deliver`` gets
-    the answers before anything is written down: a look that was cut off begins anew.
+    The images of one look count in the order of their content hashes, so that names and folders cannot raise an alarm.
+    ``deliver`` gets the answers before anything is stored: an interrupted look is repeated as a whole.
 
     Raises:
         DataError: the place does not exist or holds no image.
-        RunError: the folder is in use, or a line that has begun is asked to begin otherwise.
+        RunError: the folder is in use, or the watch has begun with another reference or alpha.
     """
     with locked(run, LOCK):
         began = not is_watched(run)
         if not began and (reference is not None or alpha is not None):
-            _check_begins_so(run, reference, alpha)
+            _check_same_beginning(run, reference, alpha)
         glances = Glances()
         answers = predict_files(
             predictor, images, on_progress, encoding=encoding, item_of=glances.item_of
         )
-        if began:  # not before: a place without images begins no line
+        if began:  # only now: a place without images must not begin a watch
             begin(run, predictor, reference, alpha or ALPHA, on_progress)
         deliver(answers)
         with open_watch(run) as store:
@@ -82,8 +82,8 @@ def watch_files(
         return Watched(answers, new, alarms, began)
 
 
-def _check_begins_so(run: Path, reference: Path | None, alpha: float | None) -> None:
-    """RunError where a line counted images already, or began otherwise; only a first look is repeated."""
+def _check_same_beginning(run: Path, reference: Path | None, alpha: float | None) -> None:
+    """RunError where the watch has counted images, or began with other settings; only a first look may repeat them."""
     with open_watch(run) as store:
         line = store.begun()
         same = (line.facts["from"], line.alpha) == (str(reference or ""), alpha or ALPHA)
@@ -102,27 +102,27 @@ def _bet(
 ) -> tuple[int, tuple[Alarm, ...]]:
     line, state = store.begun(), store.state()
     unseen = store.fresh([row.sha256 for row in answers.rows])
-    places = [i for i, row in enumerate(answers.rows) if row.sha256 in unseen]
-    looks, appearances, readable = glances.of([answers.rows[i] for i in places])
-    places = [places[i] for i in readable]
-    if not places:
+    positions = [i for i, row in enumerate(answers.rows) if row.sha256 in unseen]
+    looks, appearances, readable = glances.of([answers.rows[i] for i in positions])
+    positions = [positions[i] for i in readable]
+    if not positions:
         return 0, ()
-    far = line.anchors.distances(answers.embeds[places].numpy(), appearances)
-    images = _images(state, answers, looks, far, places)
+    far = line.anchors.distances(answers.embeds[positions].numpy(), appearances)
+    images = _images(state, answers, looks, far, positions)
     codes = np.stack([one.codes for one in images])
     labels = np.array([one.label for one in images], dtype=np.int64)
     chances = chances_of([one.sha256 for one in images])
     course = follow(state.monitors, codes, labels, chances)
-    return len(images), _added(store, line, state, course, images)
+    return len(images), _store_look(store, line, state, course, images)
 
 
 def _images(
-    state: State, answers: FileAnswers, looks: Sequence[Looks], far: Values, places: list[int]
+    state: State, answers: FileAnswers, looks: Sequence[Looks], far: Values, positions: list[int]
 ) -> list[SeenImage]:
-    """The new images in the order of their hashes, which is that of the rows."""
-    confidence, labels = (values.numpy() for values in answers.probs[places].max(1))
+    """The new images, in the order of the rows, which is that of their hashes."""
+    confidence, labels = (values.numpy() for values in answers.probs[positions].max(1))
     codes = scores_of(looks, confidence, far)
-    seen_at, rows = now(), [answers.rows[i] for i in places]
+    seen_at, rows = now(), [answers.rows[i] for i in positions]
     return [
         SeenImage(
             state.images + n,
@@ -137,18 +137,18 @@ def _images(
     ]
 
 
-def _added(
+def _store_look(
     store: WatchStore, line: WatchedLine, state: State, course: Course, images: Sequence[SeenImage]
 ) -> tuple[Alarm, ...]:
-    """Keep the images and the monitors after them, and what rings; one alarm at a time, that others join."""
+    """Store the images, the monitors after them, and alarms. An open alarm is extended instead of a new one."""
     alarms = store.alarms()
-    still = alarms[-1] if alarms and alarms[-1].response is None else None
+    open_alarm = alarms[-1] if alarms and alarms[-1].response is None else None
     after = State(state.period, state.before, course.monitors)
-    if still is None:
+    if open_alarm is None:
         found = rung(line, state, course, [*store.images(), *images])
         store.add(after, images, found, now())
         return tuple(store.alarms()[len(alarms) :])
     store.add(after, images, None, now())
-    if (louder := heard_more(still, line, state, course)) is not None:
-        store.change_alarm(louder)
+    if (extended := heard_more(open_alarm, line, state, course)) is not None:
+        store.change_alarm(extended)
     return ()

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from clipgrip.mapped import is_large, is_mapped, let_go, like
+from clipgrip.mapped import is_large, is_mapped, like, release_pages
 
 CHUNK = 1024
 """Rows per chunk: 2 MB of float32 at width 512. Larger chunks leave the cache, and need newly mapped memory each."""
@@ -107,7 +107,7 @@ def left_behind(
 def leave(arrays: Sequence[Tensor], rows: slice) -> None:
     """Release the pages of these rows, of arrays that lie in files."""
     for array in arrays:
-        let_go(array, rows)
+        release_pages(array, rows)
 
 
 def answered(answer: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:

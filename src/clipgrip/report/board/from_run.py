@@ -24,8 +24,14 @@ from clipgrip.report.board.facts import (
 )
 from clipgrip.report.from_run import lost
 from clipgrip.report.pictures import thumbnail
-from clipgrip.runs.auditing import ALL_OK
-from clipgrip.runs.audits import StoredPromise, is_uniform, promises, stored_answers, stored_audits
+from clipgrip.runs.audit_sheet import ALL_OK
+from clipgrip.runs.audit_store import (
+    StoredPromise,
+    is_uniform,
+    promises,
+    stored_answers,
+    stored_audits,
+)
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.store import NAME, open_store

@@ -124,7 +124,7 @@ class _ClassOf:
     def __call__(self, name: str) -> int | None:
         """None where it stands for none."""
         folders, index = self._folders, self._index
-        position = index.meant(canonical(name)) if folders is None else folders.position(name)
+        position = index.find(canonical(name)) if folders is None else folders.position(name)
         return None if position is None else self._columns[position]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from clipgrip.data.classes import UNLABELED_MARKS, canonical
 from clipgrip.data.entries import LABEL_COLUMNS, PATH_COLUMNS
 from clipgrip.data.table import Table
-from clipgrip.data.tablerows import routed
+from clipgrip.data.tablerows import left_to_person
 from clipgrip.data.tables import parse_csv
 from clipgrip.data.text import decoded
 from clipgrip.errors import DataError
@@ -17,7 +17,7 @@ from clipgrip.review.exchange.fiftyone import GUESS, TRUTH
 from clipgrip.sentences import mark
 
 IS_JSON = mark(
-    "the file is JSON and no table. Bring it in on the page Files of clipgrip review, as what its tool writes: Label "
+    "{name} is JSON and no table. Bring it in on the page Files of clipgrip review, as what its tool writes: Label "
     "Studio, COCO or FiftyOne; or make of it a CSV with the columns path and label."
 )
 _TICKS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
@@ -27,7 +27,7 @@ def read_csv(data: bytes, known: Known, called: str = THE_FILE) -> Iterator[Read
     """One claim for each line of the file that is ``called`` so. DataError: no CSV, or a column is missing."""
     text = decoded(data, called)
     if text.lstrip()[:1] in ("[", "{"):
-        raise DataError(IS_JSON)
+        raise DataError(IS_JSON, name=called)
     table = parse_csv(text, called)
     if label_studio.is_label_studio(table):
         yield from label_studio.read_table(table, known)
@@ -53,7 +53,7 @@ def _labels(table: Table) -> int:
 
 def _lines(table: Table, paths: int, labels: int) -> Iterator[Read]:
     hashes, deciders = table.find(("sha256",)), table.find(("decided_by",))
-    is_routed = routed(table)
+    is_routed = left_to_person(table)
     called = [table.find((name,)) for name in LABEL_COLUMNS]
     others = [column for column in called if column not in (None, labels)]
     for number, cells in enumerate(table.rows):

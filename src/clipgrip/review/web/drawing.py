@@ -20,7 +20,7 @@ from clipgrip.review.measure import AuditProof
 from clipgrip.review.queues import audited
 from clipgrip.review.web.context import PageContext
 from clipgrip.review.web.texts import KINDS
-from clipgrip.runs.auditing import BY_CLASS
+from clipgrip.runs.audit_sheet import BY_CLASS
 from clipgrip.trust.measured import FEWEST
 from clipgrip.trust.steps import Scope, Wider
 from clipgrip.words import Words, mark

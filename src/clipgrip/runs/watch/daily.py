@@ -1,4 +1,4 @@
-"""The daily audit: a few new images drawn at random within what is promised, answered by a person on a sheet."""
+"""The daily audit: a few new images, drawn at random within the promised scopes, which a person answers on a sheet."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from clipgrip.data.table import Table
 from clipgrip.data.tables import csv_bytes, read_table
 from clipgrip.errors import DataError, RunError
 from clipgrip.files import AnyPath
-from clipgrip.runs.auditing import AUDIT, SHEET
+from clipgrip.runs.audit_sheet import AUDIT, SHEET
 from clipgrip.runs.watch.store import SeenImage, WatchStore
 from clipgrip.sentences import Sentence, mark, quoted
 from clipgrip.written import write_output
 from clipgrip_line.trust.scope import WatchedScope
 
 MARK = re.compile(r"daily-([1-9][0-9]*)-([0-9a-f]{8})")
-"""Column audit: number of the draw, and which line it is of."""
+"""Column audit: number of the draw, and the id of the line."""
 
 
 NOTHING_NEW = mark(
@@ -35,7 +35,7 @@ NOTHING_WITHIN = mark(
 
 @dataclass(frozen=True)
 class Drawn:
-    """The images of a daily draw in its order, and those that cannot be shown as they were seen."""
+    """The images of a daily draw in order; ``other`` have files that are gone or hold another picture now."""
 
     number: int
     images: Sequence[SeenImage] = field(repr=False)
@@ -52,7 +52,7 @@ class DailySheet:
 
     @classmethod
     def read(cls, place: AnyPath, encoding: str | None = None) -> DailySheet | None:
-        """The sheet, or None where it is none of a daily audit. DataError: the file is no table."""
+        """Read a sheet; None if it is not of a daily audit. DataError: the file is no table."""
         table = read_table(place, encoding)
         column = table.find(("audit",))
         marks = set() if column is None else {row[column].strip() for row in table.rows}
@@ -62,11 +62,11 @@ class DailySheet:
 
 @dataclass(frozen=True)
 class DailyAnswer:
-    """What a person said of an image that was drawn at work; numbers count from 1."""
+    """A person's answer for an image of a daily audit; numbers begin at 1."""
 
     number: int
     label: int
-    """As it counts: as it was put right last."""
+    """The class that counts: that of the last correction, if there is one."""
     predicted: int
     confidence: float
     by: str
@@ -75,7 +75,7 @@ class DailyAnswer:
 
 
 def daily_answers(store: WatchStore) -> list[DailyAnswer]:
-    """Every answer to images that were drawn at work, in the order in which they count."""
+    """All answers of daily audits, in the order in which they count."""
     store.seals.check("answer")
     right = _corrections(store)
     query = "SELECT number, label, predicted, confidence, said_by, said_at FROM answer"
@@ -88,7 +88,7 @@ def daily_answers(store: WatchStore) -> list[DailyAnswer]:
 
 
 def answered_so_far(store: WatchStore) -> dict[str, int]:
-    """Content hash -> class, of every answer as it counts."""
+    """Content hash -> class of all answers, with corrections."""
     store.seals.check("answer")
     right = _corrections(store)
     rows = store.db.execute("SELECT number, sha256, label FROM answer")
@@ -96,7 +96,7 @@ def answered_so_far(store: WatchStore) -> dict[str, int]:
 
 
 def _corrections(store: WatchStore) -> dict[int, int]:
-    """Number of the answer -> class, the last one of each."""
+    """Number of the answer -> class of its last correction."""
     store.seals.check("correction")
     return dict(store.db.execute("SELECT answer, label FROM correction ORDER BY number"))
 
@@ -104,29 +104,32 @@ def _corrections(store: WatchStore) -> dict[int, int]:
 def draw_images(
     store: WatchStore, standing: Sequence[WatchedScope], count: int, now: str, *, run: AnyPath
 ) -> Drawn:
-    """Up to ``count`` of the images since the last draw, at random, within the promises that stand.
+    """Draw up to ``count`` of the images since the last draw, within the ``standing`` scopes if there are any.
 
-    Where nothing is promised, of all. Which ones is decided by their content, not by names or times. An image whose
-    file is gone or holds another picture by now cannot be answered, so the next one is drawn in its place. RunError: no
-    image came since the last draw, or none can be shown any more; ``run`` is the folder to name then.
+    The draw depends on the content of images, not on names or times. An image whose file is gone or holds another
+    picture is replaced by the next one. RunError: no image came since the last draw, or none can be shown; ``run`` is
+    the folder that the message names.
     """
     store.seals.check("draw")
     last, upto = store.db.execute(
         "SELECT coalesce(max(number), 0), coalesce(max(upto), 0) FROM draw"
     ).fetchone()
-    last_of_path = {
-        canonical(one.path): one for one in store.images(upto + 1)
-    }  # some cameras write over files
+    # some cameras overwrite their files, so only the last image of a path can be shown
+    last_of_path = {canonical(one.path): one for one in store.images(upto + 1)}
     since = [
         one
         for one in last_of_path.values()
         if not standing or any(scope.holds(one.label, one.confidence) for scope in standing)
     ]
     number = last + 1
-    chosen, other = _shown(sorted(since, key=lambda one: _lot(number, one.sha256)), count)
+    chosen, other = _split_shown(
+        sorted(since, key=lambda one: _random_key(number, one.sha256)), count
+    )
     if not chosen:
         nothing = NOTHING_WITHIN if standing else NOTHING_NEW
-        raise RunError(nothing, other=_gone(other), run=quoted(run), lost=_lost(store))
+        raise RunError(
+            nothing, other=_gone_hint(other), run=quoted(run), lost=_unanswered_hint(store)
+        )
     with store.db:
         newest = store.state().images
         store.db.execute("INSERT INTO draw VALUES (?, ?, ?, ?)", (number, newest, len(chosen), now))
@@ -140,7 +143,7 @@ def draw_images(
 
 
 def drawn_again(store: WatchStore, number: int) -> Drawn:
-    """The images of an earlier draw, whose sheet was lost. RunError: there was no such draw."""
+    """The images of an earlier draw, for a new copy of its sheet. RunError: there was no such draw."""
     store.seals.check("draw")
     known = [row[0] for row in store.db.execute("SELECT number FROM draw ORDER BY number")]
     if number not in known:
@@ -154,14 +157,14 @@ def drawn_again(store: WatchStore, number: int) -> Drawn:
 
 
 def drawn_images(store: WatchStore, draw: int) -> list[SeenImage]:
-    """The images of a draw, in its order."""
+    """The images of a draw, in order."""
     places = dict(store.db.execute("SELECT number, place FROM image WHERE draw = ?", (draw,)))
     found = [one for one in store.images() if one.number in places]
     return sorted(found, key=lambda one: int(places[one.number]))
 
 
 def is_shown(image: SeenImage) -> bool:
-    """Whether the file where a person finds it still holds the picture that the model saw."""
+    """Whether the file of an image still holds the picture that the model saw."""
     try:
         read_image(source_at(image.path), image.sha256)
     except DataError:
@@ -170,7 +173,7 @@ def is_shown(image: SeenImage) -> bool:
 
 
 def write_daily(store: WatchStore, drawn: Drawn, classes: ClassNames, place: AnyPath) -> int:
-    """The sheet of a draw, with the answers that were given; how many these are."""
+    """Write the sheet of a draw, with the answers so far; returns how many these are."""
     stamp = f"daily-{drawn.number}-{line_id(store)}"
     given = answered_so_far(store)
     texts = [classes.display[given[i.sha256]] if i.sha256 in given else "" for i in drawn.images]
@@ -179,8 +182,10 @@ def write_daily(store: WatchStore, drawn: Drawn, classes: ClassNames, place: Any
     return sum(map(bool, texts))
 
 
-def _shown(images: Sequence[SeenImage], count: int) -> tuple[list[SeenImage], list[SeenImage]]:
-    """The first ``count`` that can be shown, and those before them that cannot."""
+def _split_shown(
+    images: Sequence[SeenImage], count: int
+) -> tuple[list[SeenImage], list[SeenImage]]:
+    """The first ``count`` images that can be shown, and those among them that cannot."""
     chosen: list[SeenImage] = []
     other: list[SeenImage] = []
     for one in images:
@@ -190,18 +195,18 @@ def _shown(images: Sequence[SeenImage], count: int) -> tuple[list[SeenImage], li
     return chosen, other
 
 
-def _gone(other: Sequence[SeenImage]) -> str:
+def _gone_hint(other: Sequence[SeenImage]) -> str:
     if not other:
         return ""
     return Sentence(
-        " ({n} images came, but their files are gone or hold another picture by now, as {path})",
+        " (of {n} images that came the file is gone or holds another picture by now, as {path})",
         n=len(other),
         path=other[0].path,
     )
 
 
-def _lost(store: WatchStore) -> str:
-    """That the sheet of a draw without all its answers can be written again."""
+def _unanswered_hint(store: WatchStore) -> str:
+    """A hint if an earlier draw still lacks answers: its sheet can be written again."""
     given = answered_so_far(store)
     for (number,) in store.db.execute("SELECT number FROM draw ORDER BY number DESC").fetchall():
         waiting = [one for one in drawn_images(store, number) if one.sha256 not in given]
@@ -214,10 +219,11 @@ def _lost(store: WatchStore) -> str:
     return ""
 
 
-def _lot(draw: int, sha256: str) -> str:
+def _random_key(draw: int, sha256: str) -> str:
     return hashlib.sha256(f"{draw} {sha256}".encode()).hexdigest()
 
 
 def line_id(store: WatchStore) -> str:
+    """Eight hex digits that identify the watched line on its sheets."""
     line = store.begun()
     return hashlib.sha256(f"{line.run} {line.begun_at}".encode()).hexdigest()[:8]

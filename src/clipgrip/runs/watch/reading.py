@@ -1,4 +1,4 @@
-"""A filled daily sheet: its answers, counted in the order of the draw, and those that put an earlier one right."""
+"""Reads a filled daily sheet: stores new answers in the order of the draw, and corrections of earlier ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_IMAGE = mark('{where}: "{path}" is no image of this draw. Keep the sheet as i
 
 @dataclass(frozen=True)
 class ReadSheet:
-    """How many answers are new, how many put an earlier one right, and new ones whose file holds another picture."""
+    """How many answers are new, how many are corrections, and new ones whose file holds another picture."""
 
     new: int
     corrected: int
@@ -33,11 +33,11 @@ def read_answers(
     *,
     correct: bool = False,
 ) -> ReadSheet:
-    """Keep the answers of a sheet. They count in the order of the draw, without a gap.
+    """Store the answers of a sheet, which count in the order of the draw and may have no gap.
 
-    With ``correct`` one that was another before puts that right: from then on it counts as corrected, in its place, and
-    the first one stays in the record. DataError: another line's sheet, a label that is no class, a gap, or an answer
-    that was another one before.
+    With ``correct``, an answer that differs from an earlier one corrects it: it counts in the place of that one, which
+    stays in the record. DataError: another line's sheet, a label that is no class, a gap, or a different answer without
+    ``correct``.
     """
     if not sheet.mark.endswith(line_id(store)):
         raise DataError(
@@ -73,7 +73,7 @@ def read_answers(
 def _answered(
     sheet: DailySheet, drawn: Sequence[SeenImage], classes: ClassNames
 ) -> list[tuple[SeenImage, int]]:
-    """The drawn images that are answered, with their classes, in the order of the draw."""
+    """The answered images with their classes, in the order of the draw."""
     given = answers_in(sheet.table, {one.path: one.path for one in drawn}, classes, NO_IMAGE)
     order = [one.path for one in drawn]
     _check_gaps(sheet.table.name, order, given)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from clipgrip.errors import RunError
-from clipgrip.runs.audits import StoredPromise, made_promises
+from clipgrip.runs.audit_store import StoredPromise, made_promises
 from clipgrip.runs.store import NAME as RUN
 from clipgrip.runs.watch.store import is_watched, open_watch
 from clipgrip.runs.watch.upholding import Upheld, scopes_of, upheld

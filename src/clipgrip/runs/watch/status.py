@@ -1,4 +1,4 @@
-"""Where a line stands: one light, the figures since its start, and its alarms in words."""
+"""The status of a watched line: one light, the figures since its start, and its alarms in words."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from clipgrip_line.trust.watch_words import (
 
 @dataclass(frozen=True)
 class Status:
-    """What a screen shows of a line."""
+    """The status that a screen shows."""
 
     light: Light
     line: WatchedLine
@@ -36,16 +36,16 @@ class Status:
     period: int
     alarms: tuple[Alarm, ...]
     level: float
-    """How near the nearest monitor is to an alarm: 1 rings."""
+    """The highest level of a monitor; at 1 it raises an alarm."""
     promises: tuple[Upheld, ...] = ()
     audited: Share = field(default_factory=lambda: Share(0, 0))
     """Right answers among the images of the daily audit."""
     nearest: Mapping[str, Any] = field(default_factory=dict)
-    """Which monitor is the nearest to an alarm."""
+    """The monitor with the highest level."""
 
     @property
     def open_alarm(self) -> Alarm | None:
-        """The alarm that nobody has answered."""
+        """The last alarm, if nobody has answered it."""
         last = self.alarms[-1] if self.alarms else None
         return last if last is not None and last.response is None else None
 
@@ -55,18 +55,18 @@ class Status:
         return LIGHTS[self.light][0]
 
     def words(self, say: Words) -> str:
-        """What the light means, in the reader's language."""
+        """The meaning of the light, in words."""
         return light_text(self.light, say, rings=self.open_alarm is not None)
 
     def near(self, names: Sequence[str], say: Words) -> str:
-        """What may be changing; empty while nothing may, and where an alarm says it."""
+        """The monitor nearest to an alarm, in words; empty unless the light is "perhaps" because of it."""
         if self.light != "perhaps" or self.level < PERHAPS:
             return ""
         monitor = named(self.nearest["monitor"], class_of(self.nearest, names), say)
         return say("nearest to an alarm: {monitor}", monitor=monitor)
 
     def facts(self) -> dict[str, Any]:
-        """For programs."""
+        """The status for --json."""
         ringing = self.open_alarm
         return {
             "light": self.light,
@@ -97,7 +97,7 @@ class Status:
 
 
 def status_of(store: WatchStore, scopes: Sequence[WatchedScope] = ()) -> Status:
-    """The line as it stands, with the promises of its run."""
+    """The current status, with the promises of the run."""
     line, state, alarms = store.begun(), store.state(), tuple(store.alarms())
     level, nearest = loudest(line, state)
     promises, answers = tuple(upheld(store, scopes)), daily_answers(store)
@@ -107,7 +107,7 @@ def status_of(store: WatchStore, scopes: Sequence[WatchedScope] = ()) -> Status:
 
 
 def _light(alarms: Sequence[Alarm], level: float, promises: Sequence[Upheld]) -> Light:
-    """A withdrawn promise is an alarm until an audit after it has promised anew."""
+    """The light; a withdrawn promise counts as an alarm until a later audit has made a new one."""
     fallen = any(one.withdrawn is not None and not one.renewed for one in promises)
     if fallen or (alarms and alarms[-1].response is None):
         return "alarm"
@@ -116,7 +116,7 @@ def _light(alarms: Sequence[Alarm], level: float, promises: Sequence[Upheld]) ->
 
 
 def rings(run: Path) -> bool:
-    """Whether an alarm of the images waits for its answer; read at once, whatever the line has seen."""
+    """Whether an alarm is open; quick, as neither scores nor answers are read."""
     if not is_watched(run):
         return False
     with open_watch(run) as store:
@@ -125,7 +125,7 @@ def rings(run: Path) -> bool:
 
 
 def line_of(run: Path) -> Status | None:
-    """The line of a run's folder with its promises; None where none has begun."""
+    """The status of the watch in a run's folder; None where none has begun."""
     if not is_watched(run):
         return None
     with open_watch(run) as store:
@@ -134,7 +134,7 @@ def line_of(run: Path) -> Status | None:
 
 @dataclass(frozen=True)
 class AlarmText:
-    """One alarm in the reader's language."""
+    """An alarm in words."""
 
     number: int
     rang: str
@@ -142,13 +142,13 @@ class AlarmText:
     since: str
     advice: str
     others: Sequence[str]
-    """What else rang, named."""
+    """The other monitors that raised it."""
     response: str
-    """Empty while it rings."""
+    """Empty while the alarm is open."""
 
 
 def alarm_text(alarm: Alarm, names: Sequence[str], say: Words) -> AlarmText:
-    """An alarm in words; ``names`` are those of the classes that the model answers with."""
+    """An alarm in words; ``names`` are the class names."""
     facts = alarm.facts
     return AlarmText(
         alarm.number,

@@ -1,4 +1,4 @@
-"""watch.db: one line at work. Images count in the order in which they came, never by a clock; times are for people."""
+"""watch.db: the watch of one line. Images are ordered by their arrival, not by a clock; times are only for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from clipgrip.errors import RunError
-from clipgrip.runs.database import opened
+from clipgrip.runs.database import open_database
 from clipgrip.runs.seal import Seals
 from clipgrip.runs.store import check_run, parsed
 from clipgrip.runs.watch.schema import MIGRATIONS, SEALED
@@ -32,19 +32,19 @@ from clipgrip_line.trust.scores import Anchors
 NAME = "watch.db"
 LOCK = ".watch.lock"
 LATEST = 5000
-"""Images whose scores and paths are kept, to show before and after, and to draw from."""
+"""How many of the newest images are stored with scores and paths, to be shown and drawn."""
 MOST_SEEN = 1_000_000
-"""Newest contents that are remembered, so that a copy never counts twice: about 30 MB."""
+"""How many of the newest content hashes are stored, so that a copy does not count twice: about 30 MB."""
 
 
 class WatchStore:
-    """One open database. Each writing method is one transaction, and all of it is written or none."""
+    """An open watch.db. Each writing method is one transaction."""
 
     def __init__(self, db: sqlite3.Connection, seals: Seals) -> None:
         self.db, self.seals = db, seals
 
     def line(self) -> WatchedLine | None:
-        """The line, or None before it began."""
+        """The watched line; None before the watch has begun."""
         self.seals.check("line")
         row = self.db.execute("SELECT run, alpha, begun_at, facts, anchors FROM line").fetchone()
         if row is None:
@@ -53,7 +53,7 @@ class WatchStore:
         return WatchedLine(run, alpha, begun_at, parsed(facts), read_anchors(anchors))
 
     def begun(self) -> WatchedLine:
-        """The line; RunError before it began."""
+        """The watched line. RunError: the watch has not begun."""
         line = self.line()
         if line is None:
             raise RunError(
@@ -63,7 +63,7 @@ class WatchStore:
         return line
 
     def state(self) -> State:
-        """The monitors as they stand."""
+        """The current state of the monitors."""
         self.seals.check("state")
         period, before, data = self.db.execute(
             "SELECT period, before, monitors FROM state"
@@ -71,7 +71,7 @@ class WatchStore:
         return State(period, before, read_monitors(data))
 
     def begin(self, line: WatchedLine, monitors: Monitors, contents: Sequence[str]) -> None:
-        """A new line with its reference, whose images (content hashes) never count as new."""
+        """Store a new line with its monitors; images with these content hashes never count as new."""
         facts = json.dumps(line.facts, sort_keys=True)
         with self.db:
             self.db.execute(
@@ -83,14 +83,14 @@ class WatchStore:
             self._keep(State(1, 0, monitors))
 
     def fresh(self, contents: Sequence[str]) -> set[str]:
-        """Those of the content hashes that were never seen."""
+        """The content hashes that were not seen yet."""
         query = "SELECT 1 FROM seen WHERE content = ?"
         return {one for one in contents if self.db.execute(query, (_key(one),)).fetchone() is None}
 
     def add(
         self, state: State, images: Sequence[SeenImage], rung: Mapping[str, Any] | None, now: str
     ) -> None:
-        """Images that came, the monitors after them, and what rang; ``rung`` holds ``at`` and the facts."""
+        """Store new images, the monitors after them, and a new alarm: ``rung`` has its ``at`` and ``facts``."""
         with self.db:
             self._remember([one.sha256 for one in images])
             self.db.executemany(
@@ -114,10 +114,10 @@ class WatchStore:
             self.seals.renew("image")
             self._keep(state)
             if rung is not None:
-                self._ring(state.period, rung, now)
+                self._add_alarm(state.period, rung, now)
 
     def images(self, first: int = 0, last: int | None = None) -> list[SeenImage]:
-        """Kept images with numbers from ``first`` to ``last``, oldest first."""
+        """The stored images with numbers from ``first`` to ``last``, oldest first."""
         self.seals.check("image")
         rows = self.db.execute(
             "SELECT number, sha256, path, label, confidence, codes, seen_at FROM image "
@@ -127,7 +127,7 @@ class WatchStore:
         return [_image(row) for row in rows]
 
     def alarms(self) -> list[Alarm]:
-        """Every alarm, oldest first."""
+        """All alarms with their responses, oldest first."""
         self.seals.check("alarm", "response")
         responses = {
             number: {"verdict": verdict, "note": note, "by": by, "at": at}
@@ -140,7 +140,7 @@ class WatchStore:
         ]
 
     def change_alarm(self, alarm: Alarm) -> None:
-        """Other facts of an alarm that still rings: more was found."""
+        """Replace the facts of an open alarm."""
         with self.db:
             self.db.execute(
                 "UPDATE alarm SET facts = ? WHERE number = ?",
@@ -149,14 +149,14 @@ class WatchStore:
             self.seals.renew("alarm")
 
     def respond(self, alarm: Alarm, response: Mapping[str, str], state: State) -> None:
-        """What a person says to an alarm, and the monitors that begin after it."""
+        """Store the response to an alarm, and the new monitors that begin after it."""
         values = (alarm.number, *(response[key] for key in ("verdict", "note", "by", "at")))
         with self.db:
             self.db.execute("INSERT INTO response VALUES (?, ?, ?, ?, ?)", values)
             self.seals.renew("response")
             self._keep(state)
 
-    def _ring(self, period: int, rung: Mapping[str, Any], now: str) -> None:
+    def _add_alarm(self, period: int, rung: Mapping[str, Any], now: str) -> None:
         facts = json.dumps(rung["facts"], sort_keys=True)
         self.db.execute(
             "INSERT INTO alarm (period, at, rang_at, facts) VALUES (?, ?, ?, ?)",
@@ -180,7 +180,7 @@ class WatchStore:
 
 @contextmanager
 def open_watch(run: Path, *, create: bool = False) -> Iterator[WatchStore]:
-    """The line of a run's folder; RunError where none has begun, or it is damaged."""
+    """Open the watch of a run's folder. RunError: it does not exist, unless ``create``, or is damaged."""
     path = run / NAME
     if not create and not path.is_file():
         check_run(run)
@@ -189,12 +189,12 @@ def open_watch(run: Path, *, create: bool = False) -> Iterator[WatchStore]:
             run=quoted(run),
             name=NAME,
         )
-    with opened(path, MIGRATIONS, SEALED) as (db, seals):
+    with open_database(path, MIGRATIONS, SEALED) as (db, seals):
         yield WatchStore(db, seals)
 
 
 def is_watched(run: Path) -> bool:
-    """Whether a line has begun in the folder."""
+    """Whether a watch has begun in the folder."""
     if not (run / NAME).is_file():
         return False
     with open_watch(run) as store:
@@ -204,10 +204,9 @@ def is_watched(run: Path) -> bool:
 def answer_alarm(
     store: WatchStore, verdict: Verdict, *, by: str, note: str, at: str, number: int | None = None
 ) -> Alarm:
-    """Answer the alarm that rings; the monitors begin again, with what is left of the lifetime budget.
+    """Answer the open alarm; the monitors begin again with the rest of the lifetime budget.
 
-    ``number``: the alarm that the person saw, where that may not be the one that rings now. RunError: nothing rings, or
-    another alarm.
+    ``number`` is the alarm that the person saw, where that may be outdated. RunError: no alarm is open, or another one.
     """
     store.begun()
     alarms, state = store.alarms(), store.state()
@@ -230,23 +229,23 @@ def answer_alarm(
 
 
 def monitors_bytes(monitors: Monitors) -> bytes:
-    """Small: nearly all counts are nothing."""
+    """The monitors as compressed bytes; nearly all of their counts are zero."""
     arrays = {one.name: np.asarray(getattr(monitors, one.name)) for one in fields(monitors)}
     return zlib.compress(save(arrays), 1)
 
 
 def read_monitors(data: bytes) -> Monitors:
-    """The monitors as they were written, or as they go on where other bets were mixed before."""
+    """The inverse of `monitors_bytes`; monitors of older versions are converted to the current bets."""
     return monitors_from(load(zlib.decompress(data)))
 
 
 def anchors_bytes(anchors: Anchors) -> bytes:
-    """The vectors half as large as they are computed."""
+    """The anchors as bytes, with vectors in float16."""
     return save({"anchors": anchors.vectors.astype(np.float16), "weight": np.array(anchors.weight)})
 
 
 def read_anchors(data: bytes) -> Anchors:
-    """As they were written; those of a line that began before 0075 have no weight."""
+    """The inverse of `anchors_bytes`; lines that began before decision 0075 have no weight."""
     found = load(data)
     return Anchors(found["anchors"].astype(np.float32), float(found.get("weight", 0.0)))
 

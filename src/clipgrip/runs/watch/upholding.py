@@ -1,4 +1,4 @@
-"""Promises at work: each has a bet of its own on the answers of the daily audit, and falls when that is won."""
+"""Promises in use: each is tested by a bet on the daily audit's answers, and withdrawn when the bet is won."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from clipgrip.data.classes import ClassNames
 from clipgrip.metrics import Share
-from clipgrip.runs.audits import StoredPromise, made_promises
+from clipgrip.runs.audit_store import StoredPromise, made_promises
 from clipgrip.runs.store import open_store, parsed
 from clipgrip.runs.watch.daily import DailyAnswer, daily_answers
 from clipgrip.runs.watch.store import WatchStore
@@ -26,24 +26,24 @@ from clipgrip_line.trust.watch_words import corrected_words, promise_words
 
 @dataclass(frozen=True)
 class Upheld:
-    """A scope of a promise, and what the daily answers say of it."""
+    """A scope of a promise, and its test by the daily answers."""
 
     scope: WatchedScope
     alpha: float
     answers: int
     wrong: int
     level: float
-    """How near the bet is to winning: 1 withdraws it."""
+    """Level of the bet; at 1 it is won and the promise is withdrawn."""
     withdrawn: dict[str, Any] | None
-    place: int
-    """Its promise's among all that were made, from 1."""
+    promise_number: int
+    """Number of its promise among all of the run, from 1."""
     corrected: int = 0
-    """Answers within it that were put right after they had counted."""
+    """How many of its answers were corrected later."""
     renewed: bool = False
-    """Whether it was withdrawn, and an audit has promised anew since."""
+    """Whether it was withdrawn, and a later audit has made a new promise."""
 
     def words(self, say: Words) -> str:
-        """How it fares, in the reader's language."""
+        """The state of the promise, in words."""
         wrong = Share(self.wrong, self.answers)
         scope, fallen = self.scope, self.withdrawn
         text = promise_words(scope.name, scope.max_error, wrong, fallen, say, renewed=self.renewed)
@@ -57,9 +57,9 @@ def classes_of(run: Path) -> ClassNames:
 
 
 def scopes_of(promises: Sequence[StoredPromise], names: Sequence[str]) -> list[WatchedScope]:
-    """The scopes of each audit's newest promise, audits in the order of their first one.
+    """The scopes of the newest promise of each audit, in the order of the audits' first promises.
 
-    A scope whose classes are not known (misses and overkill of version 0.2 and before) is left out.
+    Scopes without stored classes (misses and overkill up to version 0.2) are left out.
     """
     newest = {one.audit: one for one in promises}
     return [
@@ -91,17 +91,17 @@ def _scope(
 
 
 def run_scopes(run: Path) -> list[WatchedScope]:
-    """The scopes that are promised of the run in a folder."""
+    """The promised scopes of the run in a folder."""
     return scopes_of(*made_promises(run))
 
 
 def upheld(store: WatchStore, scopes: Sequence[WatchedScope]) -> list[Upheld]:
-    """Every scope with its bet, as it stands."""
+    """The current state of each scope's test."""
     alpha, answers = store.begun().alpha, daily_answers(store)
-    noted, fallen = _noted(store), _withdrawn(store)
-    known = noted | _fresh(noted, scopes, len(answers))
+    noted, fallen = _stored_scopes(store), _withdrawals(store)
+    known = noted | _new_scopes(noted, scopes, len(answers))
     every = [_upheld(one, alpha, known[_key(one)], answers, fallen) for one in scopes]
-    newest = max((one.place for one in every if one.withdrawn is None), default=0)
+    newest = max((one.promise_number for one in every if one.withdrawn is None), default=0)
     return [
         replace(one, renewed=one.withdrawn is not None and one.withdrawn["places"] < newest)
         for one in every
@@ -109,11 +109,11 @@ def upheld(store: WatchStore, scopes: Sequence[WatchedScope]) -> list[Upheld]:
 
 
 def note_scopes(store: WatchStore, scopes: Sequence[WatchedScope]) -> None:
-    """Write down scopes that are new: the place of their promise among all, and the answers given before it.
+    """Store new scopes with the number of their promise and how many answers were given before it.
 
-    Promised anew by other terms or groups is another promise: it takes a new place, so that none is spent twice.
+    A promise on other terms or groups is a new one and gets a new number, so that no part of alpha is spent twice.
     """
-    fresh = _fresh(_noted(store), scopes, len(daily_answers(store)))
+    fresh = _new_scopes(_stored_scopes(store), scopes, len(daily_answers(store)))
     if not fresh:
         return
     with store.db:
@@ -125,17 +125,17 @@ def note_scopes(store: WatchStore, scopes: Sequence[WatchedScope]) -> None:
 
 
 def withdraw_broken(store: WatchStore, scopes: Sequence[WatchedScope], now: str) -> list[Upheld]:
-    """Withdraw each promise whose bet is won by now; those that fell now. What fell never stands again."""
+    """Withdraw each promise whose bet is won, for good; returns those that were withdrawn now."""
     note_scopes(store, scopes)
     fresh = [one for one in upheld(store, scopes) if one.withdrawn is None and one.level >= 1]
-    answers, noted = daily_answers(store), _noted(store)
+    answers, noted = daily_answers(store), _stored_scopes(store)
     with store.db:
         for one in fresh:
             mine = _within(one.scope, answers, noted[_key(one.scope)][2])
             wrong = np.array([one.scope.is_wrong(a.predicted, a.label) for a in mine])
             first = mine[since(wrong, one.scope.max_error)]
             counts = {"wrong": one.wrong, "answers": one.answers}
-            facts = {**counts, "since": first.at, "places": _last_place(noted)}
+            facts = {**counts, "since": first.at, "places": _last_number(noted)}
             store.db.execute(
                 "INSERT OR IGNORE INTO withdrawal VALUES (?, ?, ?, ?)",
                 (one.scope.audit, one.scope.name, now, json.dumps(facts, sort_keys=True)),
@@ -152,15 +152,17 @@ def _upheld(
     answers: Sequence[DailyAnswer],
     fallen: dict[tuple[str, str], dict[str, Any]],
 ) -> Upheld:
-    place, share, after = noted
+    promise_number, share, after = noted
     mine = _within(scope, answers, after)
     wrong = np.array([scope.is_wrong(one.predicted, one.label) for one in mine], dtype=bool)
-    own = share * period_budget((1 - OF_IMAGES) * alpha, place)
+    own = share * period_budget((1 - OF_IMAGES) * alpha, promise_number)
     path = against(wrong, scope.max_error, own)
     level = float(path.max() * own) if len(path) else 0.0
     withdrawn = fallen.get((scope.audit, scope.name))
     corrected = sum(one.corrected for one in mine)
-    return Upheld(scope, own, len(mine), int(wrong.sum()), level, withdrawn, place, corrected)
+    return Upheld(
+        scope, own, len(mine), int(wrong.sum()), level, withdrawn, promise_number, corrected
+    )
 
 
 def _within(scope: WatchedScope, answers: Sequence[DailyAnswer], after: int) -> list[DailyAnswer]:
@@ -169,29 +171,30 @@ def _within(scope: WatchedScope, answers: Sequence[DailyAnswer], after: int) -> 
     ]
 
 
-Noted = dict[tuple[str, str, float, float], tuple[int, float, int]]
+StoredScopes = dict[tuple[str, str, float, float], tuple[int, float, int]]
+"""`_key` of a scope -> number of its promise, share of alpha, and answers given before it."""
 
 
 def _key(scope: WatchedScope) -> tuple[str, str, float, float]:
     return scope.audit, scope.name, scope.threshold, scope.max_error
 
 
-def _fresh(noted: Noted, scopes: Sequence[WatchedScope], after: int) -> Noted:
-    """What is to be noted of the scopes that are new."""
-    places: dict[str, int] = {}
-    found: Noted = {}
+def _new_scopes(noted: StoredScopes, scopes: Sequence[WatchedScope], after: int) -> StoredScopes:
+    """The entries for scopes that are not stored yet."""
+    numbers: dict[str, int] = {}
+    found: StoredScopes = {}
     for one in scopes:
         if _key(one) not in noted:
-            place = places.setdefault(one.audit, _last_place(noted) + len(places) + 1)
-            found[_key(one)] = (place, one.share, after)
+            promise_number = numbers.setdefault(one.audit, _last_number(noted) + len(numbers) + 1)
+            found[_key(one)] = (promise_number, one.share, after)
     return found
 
 
-def _last_place(noted: Noted) -> int:
-    return max((place for place, _, _ in noted.values()), default=0)
+def _last_number(noted: StoredScopes) -> int:
+    return max((promise_number for promise_number, _, _ in noted.values()), default=0)
 
 
-def _noted(store: WatchStore) -> Noted:
+def _stored_scopes(store: WatchStore) -> StoredScopes:
     store.seals.check("scope")
     rows = store.db.execute(
         "SELECT audit, name, threshold, max_error, position, share, after FROM scope"
@@ -199,7 +202,7 @@ def _noted(store: WatchStore) -> Noted:
     return {row[:4]: row[4:] for row in rows}
 
 
-def _withdrawn(store: WatchStore) -> dict[tuple[str, str], dict[str, Any]]:
+def _withdrawals(store: WatchStore) -> dict[tuple[str, str], dict[str, Any]]:
     store.seals.check("withdrawal")
     rows = store.db.execute("SELECT audit, scope, at, facts FROM withdrawal")
     return {(audit, name): {"at": at, **parsed(facts)} for audit, name, at, facts in rows}

@@ -1,1 +1,1 @@
-"""A run's model as one file that clipgrip_line opens: towers as ONNX, arithmetic, golden images, documents."""
+"""Packs a run's model into one file for clipgrip_line: ONNX towers, arrays, golden images, documents."""

@@ -1,4 +1,4 @@
-"""The model card of a bundle, for people: what it is, how it was made, how far it may be trusted, where it ends."""
+"""The model card of a bundle: its classes and origin, how far it can be trusted, and its limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PARADIGMS = {
     "SSL": mark("from unlabeled images and a few labels"),
     "TRZSL": mark("from labels of some of the classes and unlabeled images"),
 }
-"""How a run learned, by its paradigm."""
+"""Paradigm -> how the run learned, in words."""
 
 NO_PROMISE = mark(
     "Nothing was promised of it. Audit it before it decides anything: clipgrip audit."
@@ -37,11 +37,11 @@ ENDS = (
 
 
 def card(model: Mapping[str, Any], language: str) -> str:
-    """Markdown in one language."""
+    """The card as Markdown."""
     say = Words(cast(Language, language))
     parts = (
         [f"# {say('Model card')}"],
-        _made(model, say),
+        _origin(model, say),
         _classes(model, say),
         _trust(model, say),
         _line(model, say),
@@ -50,7 +50,7 @@ def card(model: Mapping[str, Any], language: str) -> str:
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
 
-def _made(model: Mapping[str, Any], say: Words) -> Sequence[str]:
+def _origin(model: Mapping[str, Any], say: Words) -> Sequence[str]:
     info = model["info"]
     rows: list[tuple[str, str]] = [
         (say("model that sees the images"), f"{info['backbone']} ({info['fingerprint'][:12]})"),
@@ -164,5 +164,5 @@ def _ends(model: Mapping[str, Any], say: Words) -> Sequence[str]:
 
 
 def _row(cells: Sequence[str]) -> str:
-    """A line of a table; a bar or a line break in a name stays in its cell."""
+    """A row of a Markdown table; bars are escaped and line breaks become spaces."""
     return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"

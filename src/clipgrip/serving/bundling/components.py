@@ -1,4 +1,4 @@
-"""What a bundle is made of, for those who answer for software: a CycloneDX list, and the licences."""
+"""The software bill of materials of a bundle (CycloneDX), and its licences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clipgrip.backbone.texture import Texture
 from clipgrip.serving.bundling.seeing import plain_name
 
 RUNTIME = ("numpy", "pillow", "onnxruntime")
-"""Packages that read a bundle; none of them is inside."""
+"""Packages that a bundle needs; none of them is inside."""
 FILES = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*")
 MOST_BYTES = 1 << 20
 OURS = f"""What clipgrip {__version__} wrote into this bundle (graphs, arrays, lists and documents) is licensed
@@ -30,7 +30,7 @@ was taken from says under which terms it may be used.
 
 
 def components(model: Mapping[str, Any], graphs: Mapping[str, bytes]) -> dict[str, Any]:
-    """CycloneDX 1.6; the same for the same bundle, so without a time."""
+    """The list in CycloneDX 1.6; without a time, so that equal bundles have equal lists."""
     info = model["info"]
     towers = [_tower(one, graphs.get(one.get("member", ""))) for one in model["towers"]]
     packages = [
@@ -59,7 +59,7 @@ def components(model: Mapping[str, Any], graphs: Mapping[str, bytes]) -> dict[st
 
 
 def licences(eyes: Sequence[Eye]) -> dict[str, bytes]:
-    """As members: clipgrip's own, and those that lie beside each model's weights."""
+    """Texts of licences by member: clipgrip's own, and the files beside each model's weights."""
     found = {"licences/clipgrip.txt": OURS.encode()}
     for number, eye in enumerate(eyes):
         if isinstance(eye, Texture):

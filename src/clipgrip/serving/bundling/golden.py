@@ -1,4 +1,4 @@
-"""Golden images: a few that travel with the model, with the answers that they had when it was packed."""
+"""Golden images: a few images in the bundle, with the answers at packing, that are answered again on arrival."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from clipgrip_line.scoring import Floats, Scoring
 from clipgrip_line.towers import Pixels
 
 COMPARED, GOLDEN = 64, 8
-"""Images whose answers are compared, and those of them that travel."""
+"""How many images are compared before packing, and how many of them go into the bundle."""
 EQUAL = 1e-3
-"""How far float32 answers on ONNX Runtime may be from torch's: a value may be rounded to half precision either way."""
+"""The largest difference of float32 answers by ONNX Runtime and torch: half-precision rounding may go either way."""
 TOLERANCES: dict[Precision, float] = {"float32": 1e-3, "int8": 0.05}
-"""How far the answers may be on another machine: processors round otherwise, and eight bits make steps of it."""
+"""The largest difference on another machine: processors round differently, and 8 bits enlarge that."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """PNG files that were answered by torch in float32 and by the towers of a bundle, (N, C) each."""
+    """N images as PNG, answered by torch in float32 (``theirs``) and by the bundle's towers (``ours``), (N, C) each."""
 
     pictures: Sequence[bytes] = field(repr=False)
     theirs: Floats = field(repr=False)
     ours: Floats = field(repr=False)
     drawn: bool
-    """Whether no image of the run could be read, so that patterns stand for them."""
+    """Whether generated patterns are used, as no image of the run could be read."""
 
     @property
     def apart(self) -> float:
@@ -41,21 +41,23 @@ class Compared:
 
     @property
     def changed(self) -> int:
-        """Images of which another class is said."""
+        """How many images get another class."""
         return int((self.ours.argmax(1) != self.theirs.argmax(1)).sum())
 
     def chosen(self) -> list[int]:
-        """Those that travel: one of each class that is said, as far as there is room, then the others in order."""
+        """Positions of the `GOLDEN` images: one of each answered class as far as possible, then others in order."""
         labels = self.ours.argmax(1).tolist()
-        first = [place for place, label in enumerate(labels) if label not in labels[:place]]
-        others = [place for place in range(len(labels)) if place not in first]
+        first = [
+            position for position, label in enumerate(labels) if label not in labels[:position]
+        ]
+        others = [position for position in range(len(labels)) if position not in first]
         return sorted([*first, *others][:GOLDEN])
 
 
 def compare(
     rows: Sequence[Row], seeing: Seeing, packed: Packed, scoring: Scoring, precision: Precision
 ) -> Compared:
-    """Answer pictures in both ways. BackboneError: float32 answers differ by more than rounding."""
+    """Answer images by torch and by the towers. BackboneError: float32 answers differ by more than `EQUAL`."""
     towers = packed.towers()
     edge = max(max(tower.preprocess(Image.new("RGB", (8, 8))).shape[:2]) for tower in towers)
     images = list(_pictures(rows, edge))
@@ -80,19 +82,19 @@ def compare(
 def golden_members(
     compared: Compared, precision: Precision
 ) -> tuple[dict[str, object], dict[str, bytes]]:
-    """golden.json and the pictures."""
+    """The content of golden.json, and the images by member."""
     chosen = compared.chosen()
     names = [f"golden/{number}.png" for number in range(1, len(chosen) + 1)]
     images = [
-        {"member": name, "probs": np.round(compared.ours[place], 9).tolist()}
-        for name, place in zip(names, chosen, strict=True)
+        {"member": name, "probs": np.round(compared.ours[position], 9).tolist()}
+        for name, position in zip(names, chosen, strict=True)
     ]
     content: dict[str, object] = {"images": images, "tolerance": TOLERANCES[precision]}
     return content, {name: compared.pictures[n] for name, n in zip(names, chosen, strict=True)}
 
 
 def _pictures(rows: Sequence[Row], edge: int) -> Iterator[Image.Image]:
-    """The first that can be read, no larger than a model sees them."""
+    """The first `COMPARED` images that can be read, reduced to the size that the models need."""
     left = COMPARED
     for row in rows:
         if not left:
@@ -110,7 +112,7 @@ def _pictures(rows: Sequence[Row], edge: int) -> Iterator[Image.Image]:
 
 
 def _patterns(edge: int) -> Iterator[Image.Image]:
-    """Soft patterns, the same on every machine."""
+    """Smooth random patterns, equal on every machine."""
     drawing = np.random.default_rng(0)
     for _ in range(GOLDEN):
         coarse = Image.fromarray(drawing.integers(0, 256, (6, 6, 3), np.uint8))
@@ -119,7 +121,6 @@ def _patterns(edge: int) -> Iterator[Image.Image]:
 
 def _png(picture: Image.Image) -> bytes:
     made = io.BytesIO()
-    Image.fromarray(np.asarray(picture)).save(
-        made, "PNG"
-    )  # pixels alone: no place, no date, no camera
+    # from the pixels alone: metadata could tell the place, the date or the camera
+    Image.fromarray(np.asarray(picture)).save(made, "PNG")
     return made.getvalue()

@@ -1,4 +1,4 @@
-"""All parts of a bundle, from a run's folder."""
+"""Collects all members of a bundle from a run's folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from clipgrip.serving.bundling.components import components, licences
 from clipgrip.serving.bundling.golden import Compared, compare, golden_members
 from clipgrip.serving.bundling.seeing import Precision, Seeing, pack_towers, plain_name
 from clipgrip.serving.predictor import Predictor
-from clipgrip.serving.reference import sample_of
+from clipgrip.serving.reference import reference_scores
 from clipgrip_line import parts, scoring
 from clipgrip_line.bundle import array_bytes, json_bytes
 from clipgrip_line.promises import Promise
@@ -36,17 +36,17 @@ from clipgrip_line.trust.reference import facts_of
 from clipgrip_line.words import LANGUAGES
 
 Progress = Callable[[str, int, int], None]
-Asked = Literal["auto", "float32", "int8"]
+AskedPrecision = Literal["auto", "float32", "int8"]
 LONGEST = 40
-"""Characters of a text for the model that may stand as a class's name."""
-_OF_A_PICTURE = re.compile(
+"""The most characters of a prompt text that is used as an English class name."""
+_PHOTO_OF = re.compile(
     r"^(an?|the)?\s*([\w-]+\s+){0,2}(photo|photograph|picture|image)s?\s+of\s+", re.IGNORECASE
 )
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A bundle's members, and what the command says of them."""
+    """The members of a bundle, and what the command reports about them."""
 
     members: dict[str, bytes] = field(repr=False)
     model: dict[str, Any]
@@ -59,14 +59,14 @@ def parts_of(
     promise: Promise | None,
     *,
     ok_classes: Sequence[str] = (),
-    precision: Asked = "auto",
+    precision: AskedPrecision = "auto",
     on_progress: Progress = lambda *_: None,
 ) -> Parts:
-    """Everything that the model in a run's folder needs at the line.
+    """Everything that the model in a run's folder needs at the line, as members of a bundle.
 
     Raises:
-        RunError: the folder holds no finished run, or one that learned from embeddings; or the promise was audited in
-            other arithmetic.
+        RunError: the folder holds no finished run, or one on precomputed embeddings; or the promise was audited in
+            another precision.
         BackboneError: a model is not here, or cannot be written as ONNX.
         ConfigError: an OK class is none of the run's.
         MissingPackage: onnx or ONNX Runtime is not installed.
@@ -75,7 +75,7 @@ def parts_of(
     check_ok(ok_classes, predictor.classes.display)
     chosen = _precision(precision, predictor)
     _check_audited(promise, chosen, _precision("auto", predictor))
-    run, rows = _stored(folder)
+    run, rows = _stored_run(folder)
     seeing, scoring = Seeing.of(predictor), scoring_of(predictor)
     towers = pack_towers(seeing, chosen)
     compared = compare(rows, seeing, towers, scoring, chosen)
@@ -119,27 +119,27 @@ def check_ok(ok_classes: Sequence[str], classes: Sequence[str]) -> None:
 
 
 def names_of(classes: ClassNames) -> dict[str, list[str]]:
-    """The classes' names by language, as far as they are known: the text for the model is often the English one.
+    """Language -> class names, as far as they are known; Japanese classes often have English prompt texts.
 
-    A sentence about a picture is none that people know a class by.
+    These are used without words such as "a photo of", and only if all are short and different.
     """
     display = list(classes.display)
     if not any(map(is_japanese, display)):
         return {"en": display}
-    english = [_OF_A_PICTURE.sub("", text) for text in classes.prompts]
+    english = [_PHOTO_OF.sub("", text) for text in classes.prompts]
     names = not any(is_foreign(one) or len(one) > LONGEST for one in english)
     return {"ja": display, **({"en": english} if names and len({*english}) == len(display) else {})}
 
 
-def _precision(asked: Asked, predictor: Predictor) -> Precision:
-    """As the run's engine was, unless one is asked for."""
+def _precision(asked: AskedPrecision, predictor: Predictor) -> Precision:
+    """The asked precision; for auto, 8 bits if the run used that engine, else float32."""
     if asked != "auto":
         return asked
     return "int8" if predictor.facts.settings.get("engine") == "onnx-int8" else "float32"
 
 
 def _check_audited(promise: Promise | None, chosen: Precision, audited: Precision) -> None:
-    """RunError where a promise stands that was audited on answers of 8 bits and the bundle has none, or the reverse."""
+    """RunError where a promise was audited in 8 bits and the bundle is in float32, or the other way round."""
     if promise is None or not promise.scopes or chosen == audited:
         return
     raise RunError(
@@ -150,8 +150,8 @@ def _check_audited(promise: Promise | None, chosen: Precision, audited: Precisio
     )
 
 
-def _stored(folder: Path) -> tuple[StoredRun | None, Rows]:
-    """The run and its images; a folder that an estimator saved has neither."""
+def _stored_run(folder: Path) -> tuple[StoredRun | None, Rows]:
+    """The run and its images; neither for a folder of `GripClassifier.save`."""
     if not (folder / NAME).is_file():
         return None, NO_ROWS
     with open_store(folder) as store:
@@ -162,7 +162,7 @@ def _stored(folder: Path) -> tuple[StoredRun | None, Rows]:
 def _reference(
     folder: Path, predictor: Predictor, run: StoredRun | None, on_progress: Progress
 ) -> dict[str, bytes]:
-    """What new images are compared with: that of the watch where one has begun, else the run's own images."""
+    """The members of the reference: from the watch's folder if one has begun, else from the run's own images."""
     if run is None:
         return {}
     given = ""
@@ -171,8 +171,8 @@ def _reference(
             given = str(store.begun().facts.get("from") or "")
     place = Path(given) if given and Path(given).exists() else None
     try:
-        sample = sample_of(folder, predictor, place, on_progress)
-    except (RunError, DataError):  # the images are elsewhere by now
+        sample = reference_scores(folder, predictor, place, on_progress)
+    except (RunError, DataError):  # the images have been moved
         return {}
     return {
         "reference.json": json_bytes(facts_of(sample.anchors, len(sample.rows))),
@@ -221,7 +221,7 @@ def _info(
 
 
 def _guesses(run: StoredRun | None, *, judged: bool) -> bool:
-    """Whether a run's answers are guesses, as far as no audit ``judged`` them."""
+    """Whether a run's answers look like guesses and no audit has judged them."""
     return run is not None and not judged and is_guessing(run)
 
 
@@ -232,7 +232,7 @@ def _templates(template: object) -> list[str]:
 
 
 def scoring_of(predictor: Predictor) -> Scoring:
-    """The same answers in NumPy."""
+    """The arithmetic after the towers, for NumPy."""
     facts, joint, beside = predictor.facts, predictor.joint, predictor.beside
     columns = () if beside is None else beside.banks.columns
     embeds = predictor.class_embeds

@@ -1,4 +1,4 @@
-"""The promise that goes with a bundle: what `predict` leaves to people today, as values."""
+"""The promise in a bundle: the scopes that stand when it is packed, as in `predict`."""
 
 from __future__ import annotations
 

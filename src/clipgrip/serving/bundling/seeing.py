@@ -1,4 +1,4 @@
-"""What sees images for a prompt, in float32 on torch, and the same as ONNX towers of a bundle."""
+"""The model and eyes of a prompt in float32 on torch, and the same as ONNX towers for a bundle."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch.nn.functional as F
 
 from clipgrip.backbone.base import Backbone, Eye
 from clipgrip.backbone.names import EMBEDDINGS
-from clipgrip.backbone.onnx_engine import check_installed, quantised
-from clipgrip.backbone.onnx_export import exported
+from clipgrip.backbone.onnx_engine import check_installed, quantized_model
+from clipgrip.backbone.onnx_export import export_tower
 from clipgrip.backbone.prompted import seen_through
 from clipgrip.backbone.texture import Texture
 from clipgrip.errors import RunError
@@ -25,8 +25,8 @@ from clipgrip_line import texture
 from clipgrip_line.towers import ONNX, TEXTURE, Pixels, Tower, steps_of, tower_from
 
 Precision = Literal["float32", "int8"]
-BESIDE_IMAGES = ("zero-shot", "textual")
-"""What leaves the image tower as it is; any other prompt has tokens in it."""
+TEXT_ONLY_PROMPTS = ("zero-shot", "textual")
+"""Kinds of prompts without tokens in the image tower."""
 NEEDS_ONNX = mark(
     "a bundle holds ONNX models, which need two packages more to be written and tried ({error}). "
     "Install them with  pip install 'clipgrip[onnx]'."
@@ -35,26 +35,26 @@ NEEDS_ONNX = mark(
 
 @dataclass(frozen=True)
 class Seeing:
-    """The model and the eyes beside it."""
+    """The model and eyes of a prompt, loaded in float32."""
 
     predictor: Predictor
     eyes: tuple[Eye, ...]
-    """The model first, as its prompt sees images."""
+    """The model first, with its visual prompt if it has one."""
 
     @classmethod
     def of(cls, predictor: Predictor) -> Seeing:
-        """In float32 on torch, whatever the run used.
+        """Load them in float32 on torch, whatever the run used.
 
         Raises:
             BackboneError: a model is not here, or is another one.
-            RunError: the run learned from embeddings, and no model of it sees images.
+            RunError: the run learned from precomputed embeddings, so it has no model.
         """
         beside = predictor.beside
         eyes = () if beside is None else beside.eyes
         return cls(predictor, (plain_backbone(predictor), *(one.load("float32") for one in eyes)))
 
     def probs(self, pixels: Sequence[Sequence[Pixels]]) -> Probs:
-        """(N, C) as the model says them; ``pixels`` holds the images of each eye."""
+        """Probabilities (N, C), not calibrated; ``pixels`` are the preprocessed images for each eye."""
         banks = [
             F.normalize(eye.encode_image(np.stack(images)).cpu().half().float(), dim=1)
             for eye, images in zip(self.eyes, pixels, strict=True)
@@ -65,23 +65,23 @@ class Seeing:
 
 @dataclass(frozen=True)
 class Packed:
-    """Towers of a bundle: what model.json says of each, and their graphs by member."""
+    """The towers of a bundle: their facts in model.json, and their ONNX graphs by member."""
 
     facts: list[dict[str, Any]]
     graphs: dict[str, bytes] = field(repr=False)
 
     def towers(self) -> list[Tower]:
-        """As the line runs them."""
+        """The towers as clipgrip_line runs them."""
         threads = torch.get_num_threads()
         return [tower_from(one, self.graphs.get(one.get("member", "")), threads) for one in self.facts]  # fmt: skip
 
 
 def pack_towers(seeing: Seeing, precision: Precision) -> Packed:
-    """Every eye as an ONNX tower; the one that ships is arithmetic alone.
+    """Export the model and each eye to ONNX; the eye texture needs no graph.
 
     Raises:
         MissingPackage: onnx or ONNX Runtime is not installed.
-        BackboneError: a tower cannot be written so.
+        BackboneError: a tower cannot be exported.
     """
     check_installed(NEEDS_ONNX)
     facts: list[dict[str, Any]] = []
@@ -91,17 +91,19 @@ def pack_towers(seeing: Seeing, precision: Precision) -> Packed:
         if isinstance(eye, Texture):
             facts.append({**about, "kind": TEXTURE, "revision": texture.REVISION})
             continue
-        model, steps = exported(eye)
+        model, steps = export_tower(eye)
         member = f"towers/{f'eye{number}' if number else 'model'}.onnx"
         eight = precision == "int8"
-        graphs[member] = quantised(model) if eight else model.SerializeToString(deterministic=True)
+        graphs[member] = (
+            quantized_model(model) if eight else model.SerializeToString(deterministic=True)
+        )
         content = {"kind": ONNX, "member": member, "pixels": steps_of(steps), "one_by_one": eight}
         facts.append({**about, **content})
     return Packed(facts, graphs)
 
 
 def plain_backbone(predictor: Predictor) -> Backbone:
-    """The model as the prompt sees images, in float32 on torch."""
+    """The model in float32 on torch, with the visual prompt if there is one."""
     facts = predictor.facts
     if facts.settings.get("backbone", EMBEDDINGS) == EMBEDDINGS:
         raise RunError(
@@ -112,11 +114,11 @@ def plain_backbone(predictor: Predictor) -> Backbone:
         )
     settings = {**facts.settings, "engine": "torch"}
     backbone = matching_backbone(replace(facts, precision="float32", settings=settings))
-    if facts.kind in BESIDE_IMAGES:
+    if facts.kind in TEXT_ONLY_PROMPTS:
         return backbone
     return seen_through(prompt_of(facts, backbone, predictor.learned), backbone)
 
 
 def plain_name(name: str) -> str:
-    """A model's name without the folders of this machine."""
+    """A model's name; of a path only the last part, so that a bundle tells no folders of this machine."""
     return Path(name).name if Path(name).is_dir() else name

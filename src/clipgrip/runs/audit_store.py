@@ -1,4 +1,4 @@
-"""What people answered and what was promised, in runs.db; rows are added, never changed."""
+"""Answers and promises of audits in runs.db; rows are added, never changed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from clipgrip.errors import DataError
 from clipgrip.runs.store import NAME, RunStore, open_store, parsed
 
 MEASURE = "measure."
-"""How the id of an audit begins that was drawn to measure."""
+"""How ids of measuring audits begin."""
 
 
 def is_uniform(audit: str) -> bool:
-    """Whether an audit drew from all images alike: the id of any other one has a word and a dot before it."""
+    """Whether an audit drew all images with equal chances: ids of others begin with a word and a dot."""
     return "." not in audit
 
 
 @dataclass(frozen=True)
 class StoredPromise:
-    """A promise as it was told: its terms, scopes and counts, by whom and when."""
+    """A promise as it was given: terms, scopes and counts in ``facts``, by whom and when."""
 
     audit: str
     said_by: str
@@ -31,16 +31,16 @@ class StoredPromise:
 
     @property
     def proves(self) -> bool:
-        """Whether it left anything to the model."""
+        """Whether it lets the model decide any images."""
         return any(scope["threshold"] is not None for scope in self.facts["scopes"])
 
 
 def add_answers(
     store: RunStore, run: str, audit: str, answers: Iterable[tuple[str, int]], *, by: str, at: str
 ) -> int:
-    """Keep answers (content hash, class); how many were new. An answer given before stays as it is.
+    """Store answers (content hash, class); returns how many were new.
 
-    DataError: an image is answered otherwise than before.
+    DataError: an image has another answer already.
     """
     known = dict(stored_answers(store, run, audit))
     fresh = []
@@ -62,14 +62,14 @@ def add_answers(
 
 
 def stored_answers(store: RunStore, run: str, audit: str) -> list[tuple[str, int]]:
-    """(content hash, class) of every answer of an audit."""
+    """(content hash, class) of each answer of an audit."""
     store.seals.check("audit_answer")
     query = "SELECT sha256, label FROM audit_answer WHERE run = ? AND audit = ? ORDER BY sha256"
     return list(store.db.execute(query, (run, audit)))
 
 
 def uniform_answers(store: RunStore, run: str) -> dict[str, int]:
-    """Content hash -> class, of every audit of a run that drew images with equal chances."""
+    """Content hash -> class, from all audits of a run that drew images with equal chances."""
     store.seals.check("audit_answer")
     query = "SELECT audit, sha256, label FROM audit_answer WHERE run = ? ORDER BY said_at, audit"
     rows = store.db.execute(query, (run,))
@@ -77,7 +77,7 @@ def uniform_answers(store: RunStore, run: str) -> dict[str, int]:
 
 
 def audited(store: RunStore, run: str) -> set[str]:
-    """Content hash of every image that was answered in any audit of a run."""
+    """Content hashes of the images that were answered in any audit of a run."""
     store.seals.check("audit_answer")
     query = "SELECT DISTINCT sha256 FROM audit_answer WHERE run = ?"
     return {sha256 for (sha256,) in store.db.execute(query, (run,))}
@@ -85,7 +85,7 @@ def audited(store: RunStore, run: str) -> set[str]:
 
 @dataclass(frozen=True)
 class StoredAudit:
-    """An audit that people answered: how many answers, the first and the last (ISO time), and who gave them."""
+    """An audit with answers: their number, the times of the first and last (ISO), and who gave them."""
 
     audit: str
     answers: int
@@ -95,7 +95,7 @@ class StoredAudit:
 
 
 def stored_audits(store: RunStore, run: str) -> list[StoredAudit]:
-    """Every answered audit of a run, the one answered last at the end."""
+    """The answered audits of a run, by the time of their last answer."""
     store.seals.check("audit_answer")
     query = (
         "SELECT audit, count(*), min(said_at), max(said_at), json_group_array(DISTINCT said_by) "
@@ -108,7 +108,7 @@ def stored_audits(store: RunStore, run: str) -> list[StoredAudit]:
 
 
 def add_promise(store: RunStore, run: str, promise: StoredPromise) -> None:
-    """Keep a promise."""
+    """Store a promise."""
     facts = json.dumps(promise.facts, sort_keys=True, allow_nan=False)
     with store.db:
         store.db.execute(
@@ -119,17 +119,17 @@ def add_promise(store: RunStore, run: str, promise: StoredPromise) -> None:
 
 
 def earlier_facts(store: RunStore, run: str, audit: str) -> list[dict[str, Any]]:
-    """What was promised before by answers of an audit, oldest first."""
+    """The facts of earlier promises by an audit, oldest first."""
     return [one.facts for one in promises(store, run) if one.audit == audit]
 
 
 def first_plan(earlier: Iterable[dict[str, Any]], planned: int | None = None) -> int | None:
-    """The plan with which an audit was read first, else ``planned``: a later sheet does not change it."""
+    """The planned number of answers of the first promise, else ``planned``: later sheets cannot change it."""
     return next((facts["planned"] for facts in earlier if "planned" in facts), planned)
 
 
 def promises(store: RunStore, run: str) -> list[StoredPromise]:
-    """Every promise of a run, oldest first."""
+    """The promises of a run, oldest first."""
     store.seals.check("promise")
     query = "SELECT audit, said_by, said_at, facts FROM promise WHERE run = ? ORDER BY number"
     return [
@@ -144,12 +144,12 @@ def was_read(run: Path) -> bool:
 
 
 def was_promised(run: Path) -> bool:
-    """Whether a promise ever left anything to the model of a run's folder."""
+    """Whether any promise of the run in a folder lets the model decide images."""
     return (run / NAME).is_file() and any(one.proves for one in made_promises(run)[0])
 
 
 def made_promises(run: Path) -> tuple[Sequence[StoredPromise], Sequence[str]]:
-    """Every promise of the run in a folder, oldest first, and the classes' names; neither where there is no run."""
+    """The promises of the run in a folder, oldest first, and its class names; empty without a run."""
     with open_store(run) as store:
         stored = store.run()
         if stored is None:

@@ -1,4 +1,4 @@
-"""An audit of a finished run: the sheet that a person fills, and what it proves."""
+"""An audit of a finished run: its random draw, and the sheet that a person fills."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from clipgrip.data.table import Table
 from clipgrip.data.tables import csv_bytes, read_table
 from clipgrip.errors import ConfigError, DataError, RunError
 from clipgrip.files import AnyPath
-from clipgrip.runs.audits import MEASURE
+from clipgrip.runs.audit_store import MEASURE
 from clipgrip.runs.outcome import Outcome
-from clipgrip.runs.second import second_opinion
+from clipgrip.runs.second_opinion import second_opinion
 from clipgrip.runs.sheet_answers import answers_in
 from clipgrip.sentences import Sentence, mark
 from clipgrip.trust.audit import audit_id, audit_order
@@ -52,18 +52,18 @@ NO_IMAGE = mark(
 )
 AUDIT = "audit"
 AUTOMATE = "automate"
-"""Which command wrote a file."""
+"""Commands that write files, as `written` records them."""
 
 MARK = re.compile(r"(([0-9]+)-[^-]*)(?:-([1-9][0-9]*))?")
-"""Column audit: seed and id of the draw, then the answers planned; sheets of version 0.1 have no plan."""
+"""Column audit: seed and id of the draw, and the number of planned answers, which version 0.1 did not write."""
 BY_CLASS, BY_OK = "class", "ok"
-"""How groups were drawn apart: each class, or the classes that mean OK (their positions follow) and the others."""
+"""How the draw is grouped (``apart``): by class, or into OK classes, whose positions follow, and the others."""
 SHEET = ("number", "audit", "path", "answer")
 
 
 @dataclass(frozen=True)
 class Audit:
-    """A run's unlabeled pool in the order of the draw, with the answers that are put to the test."""
+    """The unlabeled images of a run with the model's answers, and the order in which a seed draws them."""
 
     run: str
     seed: int
@@ -71,9 +71,9 @@ class Audit:
     images: Rows = field(repr=False)
     pool: Answered = field(repr=False)
     apart: str = ""
-    """Which groups are drawn apart (`apart_of`); empty where the draw is from all images alike."""
+    """The groups that are drawn separately (`apart_of`); empty where all images are drawn alike."""
     second: Callable[[], Numbers] | None = field(default=None, repr=False, compare=False)
-    """Gives what somebody else thinks of the answers, found when it is first asked for; None where nobody else is."""
+    """Gives a `second_opinion` on the answers, computed on first use; None where there is no second model."""
 
     @classmethod
     def of(cls, outcome: Outcome, seed: int = 0, apart: str = "") -> Audit:
@@ -92,40 +92,39 @@ class Audit:
 
     @property
     def hashes(self) -> list[str]:
-        """Content hashes of the images."""
         return list(self.images.sha256s())
 
     @cached_property
     def id(self) -> str:
-        """Changes with the run, the seed, and every answer of the model."""
+        """Identifies the audit; differs for another run, seed or answer of the model."""
         values = self.images.sha256s(), self.pool.labels.tolist(), self.pool.confidence.tolist()
         found = audit_id(self.run, self.seed, zip(*values, strict=True))
         return f"{self.apart}.{found}" if self.apart else found
 
     @cached_property
     def order(self) -> list[int]:
-        """Rows as they are drawn."""
+        """Rows in the order of the draw."""
         return audit_order(self.hashes, self.seed)
 
     @property
     def mark(self) -> str:
-        """What the sheet carries: seed and id."""
+        """Seed and id, which each row of the sheet repeats."""
         return f"{self.seed}-{self.id}"
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """What is drawn apart; one group where nothing is."""
+        """The groups that are drawn separately; one if all images are drawn alike."""
         return groups_of(self.apart, self.classes)
 
     def draw(self, plan: int | None = None) -> Draw:
-        """The whole draw, with the answers that were planned."""
+        """The draw of all images, with the number of planned answers."""
         return Draw(np.array(self.order, dtype=np.int64), plan, bool(self.apart))
 
 
 def apart_of(classes: ClassNames, per_class: bool, ok: Iterable[str]) -> str:
-    """Word for what is promised apart: each class, or the classes that mean OK and the others; empty for neither.
+    """The value of `Audit.apart` for a promise per class, or per OK and not OK; empty for one promise on all.
 
-    ConfigError: both ways, a name that is no class, or classes that all mean OK.
+    ConfigError: both are asked for, a name is no class, or all classes mean OK.
     """
     names = list(ok)
     if per_class and names:
@@ -142,7 +141,7 @@ def apart_of(classes: ClassNames, per_class: bool, ok: Iterable[str]) -> str:
 
 
 def groups_of(apart: str, classes: ClassNames) -> tuple[Group, ...]:
-    """The groups that a word of `apart_of` stands for; for the empty one, all answers."""
+    """The groups that a value of `apart_of` stands for; one group of all answers for the empty one."""
     if apart == BY_CLASS:
         return per_class(classes.display)
     if apart:
@@ -152,7 +151,7 @@ def groups_of(apart: str, classes: ClassNames) -> tuple[Group, ...]:
 
 
 def check_apart(sheet: Sheet, asked: str) -> None:
-    """ConfigError where a sheet was drawn otherwise than ``asked``; one that was drawn apart knows it by itself."""
+    """ConfigError where a sheet was drawn in other groups than ``asked``; an empty ``asked`` follows the sheet."""
     drawn = sheet.apart
     if not asked or drawn == asked:
         return
@@ -173,27 +172,27 @@ def write_sheet(
     place: AnyPath,
     *,
     show_labels: bool = False,
-    given: Mapping[int, str] | None = None,
+    answered: Mapping[int, str] | None = None,
     planned: int | None = None,
     mark: str = "",
 ) -> None:
-    """The ``chosen`` rows of the draw as a CSV whose column ``answer`` holds what is ``given`` (row -> text).
+    """Write the ``chosen`` rows as a CSV whose column ``answer`` holds the answers in ``answered`` (row -> text).
 
-    ``mark`` is that of another draw from the audit's pool.
+    ``mark`` replaces the audit's own, for another draw from its pool.
     """
-    given, names = given or {}, audit.classes.display
+    answered, names = answered or {}, audit.classes.display
     rows, mark = [], mark or audit.mark
     mark = mark if planned is None else f"{mark}-{planned}"
     for number, row in enumerate(chosen, 1):
         shown = (names[audit.pool.labels[row]],) if show_labels else ()
-        rows.append((number, mark, audit.images[row].path, given.get(row, ""), *shown))
+        rows.append((number, mark, audit.images[row].path, answered.get(row, ""), *shown))
     header = (*SHEET, *(("predicted",) if show_labels else ()))
     write_output(place, csv_bytes(header, rows), AUDIT)
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A filled sheet: the seed of its draw, its mark, the answers planned when it was drawn first, and the table."""
+    """A filled sheet: seed and mark of its draw, the planned number of answers (None if unknown), and its table."""
 
     seed: int
     mark: str
@@ -202,17 +201,17 @@ class Sheet:
 
     @property
     def draw(self) -> str:
-        """The id of the audit that drew it."""
+        """The `Audit.id` of the audit that drew it."""
         return self.mark.partition("-")[2]
 
     @property
     def measures(self) -> bool:
-        """Whether it was drawn to measure."""
+        """Whether it is a sheet of a measuring audit (`runs.measuring`)."""
         return self.draw.startswith(MEASURE)
 
     @property
     def apart(self) -> str:
-        """Which groups were drawn apart; empty where the draw is from all images alike."""
+        """As `Audit.apart`."""
         return "" if self.measures else self.draw.rpartition(".")[0]
 
     @classmethod
@@ -243,16 +242,16 @@ class Sheet:
         return cls(int(seed), of_draw, int(planned) if planned else None, table)
 
     def __len__(self) -> int:
-        """Images in it, answered or not."""
+        """How many images it lists."""
         return len(self.table.rows)
 
     def texts(self, audit: Audit) -> dict[int, str]:
-        """Row of the pool -> the name of the class that a person gave to it; DataError as ``answers``."""
+        """Row of the pool -> class name of the answer; DataError as `answers`."""
         rows, truth = (values.tolist() for values in self.answers(audit))
         return {row: audit.classes.display[label] for row, label in zip(rows, truth, strict=True)}
 
     def answers(self, audit: Audit) -> tuple[Whole, Whole]:
-        """Rows (n,) in the order of the draw, and the class (n,) that a person gave to each.
+        """Answered rows (n,) in the order of the draw, and the class (n,) of each answer.
 
         DataError: another audit's sheet, an image that was not drawn, a label that is no class, or a gap.
         """
@@ -265,7 +264,7 @@ class Sheet:
             )
         if self.mark != audit.mark:
             raise DataError(OF_ANOTHER, name=self.table.name, audit=self.mark, now=audit.mark)
-        answer_of = self.given(audit)
+        answer_of = self.class_by_row(audit)
         self._check_gaps(audit, answer_of)
         rows = [row for row in audit.order if row in answer_of]
         return np.array(rows, dtype=np.int64), np.array(
@@ -289,7 +288,7 @@ class Sheet:
                 image=audit.images[drawn[place - 1]].path,
             )
 
-    def given(self, audit: Audit) -> dict[int, int]:
-        """Row of the pool -> class that a person gave, in the sheet's order; DataError where it is of neither."""
+    def class_by_row(self, audit: Audit) -> dict[int, int]:
+        """Row of the pool -> class of the answer, in the sheet's order. DataError: an unknown image or class."""
         rows = {p: row for row, several in enumerate(audit.images.paths()) for p in several}
         return answers_in(self.table, rows, audit.classes, NO_IMAGE)

@@ -1,4 +1,4 @@
-"""Who says which image has which label: tables and class folders, matched to the images."""
+"""Labels as people give them: tables, folders named by class, packed files, or a sequence beside the images."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.data.columns import Listed, picked
 from clipgrip.data.discover import Images, discover, from_folder, is_packed_place, item_key
-from clipgrip.data.entries import PATH_COLUMNS, Claim, Found
+from clipgrip.data.entries import PATH_COLUMNS, Found, WrittenLabel
 from clipgrip.data.foreign import foreign
 from clipgrip.data.images import may_be_image
 from clipgrip.data.issues import Issue, Issues
+from clipgrip.data.lazy import LazyItems, selected
 from clipgrip.data.sources import FileSource, StoreSource
 from clipgrip.data.splitnames import check_classes, train_beside
 from clipgrip.data.stores import local_of, url_of
-from clipgrip.data.tablerows import claims_in, paths_of
+from clipgrip.data.tablerows import labels_in, paths_of
 from clipgrip.data.tables import TABLE_SUFFIXES, read_table
 from clipgrip.data.texts import Texts
 from clipgrip.data.walk import relative
@@ -35,20 +35,20 @@ OF_TEST = mark(
     "it lies beside {train}, and is given to learn from, so it cannot measure. To measure on it give --test {place}"
 )
 Label = str | int | None
-"""A class name, a class position, or nothing."""
+"""A class name or a class position; None, -1 or an empty name: unlabeled."""
 
 
-def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = None) -> Found:
-    """Claims of a table ``path,label`` or of a folder whose sub-folders are named by class.
+def read_labels(place: AnyPath, kind: str, root: str, encoding: str | None = None) -> Found:
+    """The labels in a table ``path,label``, or in a folder with one sub-folder for each class.
 
-    A folder brings its own images with it, shown relative to ``root``.
+    A folder also adds its images, shown relative to ``root``. ``kind`` is what errors call the labels.
 
     Raises:
         DataError: the place is missing, not a table or folder, or lacks a column.
         MissingPackage: a Parquet file, and pyarrow is not installed.
     """
     if is_packed_place(place):
-        return _packed_claims(place, kind)
+        return _packed_labels(place, kind)
     path = os.path.abspath(local_of(place))
     if os.path.isdir(path):
         check_classes(Path(path), kind)
@@ -76,12 +76,12 @@ def read_claims(place: AnyPath, kind: str, root: str, encoding: str | None = Non
             place=os.fspath(place),
             kind=kind,
         )
-    statements = claims_in(table, *paths_of(table, table.need(PATH_COLUMNS)), required=True)
-    return replace(statements, root=os.path.dirname(path))
+    found = labels_in(table, *paths_of(table, table.need(PATH_COLUMNS)), required=True)
+    return replace(found, root=os.path.dirname(path))
 
 
 def split_remarks(labels: object) -> Iterator[Issue]:
-    """Where labels to learn from are called as what one measures on: test beside train."""
+    """A remark where the labels to learn from are named test or val, and a train set lies beside them."""
     if not isinstance(labels, str | os.PathLike) or url_of(labels) is not None:
         return
     place = os.path.abspath(local_of(labels))
@@ -90,35 +90,35 @@ def split_remarks(labels: object) -> Iterator[Issue]:
         yield Issue(os.path.basename(place), "labels-of-test", detail)
 
 
-def _packed_claims(place: AnyPath, kind: str) -> Found:
-    """Images that bring their labels with them: in tar or Parquet files, or in a store.
+def _packed_labels(place: AnyPath, kind: str) -> Found:
+    """Images that come with their labels: in tar or Parquet files, or in an object store.
 
     Raises:
         DataError: none has a label.
     """
     found = discover(place)
-    claims = found.claims or _by_folder(found)
-    if not claims:
+    labels = found.labels or _by_folder(found)
+    if not labels:
         raise DataError(
             "{place}: no image in it has a label. The {kind} need a column label (Parquet), a member .cls or .json "
             "beside each image (tar), or one folder for each class.",
             place=os.fspath(place),
             kind=kind,
         )
-    return replace(found, claims=claims)
+    return replace(found, labels=labels)
 
 
-def _by_folder(found: Found) -> Sequence[Claim]:
-    """Of objects in a store: each is of the folder it lies in."""
+def _by_folder(found: Found) -> Sequence[WrittenLabel]:
+    """The labels of objects in a store that has no others: the name of the top folder of each."""
     inside = ("/" in one.path and isinstance(one.source, StoreSource) for one in found.entries)
-    entries = picked(found.entries, np.flatnonzero(np.fromiter(inside, np.bool_)))
+    entries = selected(found.entries, np.flatnonzero(np.fromiter(inside, np.bool_)))
 
-    def made(place: int) -> Claim:
-        name = entries[place].path.partition("/")[0]
+    def label(position: int) -> WrittenLabel:
+        name = entries[position].path.partition("/")[0]
         where = Sentence("folder {place}", place=name)
-        return Claim(entries[place].key, name, where, folder=True)
+        return WrittenLabel(entries[position].key, name, where, folder=True)
 
-    return Listed(len(entries), made)
+    return LazyItems(len(entries), label)
 
 
 def _class_folders(folder: str, root: str, kind: str) -> Found:
@@ -131,21 +131,21 @@ def _class_folders(folder: str, root: str, kind: str) -> Found:
             "{folder}: no image in it. Put the images into one folder for each class.",
             folder=folder,
         )
-    left = _loose(found, folder, kind)
+    loose = _remark_on_loose(found, folder, kind)
 
-    def made(place: int) -> Claim:
-        entry = found.entries[place]
-        label, inside, _ = relative(os.path.join(root, entry.path), folder).partition("/")
-        label = label if inside else ""
-        where = Sentence("folder {place}", place=f"{os.path.basename(folder)}/{label}")
-        return Claim(entry.key, label, where, folder=True)
+    def label(position: int) -> WrittenLabel:
+        entry = found.entries[position]
+        name, inside, _ = relative(os.path.join(root, entry.path), folder).partition("/")
+        name = name if inside else ""
+        where = Sentence("folder {place}", place=f"{os.path.basename(folder)}/{name}")
+        return WrittenLabel(entry.key, name, where, folder=True)
 
-    issues = Issues(found.issues, left)
-    return Found(folder, found.entries, issues, Listed(len(found.entries), made))
+    issues = Issues(found.issues, loose)
+    return Found(folder, found.entries, issues, LazyItems(len(found.entries), label))
 
 
-def _loose(found: Found, folder: str, kind: str) -> Iterator[Issue]:
-    """A remark on images that lie beside the folders of classes; DataError where there are no others."""
+def _remark_on_loose(found: Found, folder: str, kind: str) -> Iterator[Issue]:
+    """A remark on images that lie beside the class folders, not in one; DataError where all of them do."""
     names = (relative(os.path.join(found.root, one.path), folder) for one in found.entries)
     count, first, is_all = 0, "", True
     for name in names:
@@ -159,11 +159,13 @@ def _loose(found: Found, folder: str, kind: str) -> Iterator[Issue]:
     return iter([Issue(os.path.basename(folder), "labels-left-out", detail)] if count else [])
 
 
-def aligned_claims(images: Images, labels: Sequence[Label], classes: ClassNames) -> Listed[Claim]:
-    """Claims of labels that stand in the order of a sequence of images.
+def aligned_labels(
+    images: Images, labels: Sequence[Label], classes: ClassNames
+) -> LazyItems[WrittenLabel]:
+    """The labels of a sequence of images, given in the same order.
 
     Raises:
-        DataError: not a sequence of images, another length, or a position out of range.
+        DataError: the images are no sequence of this length, or a position is out of range.
     """
     if isinstance(images, str | os.PathLike) or len(images) != len(labels):
         raise DataError(
@@ -173,11 +175,11 @@ def aligned_claims(images: Images, labels: Sequence[Label], classes: ClassNames)
         )
     names = Texts(_name(label, classes) for label in labels)
 
-    def made(number: int) -> Claim:
+    def label(number: int) -> WrittenLabel:
         where = Sentence("label {number}", number=number)
-        return Claim(item_key(number, images[number]), names[number], where)
+        return WrittenLabel(item_key(number, images[number]), names[number], where)
 
-    return Listed(len(names), made)
+    return LazyItems(len(names), label)
 
 
 def _name(label: Label, classes: ClassNames) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from clipgrip.runs import second
-from clipgrip.runs.auditing import Audit
+from clipgrip.runs import second_opinion
+from clipgrip.runs.audit_sheet import Audit
 from clipgrip.runs.measuring import MeasuringAudit
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.reopen import reopen
@@ -33,7 +33,7 @@ def untaught(outcome: Outcome) -> Outcome:
 def test_zero_shot_is_asked_where_the_run_learned(outcome: Outcome) -> None:
     labels, rows = answered(outcome), outcome.task.unlabeled
     assert outcome.learned
-    found = second.second_opinion(outcome, labels)
+    found = second_opinion.second_opinion(outcome, labels)
     assert found == pytest.approx(
         outcome.zero_shot.pool[rows].numpy()[np.arange(len(rows)), labels]
     )
@@ -45,8 +45,10 @@ def test_refinement_is_asked_where_the_answers_are_zero_shot_s(
     plain = untaught(outcome)
     labels, rows = answered(plain), plain.task.unlabeled
     other = torch.full_like(plain.answers.pool, 0.25)
-    monkeypatch.setattr(second, "refined_task", lambda *_: type("Found", (), {"probs": other})())
-    assert second.second_opinion(plain, labels).tolist() == [0.25] * len(rows)
+    monkeypatch.setattr(
+        second_opinion, "refined_task", lambda *_: type("Found", (), {"probs": other})()
+    )
+    assert second_opinion.second_opinion(plain, labels).tolist() == [0.25] * len(rows)
 
 
 def test_a_pool_too_large_to_compare_each_with_each_says_nothing_more(outcome: Outcome) -> None:
@@ -55,7 +57,7 @@ def test_a_pool_too_large_to_compare_each_with_each_says_nothing_more(outcome: O
     few = replace(usual, numerics=replace(usual.numerics, exact_rows=1))
     method = replace(plain.ready.method, refinement=few)
     plain = replace(plain, ready=replace(plain.ready, start=replace(plain.start, method=method)))
-    found = second.second_opinion(plain, answered(plain))
+    found = second_opinion.second_opinion(plain, answered(plain))
     assert found.round(6) == pytest.approx(Audit.of(plain).pool.confidence)
 
 
@@ -64,15 +66,15 @@ def test_a_measuring_audit_reads_with_it_and_asks_once(
 ) -> None:
     asked = []
     monkeypatch.setattr(
-        "clipgrip.runs.auditing.second_opinion",
+        "clipgrip.runs.audit_sheet.second_opinion",
         lambda _, labels: asked.append(1) or np.linspace(0.1, 0.9, len(labels)),
     )
     audit = MeasuringAudit.of(outcome)
     nothing = np.zeros(0, dtype=np.int64)
-    rows = audit.drawn(22, nothing, nothing)
+    rows = audit.next_rows(22, nothing, nothing)
     labels = audit.audit.pool.labels
     everywhere = np.where(np.arange(len(labels)) % 3, labels, (labels + 1) % 4)
-    rows = np.concatenate([rows, audit.drawn(22, rows, everywhere[rows])])
+    rows = np.concatenate([rows, audit.next_rows(22, rows, everywhere[rows])])
     truth = everywhere[rows]
     assert asked == []
     readings = [audit.read(rows, truth) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Lists and folders are columns: no object a row before it is read, and the same answers as with one."""
+"""Lazy sequences, text columns and rows: no object for an item before it is read, and the same answers as with one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from data_helpers import CLASSES, csv_file, plant, png
 
 from clipgrip.data import texts
-from clipgrip.data.columns import Listed, chained, picked
 from clipgrip.data.discover import discover
 from clipgrip.data.ingest import ingest
+from clipgrip.data.lazy import LazyItems, concatenated, selected
 from clipgrip.data.tables import parse_csv
-from clipgrip.data.texts import Keyed, Texts, first_places, once
+from clipgrip.data.texts import TextIndex, Texts, first_positions, unique_positions
 
 COLLIDING = [hash, len, lambda _: 7]
 """Hashes that tell all, few and no texts apart."""
@@ -25,11 +25,11 @@ COLLIDING = [hash, len, lambda _: 7]
 def test_a_text_is_found_whatever_its_hash(hashed: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "hash", hashed, raising=False)
     keys = ["a", "bb", "B", "a", "cc", "", "部品"]
-    exact, folded = Keyed(keys), Keyed(keys, lambda key: (key.casefold(), key[:1]))
-    assert [exact.number(key) for key in keys] == [3, 1, 2, 3, 4, 5, 6]
-    assert exact.numbers("a") == [0, 3]
-    assert exact.number("d") is None
-    assert folded.numbers("b") == [1, 2]
+    exact, folded = TextIndex(keys), TextIndex(keys, lambda key: (key.casefold(), key[:1]))
+    assert [exact.last_position(key) for key in keys] == [3, 1, 2, 3, 4, 5, 6]
+    assert exact.positions("a") == [0, 3]
+    assert exact.last_position("d") is None
+    assert folded.positions("b") == [1, 2]
     assert "cc" in exact
     assert 3 not in exact
 
@@ -43,9 +43,9 @@ def test_repeated_texts_are_those_that_a_dictionary_finds(
     keys = ["".join(draw.choices("abc", k=draw.randrange(4))) for _ in range(300)]
     first: dict[str, int] = {}
     expected = [first.setdefault(key, place) for place, key in enumerate(keys)]
-    assert first_places(keys).tolist() == expected
-    assert once(keys).tolist() == list(first.values())
-    assert once([]).tolist() == []
+    assert first_positions(keys).tolist() == expected
+    assert unique_positions(keys).tolist() == list(first.values())
+    assert unique_positions([]).tolist() == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 500])
@@ -59,10 +59,10 @@ def test_texts_are_sorted_in_parts_as_they_are_at_once(
 
 
 def test_things_are_picked_and_chained_by_their_places() -> None:
-    squares = Listed(5, lambda place: place**2)
-    assert list(picked(squares, np.array([3, 1]))) == [9, 1]
-    assert list(chained(squares, (), [7, 8])) == [0, 1, 4, 9, 16, 7, 8]
-    assert list(chained((), ())) == []
+    squares = LazyItems(5, lambda place: place**2)
+    assert list(selected(squares, np.array([3, 1]))) == [9, 1]
+    assert list(concatenated(squares, (), [7, 8])) == [0, 1, 4, 9, 16, 7, 8]
+    assert list(concatenated((), ())) == []
 
 
 def test_a_table_gives_its_rows_cells_and_columns() -> None:
@@ -83,7 +83,7 @@ def test_a_list_costs_little_more_than_its_text(tmp_path: Path) -> None:
     found = discover(listed)
     kept, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(found.entries) == len(found.claims) == 5000
+    assert len(found.entries) == len(found.labels) == 5000
     assert kept < 250 * 5000  # paths twice, as they are written and as they are meant
     assert most < 600 * 5000
 

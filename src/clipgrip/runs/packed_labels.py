@@ -1,4 +1,7 @@
-"""A round's pseudolabels as columns, and many as one value of the database: 44 bytes each, a third of a row there."""
+"""The pseudolabels of a round as columns, and packed into one value of the database.
+
+Packed they take 44 bytes each, a third of what a row takes.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,18 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load, save
 
-from clipgrip.data.columns import Columns
+from clipgrip.data.lazy import LazySequence
 from clipgrip.data.rows import DIGITS, Hashes, Ints, decoded, hashes_of
 
 PACKED = 50_000
-"""Pseudolabels of a round from which they are packed."""
+"""How many pseudolabels of a round are packed; fewer get a row each."""
 Triple = tuple[str, int, float]
 """Content hash, class, confidence."""
 
 
 @dataclass(frozen=True, eq=False)
-class NamedLabels(Columns[Triple]):
-    """Pseudolabels by the images' content hashes; each is made when it is asked for."""
+class NamedLabels(LazySequence[Triple]):
+    """Pseudolabels as a sequence of `Triple`, stored as columns."""
 
     hashes: Hashes
     labels: Ints
@@ -29,7 +32,7 @@ class NamedLabels(Columns[Triple]):
 
     @classmethod
     def of(cls, triples: Iterable[Triple]) -> NamedLabels:
-        """The same pseudolabels."""
+        """The triples as columns; as they are if they are columns already."""
         if isinstance(triples, NamedLabels):
             return triples
         hashes, labels, confidence = [*zip(*triples, strict=True)] or ((), (), ())
@@ -38,12 +41,12 @@ class NamedLabels(Columns[Triple]):
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def _one(self, place: int) -> Triple:
-        sha256: bytes = self.hashes[place]
-        return sha256.decode("ascii"), int(self.labels[place]), float(self.confidence[place])
+    def _item_at(self, position: int) -> Triple:
+        sha256: bytes = self.hashes[position]
+        return sha256.decode("ascii"), int(self.labels[position]), float(self.confidence[position])
 
-    def _some(self, places: range) -> NamedLabels:
-        at = np.array(places)
+    def _items_at(self, positions: range) -> NamedLabels:
+        at = np.array(positions)
         return NamedLabels(self.hashes[at], self.labels[at], self.confidence[at])
 
     def __iter__(self) -> Iterator[Triple]:
@@ -52,7 +55,7 @@ class NamedLabels(Columns[Triple]):
 
 
 def packed(pseudolabels: NamedLabels) -> bytes:
-    """In the order of their hashes."""
+    """The pseudolabels as bytes, sorted by content hash; equal ones give equal bytes."""
     order = np.lexsort((pseudolabels.confidence, pseudolabels.labels, pseudolabels.hashes))
     content = bytearray(bytes.fromhex(pseudolabels.hashes[order].tobytes().decode("ascii")))
     return save(
@@ -65,7 +68,7 @@ def packed(pseudolabels: NamedLabels) -> bytes:
 
 
 def unpacked(content: bytes) -> NamedLabels:
-    """What was packed."""
+    """The inverse of `packed`."""
     found = load(content)
     text = found["sha256"].numpy().tobytes().hex().encode("ascii")
     hashes = np.frombuffer(text, f"S{DIGITS}")

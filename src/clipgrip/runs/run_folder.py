@@ -1,4 +1,4 @@
-"""Where a run lies. Other settings get another folder; nothing is overwritten."""
+"""Chooses the folder of a run: runs with other settings get other folders, so nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ DEFAULT_PARENT = Path("clipgrip-runs")
 
 
 def wanted_folder(out: Path | None, images: Path) -> Path:
-    """Where a run goes if nothing is in the way."""
+    """The folder of a run unless another run is in it: ``out``, or one named after the images."""
     return out or DEFAULT_PARENT / (images.resolve().stem or "images")
 
 
 def choose_folder(wanted: Path, identity: str, note: Callable[[str], None]) -> Path:
-    """``wanted`` where it is free or holds this run; else ``wanted-2``, ``wanted-3`` and so on.
+    """Make the first of ``wanted``, ``wanted-2``, ``wanted-3`` ... that is free or holds this run.
 
-    RunError where it is a folder with other things in it.
+    RunError: one on the way is a folder with other content.
     """
-    for folder in _numbered(wanted):
+    for folder in _numbered_folders(wanted):
         check_place(folder)
         if _is_free(folder) or holds(folder, identity):
             if folder != wanted:
@@ -47,20 +47,20 @@ def choose_folder(wanted: Path, identity: str, note: Callable[[str], None]) -> P
 
 
 def check_place(folder: Path) -> None:
-    """RunError where the folder, or what has its name, is neither free nor of clipgrip, or cannot be written."""
+    """RunError where the folder cannot be written, or contains anything else than a run of clipgrip."""
     check_folder(folder, NAME, Sentence("run of clipgrip"), beside=(lock.NAME,))
 
 
 def holds(folder: Path, identity: str) -> bool:
-    """Whether that run lies in the folder, or none that a stopped process had begun."""
+    """Whether the folder holds this run, or a database in which no run was stored before a stop."""
     with open_store(folder) as store:
         return store.run(identity) is not None or store.run() is None
 
 
-def as_begun(settings: Settings, folder: Path) -> Settings:
-    """With ``auto``, the engine of the run that lies in the folder: to go on with it, no image is encoded again.
+def with_stored_engine(settings: Settings, folder: Path) -> Settings:
+    """Replace the engine ``auto`` by that of the run in the folder, so that resuming it encodes no image again.
 
-    Not 8 bits, which only who asks for them gets.
+    The 8-bit engine is not taken over: it has to be asked for.
     """
     if settings.engine != AUTO or not (folder / NAME).is_file():
         return settings
@@ -71,12 +71,12 @@ def as_begun(settings: Settings, folder: Path) -> Settings:
 
 
 def is_ours(root: str, path: str) -> bool:
-    """Whether a file below the images is the output of a run, or the project's own."""
+    """Whether a file among the images belongs to a run or project of clipgrip."""
     file = Path(root, path)
     return file.name in (PROJECT, RECORD) or (file.parent / NAME).is_file()
 
 
-def _numbered(wanted: Path) -> itertools.chain[Path]:
+def _numbered_folders(wanted: Path) -> itertools.chain[Path]:
     more = (wanted.with_name(f"{wanted.name}-{number}") for number in itertools.count(2))
     return itertools.chain([wanted], more)
 

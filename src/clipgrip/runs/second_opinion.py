@@ -1,4 +1,4 @@
-"""What somebody else, who saw the same images, thinks of a run's answers: it tells which of them may be wrong."""
+"""A second opinion on a run's answers, which tells which of them may be wrong."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from clipgrip.types import Probs
 
 
 def second_opinion(outcome: Outcome, labels: Whole) -> Numbers:
-    """(n,) probability of the answers ``labels`` (n,) to the unlabeled images: zero-shot's, where the run learned.
+    """(n,) the probability that other answers give to the run's ``labels`` (n,) of its unlabeled images.
 
-    Where the run's answers are zero-shot's, that of the refined ones; in a pool too large to compare each image with
-    each, their own, which says nothing more.
+    The other answers are zero-shot's if the run has learned, else refined ones. In a pool too large for an exact
+    refinement they are the run's own, which adds nothing.
     """
-    given = picked(_others(outcome), outcome.task.unlabeled)
+    given = picked(_other_answers(outcome), outcome.task.unlabeled)
     found = given.gather(1, torch.from_numpy(labels)[:, None])[:, 0]
     values: Numbers = found.double().numpy()
     return values
 
 
-def _others(outcome: Outcome) -> Probs:
+def _other_answers(outcome: Outcome) -> Probs:
     if outcome.learned or outcome.joint:
         return outcome.zero_shot.pool
     ready, answers = outcome.ready, outcome.answers.pool

@@ -1,4 +1,4 @@
-"""Embeddings that somebody brought: a model that sees no picture and reads no text, but knows the banks and classes."""
+"""Precomputed embeddings in the place of a model: they have banks and classes, but can encode no image or text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from clipgrip.sentences import mark, shortlist
 from clipgrip.types import ClassEmbeds, ImageEmbeds
 
 FACTS = "facts"
-"""All that is no tensor, as JSON among the tensors of a file."""
+"""Name of the tensor whose bytes are the JSON of everything that is no tensor."""
 NO_PICTURES = mark(
     "the run learned from a file of embeddings, and no model that sees pictures belongs to it. Embed the new images by "
     "the same model as before, and give the file of their embeddings."
@@ -38,28 +38,28 @@ NO_TEXT = mark(
 )
 
 
-class Unseeing:
-    """What has the place of an eye and sees nothing: its embeddings stand in a file."""
+class PrecomputedEye:
+    """An eye whose embeddings stand in a file; asked to see an image, it raises a BackboneError."""
 
     fingerprint: Any
 
     @property
     def image_key(self) -> str:
-        """As of any eye; no cache holds such embeddings."""
+        """As `Eye.image_key`; no cache holds such embeddings."""
         return f"{EMBEDDINGS}-{self.fingerprint[:32]}"
 
     def preprocess(self, image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
         """Refused: no picture can be seen."""
-        _refused(image)
+        _refuse(image)
 
     def encode_image(self, pixels: UInt8[np.ndarray, "B H W 3"]) -> ImageEmbeds:
         """Refused: no picture can be seen."""
-        _refused(pixels)
+        _refuse(pixels)
 
 
 @dataclass(frozen=True)
-class GivenBank(Unseeing):
-    """One encoder's embeddings, which stand in a file: an eye that only the rows of such files are seen by."""
+class PrecomputedBank(PrecomputedEye):
+    """The embeddings of one encoder in a file: a bank."""
 
     name: str
     embed_dim: int
@@ -67,14 +67,14 @@ class GivenBank(Unseeing):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of its name and width, which is all that is known of it."""
+        """SHA-256 of its name and width; nothing else is known of the encoder."""
         text = json.dumps([EMBEDDINGS, self.name, self.embed_dim])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass
-class GivenTexts:
-    """The texts whose embeddings (C, D) were brought; any text where none was, as a vector that says nothing."""
+class PrecomputedTexts:
+    """A text tower that knows only the texts with precomputed embeddings; without any, all texts get zeros."""
 
     vectors: dict[str, Tensor] = field(repr=False)
     width: int
@@ -83,16 +83,16 @@ class GivenTexts:
     start_tokens: int = 0
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Different numbers for different texts; nothing reads them."""
+        """Ids that only differ where texts differ; no tower reads them."""
         return [list(canonical(text).encode()) for text in texts]
 
     def embed_tokens(self, ids: Sequence[int]) -> Float[Tensor, "L E"]:
         """Refused: there are no tokens."""
-        _refused(ids)
+        _refuse(ids)
 
     def encode(self, prefix: Float[Tensor, "P E"], tails: Tails) -> ClassEmbeds:
         """Refused: there are no tokens."""
-        _refused(prefix, tails)
+        _refuse(prefix, tails)
 
     def encode_texts(self, texts: Sequence[str]) -> ClassEmbeds:
         """(C, D) of known texts; PromptError for others."""
@@ -108,12 +108,13 @@ class GivenTexts:
 
 
 @dataclass(frozen=True)
-class GivenModel(Unseeing):
-    """What a run on embeddings has in the place of a model. The text's bank is the first."""
+class PrecomputedModel(PrecomputedEye):
+    """What stands in the place of a model in a run on precomputed embeddings."""
 
-    banks: tuple[GivenBank, ...]
+    banks: tuple[PrecomputedBank, ...]
+    """The first one shares its space with the class embeddings."""
     texts: tuple[str, ...]
-    """What is embedded as ``class_embeds``, in its order; nothing where labels alone say what the classes are."""
+    """The texts of ``class_embeds`` in its order; empty where labels alone define the classes."""
     class_embeds: ClassEmbeds | None = field(default=None, repr=False)
     """(C, D) unit vectors."""
     logit_scale: float = 100.0
@@ -124,28 +125,28 @@ class GivenModel(Unseeing):
 
     @property
     def embed_dim(self) -> int:
-        """D of the text's bank."""
+        """D of the first bank."""
         return self.banks[0].embed_dim
 
     @property
-    def eyes(self) -> tuple[GivenBank, ...]:
-        """The banks that no text reads."""
+    def eyes(self) -> tuple[PrecomputedBank, ...]:
+        """The other banks, which are used like eyes beside a model."""
         return self.banks[1:]
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all that it is."""
+        """SHA-256 of `pack`."""
         return hashlib.sha256(self.pack()).hexdigest()
 
     @cached_property
-    def text(self) -> GivenTexts:
-        """The texts that are known."""
+    def text(self) -> PrecomputedTexts:
+        """The text tower."""
         rows = () if self.class_embeds is None else self.class_embeds
         pairs = zip(map(canonical, self.texts), rows, strict=self.class_embeds is not None)
-        return GivenTexts(dict(pairs), self.embed_dim)
+        return PrecomputedTexts(dict(pairs), self.embed_dim)
 
     def pack(self) -> bytes:
-        """All that it is, for a file; equal values give equal bytes."""
+        """The content as bytes; equal values give equal bytes."""
         facts = {
             "banks": [[one.name, one.embed_dim] for one in self.banks],
             "texts": list(self.texts),
@@ -158,18 +159,18 @@ class GivenModel(Unseeing):
         return save(tensors)
 
     @classmethod
-    def unpack(cls, content: bytes) -> GivenModel:
-        """What `pack` gave."""
+    def unpack(cls, content: bytes) -> PrecomputedModel:
+        """The inverse of `pack`."""
         tensors = load(content)
         facts = json.loads(bytes(tensors.pop(FACTS).tolist()))
-        banks = tuple(GivenBank(name, width) for name, width in facts["banks"])
+        banks = tuple(PrecomputedBank(name, width) for name, width in facts["banks"])
         return cls(banks, tuple(facts["texts"]), tensors.get("class_embeds"), facts["logit_scale"])
 
 
 def unit(vectors: np.ndarray) -> Tensor:
-    """(N, D) unit vectors of rows of any length."""
+    """(N, D) rows scaled to length one."""
     return F.normalize(torch.from_numpy(np.ascontiguousarray(vectors)), dim=-1)
 
 
-def _refused(*_: object) -> NoReturn:
+def _refuse(*_: object) -> NoReturn:
     raise BackboneError(NO_PICTURES)

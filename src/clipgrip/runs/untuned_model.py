@@ -1,4 +1,4 @@
-"""What stands before the first round: zero-shot's class embeddings, the untuned prompt and the method."""
+"""The model before the first round: zero-shot's class embeddings, the untuned prompt and the method."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from clipgrip.training.loop import Recipe
 from clipgrip.types import ClassEmbeds, Probs
 
 RESIDUAL_RECIPE = Recipe(lr=0.001, steps=60, weight_decay=0.0)
-"""For vectors of length one, whose numbers are small."""
+"""Training of a residual: its values shift vectors of length one, so steps are small."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class UntunedModel:
-    """What stands before the first round: zero-shot's class embeddings (C, D) and the untuned prompt."""
+    """Zero-shot's class embeddings (C, D), zeros without texts, and the untuned prompt."""
 
     classes: ClassNames
     zero_shot: ClassEmbeds = field(repr=False)
@@ -45,19 +45,19 @@ class UntunedModel:
 
     @property
     def has_texts(self) -> bool:
-        """Whether texts, or prototypes, answer for the classes; False where labels alone do."""
+        """Whether there are class embeddings, of texts or prototypes; False where labels alone define the classes."""
         return bool(self.zero_shot.any())
 
     @property
     def texts(self) -> ClassEmbeds | None:
-        """Zero-shot's class embeddings; None where there are none."""
+        """`zero_shot`; None where there are no texts."""
         return self.zero_shot if self.has_texts else None
 
     @classmethod
     def of(
         cls, backbone: Backbone, classes: ClassNames, settings: Settings, method: Method
     ) -> UntunedModel:
-        """Encode the class names, as zero-shot and as the prompt to tune."""
+        """Encode the class names for zero-shot, and make the prompt to tune."""
         prompt = untuned(
             backbone,
             classes.prompts,
@@ -75,14 +75,13 @@ class UntunedModel:
     def suited_to(
         self, task: Task, backbone: Backbone, settings: Settings, own: Method | None = None
     ) -> UntunedModel:
-        """This start, or another one where images that cannot be decoded have changed what suits the task."""
+        """This model, or one made anew where undecodable images have changed the task and so the method."""
         method = method_for(settings, task, own)
         if method == self.method or not self.has_texts:
             return self
         return UntunedModel.of(backbone, self.classes, settings, method)
 
     def tuned(self, learned: dict[str, Tensor]) -> Prompt:
-        """The prompt with learned values."""
         return self.prompt.with_learned(learned)
 
     def class_embeds(self, learned: dict[str, Tensor]) -> ClassEmbeds:
@@ -95,7 +94,7 @@ class UntunedModel:
     def answers(
         self, learned: dict[str, Tensor], embeds: Embeds, joint: Joint | None = None
     ) -> Answers:
-        """Probabilities for pool and test from embeddings as the learned prompt sees the images, joined with labels."""
+        """Probabilities for pool and test by the learned values; ``embeds`` are as the prompt sees the images."""
         class_embeds, scale = self.class_embeds(learned), self.prompt.logit_scale
         pool, test = (
             joined_probs(images, class_embeds, scale, joint)
@@ -105,17 +104,17 @@ class UntunedModel:
 
 
 def residual(method: Method) -> Method:
-    """The method on embeddings, where a residual of the class embeddings is tuned."""
+    """The method for precomputed embeddings, which tunes a residual of the class embeddings."""
     steps = min(RESIDUAL_RECIPE.steps, method.recipe.steps)
     return replace(method, recipe=replace(RESIDUAL_RECIPE, steps=steps), many_labels=None)
 
 
 def method_for(settings: Settings, task: Task, own: Method | None = None) -> Method:
-    """How the settings tune on this task: the preset's method, or one's own, with the numbers that settings change."""
+    """The method of the settings for this task: the preset's, or ``own``, with the settings' refinement values."""
     method = own or PRESETS[settings.preset][settings.prompt]
     method = residual(method) if settings.backbone == EMBEDDINGS else method.suited_to(task)
     if settings.strategy == "zero-shot":  # nothing is tuned, so a template needs no words to tune
         method = Method(init="random", n_ctx=0, refinement=method.refinement, banks=method.banks)
     method = replace(method, refinement=method.refinement.with_values(settings.refinement))
-    # a user who speaks of k wants the surest of each class and not all images: k of them, in grip a growing number
+    # giving k asks for the surest images of each class in the place of all: k of them, in grip growing to k
     return replace(method, select="balanced") if settings.k else method

@@ -10,7 +10,7 @@ from typing import Any
 from clipgrip.data.rows import Row, Rows
 from clipgrip.data.sources import FileSource
 from clipgrip.runs.outputs import _pseudolabel_rows
-from clipgrip.runs.packed import NamedLabels, packed, unpacked
+from clipgrip.runs.packed_labels import NamedLabels, packed, unpacked
 from clipgrip.runs.store import StoredRound
 
 TRIPLES = tuple(

@@ -1,4 +1,4 @@
-"""A part of a large pool, from which a prompt is tuned: drawn once from the run's seed, every label in it."""
+"""The sample of a large pool on which a prompt is tuned; drawn by the run's seed, labeled images first."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from clipgrip.types import WideEmbeds
 def sample_rows(
     task: Task, hashes: Iterable[str], most: int, seed: int
 ) -> Int[Tensor, " n"] | None:
-    """Rows of a random sample, ascending; None where all are few enough.
+    """Rows of a random sample of at most ``most``, ascending; None where there are no more rows than that.
 
-    Labeled images are taken first, up to half of the sample. Each image draws its lot by its content hash, so that the
-    sample of a stored run stays what it was where single images have gone since.
+    Labeled images come first, up to half of the sample. Each image is drawn by a hash of its content and the seed, so
+    that a stored run's sample stays the same when single images have gone.
     """
     if len(task.labels) <= most:
         return None
@@ -38,18 +38,18 @@ def sample_rows(
 
 
 def _lots(hashes: Iterable[str], seed: int) -> NDArray[np.uint64]:
-    """(N,) a number for each image that its content and the seed decide."""
+    """(N,) a pseudo-random number for each image, from its content hash and the seed."""
     digests = (hashlib.sha256(f"tuned on {seed} {one}".encode()).digest()[:8] for one in hashes)
     return np.frombuffer(b"".join(digests), ">u8")
 
 
 def vector_hashes(embeds: WideEmbeds) -> Iterator[str]:
-    """What stands for the content hash of images that came as arrays: that of their vectors."""
+    """Hashes of the vectors, in the place of content hashes for embeddings that came as arrays."""
     return (hashlib.sha256(one.numpy().tobytes()).hexdigest() for one in embeds)
 
 
 def embeds_of(embeds: Embeds, rows: Int[Tensor, " n"]) -> Embeds:
-    """Some of the pool, with all of the test images."""
+    """The embeddings of some rows of the pool and of all test images."""
     beside = embeds.pool_beside
     return replace(
         embeds,
@@ -62,7 +62,7 @@ def embeds_of(embeds: Embeds, rows: Int[Tensor, " n"]) -> Embeds:
 
 
 def task_of(task: Task, rows: Int[Tensor, " n"]) -> Task:
-    """The same task for some of its images."""
+    """The task for some rows."""
     return replace(task, labels=task.labels[rows])
 
 
@@ -80,7 +80,7 @@ def sample_facts(learning: Task, task: Task) -> dict[str, Any]:
 
 
 def sample_sentence(metrics: Mapping[str, Any]) -> Sentence | None:
-    """What people are told of it."""
+    """A sentence about the sample; None where all images were learned from."""
     facts = metrics.get("sample")
     if facts is None:
         return None

@@ -1,4 +1,4 @@
-"""A model's folder before it is read: files that are files, JSON that is plain, numbers that can be meant."""
+"""Checks of a model's folder before its weights are read: regular files, JSON objects, plausible numbers, no code."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ LIMITS = {
     **dict.fromkeys(("hidden_size", "intermediate_size", "projection_dim", "num_channels"), 1 << 20),
     **dict.fromkeys(("max_position_embeddings", "vocab_size", "type_vocab_size"), 1 << 24),
 }  # fmt: skip
-"""The largest values that a model has of these; more would take memory and hours before it fails."""
+"""Upper limits of sizes in config.json; a larger one would take memory and hours before loading fails."""
 
 
 def read_json(path: Path, *, words: bool = True) -> dict[str, Any]:
-    """A JSON object; what cannot be read as one is a BackboneError. Without ``words``: of a model that needs none."""
+    """The JSON object in a file. BackboneError: there is none; ``words`` chooses the layout that the error explains."""
     try:
         content = json.loads(read_file(path, MAX_JSON), parse_constant=_no_number)
     except FileNotFoundError:
         raise BackboneError(
             "{path} is missing: this is not the folder of a model. {layout}",
             path=path,
-            layout=_instead(path.parent) or (LAYOUT if words else OF_AN_EYE),
+            layout=_instead(path.parent) or (LAYOUT if words else EYE_LAYOUT),
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise BackboneError(
@@ -51,7 +51,7 @@ LAYOUT = Sentence(
     "It needs config.json, preprocessor_config.json, tokenizer.json and model.safetensors, "
     "as transformers' save_pretrained writes them."
 )
-OF_AN_EYE = Sentence(
+EYE_LAYOUT = Sentence(
     "It needs config.json, preprocessor_config.json and model.safetensors, and tokenizer.json if it reads texts, as "
     "transformers' save_pretrained writes them."
 )
@@ -66,7 +66,7 @@ MERGE = Sentence(
 
 
 def _instead(folder: Path) -> Sentence | None:
-    """What a folder without config.json is, and what to give in its place; None where it is nothing known."""
+    """What a folder without config.json may be, and what to give instead; None where nothing is recognized."""
     if inner := sorted(folder.glob("*/config.json")):
         return Sentence("A folder in it has one: give {folder}.", folder=inner[0].parent)
     if (folder / ADAPTER).exists():
@@ -80,7 +80,7 @@ def _instead(folder: Path) -> Sentence | None:
 
 
 def check_files(paths: Iterator[Path]) -> None:
-    """BackboneError where one of these is no file that can be read: a folder, a pipe, a link that leads nowhere."""
+    """BackboneError where one of these is no readable file: a folder, a pipe, a broken link, a pointer of Git LFS."""
     for path in paths:
         try:
             with open_file(path) as file:
@@ -101,7 +101,7 @@ def check_files(paths: Iterator[Path]) -> None:
 
 
 def check_code(path: Path, content: Mapping[str, Any]) -> None:
-    """BackboneError where a JSON file asks for code of the model's own, at any depth."""
+    """BackboneError where a JSON file asks for code that comes with the model (auto_map), at any depth."""
     if _asks_for_code(content):
         raise BackboneError(
             "{path} asks for code that comes with the model (auto_map), and clipgrip runs none. "
@@ -112,7 +112,7 @@ def check_code(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def check_numbers(path: Path, config: Mapping[str, Any]) -> None:
-    """BackboneError where config.json says a size that no model has; sizes inside of it are looked at too."""
+    """BackboneError where config.json holds a size above `LIMITS`, in nested objects too."""
     for name, value in config.items():
         most = LIMITS.get(name)
         if isinstance(value, Mapping):
@@ -133,8 +133,8 @@ def check_numbers(path: Path, config: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def one_sentence(folder: Path) -> Iterator[None]:
-    """What goes wrong with a model's files beyond all checks, in one sentence; a full memory is none of it."""
+def as_backbone_error(folder: Path) -> Iterator[None]:
+    """Turn any other error about a model's files into a BackboneError; lack of memory and system errors pass."""
     try:
         yield
     except (ClipgripError, torch.OutOfMemoryError, OSError):

@@ -1,4 +1,4 @@
-"""Runs on embeddings that somebody brought in a file: what stands in the place of the model, and the rows' vectors."""
+"""Runs on precomputed embeddings: their settings, their classes, their `PrecomputedModel`, and the rows' vectors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from clipgrip.backbone.embed import Embedded
-from clipgrip.backbone.given import GivenBank, GivenModel, unit
 from clipgrip.backbone.names import EMBEDDINGS
+from clipgrip.backbone.precomputed import PrecomputedBank, PrecomputedModel, unit
 from clipgrip.config import Project, Settings
 from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.embeddings import (
@@ -24,7 +24,7 @@ from clipgrip.data.embeddings import (
     read_class_embeds,
     read_embeddings,
 )
-from clipgrip.data.embedlarge import floats
+from clipgrip.data.embedlarge import as_float32
 from clipgrip.data.embedlayout import text_first
 from clipgrip.data.images import UndecodableImage
 from clipgrip.data.manifest import Manifest
@@ -32,20 +32,20 @@ from clipgrip.data.rows import Row, Rows, decoded
 from clipgrip.data.sources import EmbeddingSource
 from clipgrip.errors import ConfigError, DataError, RunError, nearest
 from clipgrip.files import AnyPath, write_bytes_atomic
-from clipgrip.mapped import Space, let_go, picked
+from clipgrip.mapped import Allocate, picked, release_pages
 from clipgrip.sentences import Sentence, mark, shortlist
 
 FILE = "embeddings.safetensors"
-"""In a run's folder: its `GivenModel`. The images' vectors stay in the file that was given."""
+"""The `PrecomputedModel` in a run's folder. The images' vectors stay in the file that was given."""
 TOGETHER = 65_536
-"""Vectors that are read together."""
+"""Vectors that are read and normalised together."""
 TEMPLATE = "{}"
-"""Texts are embedded already, so nothing stands around them."""
+"""The template: texts are embedded already, so nothing stands around a class name."""
 NEEDS_IMAGES = mark(
     "{file} holds embeddings, and {option} needs images. Leave {option} away, or give the images themselves."
 )
 OF_IMAGES = ("backbone", "prompt", "template", "precision", "engine")
-"""Settings that say how images are seen and texts are read."""
+"""Settings about how images and texts are encoded."""
 NOT_USED = mark("{file} holds embeddings, which are taken as they are. Not used: {names}.")
 NEEDS_EMBEDDINGS = mark(
     "{option} goes with a file of embeddings, and {images} is none. Leave {option} away, or give such a file "
@@ -84,7 +84,7 @@ CHANGED = mark(
 
 
 def classes_in(path: Path) -> ClassNames | None:
-    """The classes that a file of embeddings names itself; None where it does not."""
+    """The classes that a file of embeddings names itself; None where it names fewer than two."""
     names = tuple(map(canonical, read_embeddings(path).names))
     return ClassNames(names, names) if len(names) > 1 else None
 
@@ -93,7 +93,7 @@ def classes_of(project: Project) -> ClassNames | Path:
     """The classes: the list that was given, else those of the file of embeddings.
 
     Raises:
-        DataError: nobody says what they are.
+        DataError: neither says what the classes are.
     """
     if project.classes is not None:
         return project.classes
@@ -105,26 +105,26 @@ def classes_of(project: Project) -> ClassNames | Path:
     return ClassNames(names, names)
 
 
-def on_images(project: Project) -> Settings:
+def image_settings(project: Project) -> Settings:
     """The settings of a run on images.
 
     Raises:
-        ConfigError: one was given that needs embeddings.
+        ConfigError: a setting was given that needs embeddings.
     """
     for option, given in (
         ("--class-embeds", project.class_embeds is not None),
-        (f"--backbone {EMBEDDINGS}", is_given(project.settings)),
+        (f"--backbone {EMBEDDINGS}", is_precomputed(project.settings)),
     ):
         if given:
             raise ConfigError(NEEDS_EMBEDDINGS, option=option, images=project.images)
     return project.settings
 
 
-def on_embeddings(project: Project) -> Settings:
+def embedding_settings(project: Project) -> Settings:
     """The settings of a run on a file of embeddings.
 
     Raises:
-        ConfigError: one was given that needs images.
+        ConfigError: a setting was given that needs images.
     """
     given, plain = project.model_fields_set, Settings()
     for name in (*OF_IMAGES, "eye"):
@@ -134,21 +134,21 @@ def on_embeddings(project: Project) -> Settings:
     return project.settings.model_copy(update={"backbone": EMBEDDINGS, "template": TEMPLATE})
 
 
-def not_used(project: Project) -> Sentence | None:
-    """Which settings were given that embeddings leave no room for, with the values that count anyway."""
+def unused_settings(project: Project) -> Sentence | None:
+    """A sentence about the given settings that have no effect on embeddings; None without any."""
     names = [name for name in OF_IMAGES if name in project.model_fields_set]
-    if not names or is_given(project.settings):
+    if not names or is_precomputed(project.settings):
         return None
     return Sentence(NOT_USED, file=project.images, names=", ".join(names))
 
 
-def given_model(
+def precomputed_model(
     images: Path, classes: ClassNames | None, class_embeds: Path | None = None
-) -> GivenModel:
-    """What stands in the place of the model for these classes; without them it knows the banks alone.
+) -> PrecomputedModel:
+    """The model of a file of embeddings for these classes; without classes it has banks only.
 
     Raises:
-        DataError: a class has no embedding, or its width is that of no bank.
+        DataError: a class has no embedding, or no bank is as wide as the class embeddings.
     """
     found, file = read_embeddings(images), images
     vectors, names, scale = found.class_embeds, found.class_names, found.logit_scale
@@ -157,24 +157,24 @@ def given_model(
         vectors, names, own = read_class_embeds(file, found)
         scale = scale if own is None else own
     banks = found.banks if vectors is None else text_first(found.banks, vectors.shape[1])
-    made = tuple(GivenBank(name, bank.shape[1]) for name, bank in banks.items())
+    made = tuple(PrecomputedBank(name, bank.shape[1]) for name, bank in banks.items())
     if vectors is None or classes is None:
-        return GivenModel(made, (), None, scale)
-    chosen = vectors[places(file, classes, names, len(vectors))]
-    return GivenModel(made, classes.prompts, unit(chosen), scale)
+        return PrecomputedModel(made, (), None, scale)
+    chosen = vectors[rows_of_classes(file, classes, names, len(vectors))]
+    return PrecomputedModel(made, classes.prompts, unit(chosen), scale)
 
 
-def model_of_run(project: Project, manifest: Manifest) -> GivenModel:
-    """The same for a run; DataError too where neither texts nor labels of two classes say anything."""
-    model = given_model(project.images, manifest.classes, project.class_embeds)
+def model_of_run(project: Project, manifest: Manifest) -> PrecomputedModel:
+    """`precomputed_model` for a run. DataError: also where there are neither texts nor labels of two classes."""
+    model = precomputed_model(project.images, manifest.classes, project.class_embeds)
     known = set(manifest.labels[manifest.pool].tolist()) - {-1}
     if not model.texts and len(known) < 2:
         raise DataError(LABELS_OR_TEXTS, file=project.images)
     return model
 
 
-def places(file: AnyPath, classes: ClassNames, names: Sequence[str], n: int) -> list[int]:
-    """The row of each class, by its prompt, else by its name, else by its place."""
+def rows_of_classes(file: AnyPath, classes: ClassNames, names: Sequence[str], n: int) -> list[int]:
+    """The row of each class's embedding: by its prompt, else by its name; in the same order if rows have no names."""
     if not names:
         if n != len(classes):
             raise DataError(CLASSES_COUNT, file=file, found=n, wanted=len(classes))
@@ -191,20 +191,20 @@ def places(file: AnyPath, classes: ClassNames, names: Sequence[str], n: int) -> 
     return found
 
 
-def write_given(folder: Path, model: GivenModel) -> None:
-    """Keep it in the run's folder."""
+def write_precomputed(folder: Path, model: PrecomputedModel) -> None:
+    """Write `FILE` into the run's folder."""
     write_bytes_atomic(folder / FILE, model.pack())
 
 
-def read_given(folder: Path, fingerprint: str) -> GivenModel:
-    """The one of a run.
+def read_precomputed(folder: Path, fingerprint: str) -> PrecomputedModel:
+    """The model in a run's folder.
 
     Raises:
         RunError: the file is missing, or is not the one that was written.
     """
     path = folder / FILE
     try:
-        model = GivenModel.unpack(path.read_bytes())
+        model = PrecomputedModel.unpack(path.read_bytes())
     except (OSError, ValueError, KeyError, SafetensorError):
         model = None
     if model is None or model.fingerprint != fingerprint:
@@ -218,13 +218,13 @@ def read_given(folder: Path, fingerprint: str) -> GivenModel:
     return model
 
 
-def is_given(settings: Settings) -> bool:
-    """Whether a run is one on embeddings."""
+def is_precomputed(settings: Settings) -> bool:
+    """Whether the settings are those of a run on embeddings."""
     return settings.backbone == EMBEDDINGS
 
 
-def check_kind(rows: Sequence[Row], model: str) -> None:
-    """DataError where images are given to what knows embeddings, or the other way round."""
+def check_source_kind(rows: Sequence[Row], model: str) -> None:
+    """DataError where rows are images and the model is precomputed embeddings, or the other way round."""
     others = np.flatnonzero(Rows.of(rows).of_embeddings() != (model == EMBEDDINGS))
     if len(others):
         path = rows[int(others[0])].path
@@ -235,16 +235,15 @@ def check_kind(rows: Sequence[Row], model: str) -> None:
 
 def vectors_of(
     rows: Sequence[Row],
-    bank: GivenBank,
+    bank: PrecomputedBank,
     *,
     alone: bool = False,
     others: Collection[str] = (),
-    room: Space = torch.zeros,
+    allocate: Allocate = torch.zeros,
 ) -> Embedded:
-    """Unit vectors (N, D) of a bank; rows that their file holds no more are failures.
+    """Unit vectors (N, D) of a bank; rows that have gone from their file, or changed in it, are failures.
 
-    ``alone``: no other bank is needed, so a file with a single one of that width may call it otherwise, but not by the
-    name of one of the ``others`` that there were. ``room`` makes what holds them.
+    ``alone`` and ``others`` as in `bank_of`; ``allocate`` makes the array of zeros for the vectors.
 
     Raises:
         DataError: the file is gone, or it has no such bank.
@@ -255,7 +254,7 @@ def vectors_of(
         assert isinstance(source, EmbeddingSource)
         by_file[source.path].append((number, source.row))
     hashes = images.hashes
-    vectors = room((len(rows), bank.embed_dim))
+    vectors = allocate((len(rows), bank.embed_dim))
     there = np.zeros(len(rows), dtype=bool)
     files = [read_embeddings(path) for path in by_file]
     for found, pairs in zip(files, by_file.values(), strict=True):
@@ -266,8 +265,8 @@ def vectors_of(
         there[numbers[same]] = True
         for start in range(0, len(numbers), TOGETHER):
             part = np.flatnonzero(same[start : start + TOGETHER]) + start
-            vectors[numbers[part]] = unit(floats(own[places[part]]))
-            let_go(vectors, slice(0, len(vectors)))
+            vectors[numbers[part]] = unit(as_float32(own[places[part]]))
+            release_pages(vectors, slice(0, len(vectors)))
         if isinstance(own, np.memmap):
             check_unchanged(found)
     failures: list[tuple[str, DataError]] = [
@@ -280,9 +279,12 @@ def vectors_of(
 
 
 def bank_of(
-    found: Embeddings, bank: GivenBank, *, alone: bool = False, others: Collection[str] = ()
+    found: Embeddings, bank: PrecomputedBank, *, alone: bool = False, others: Collection[str] = ()
 ) -> NDArray[Any]:
-    """(N, D) the bank as it stands in a file; DataError where it has none such."""
+    """(N, D) the bank as it stands in a file; DataError where it has no such bank.
+
+    ``alone``: no other bank is needed, so the only bank of a file may have any name but those of ``others``.
+    """
     own = found.banks.get(bank.name)
     if own is None and alone and len(found.banks) == 1 and not found.banks.keys() & {*others}:
         own = next(iter(found.banks.values()))
