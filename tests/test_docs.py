@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,21 +15,24 @@ from clipgrip.cli.main import root
 
 ROOT = Path(__file__).parent.parent
 PAGES = (
-    "README.md",
-    "docs/reliability.md",
-    "docs/glossary.md",
-    "docs/line.md",
-    "docs/tutorial.md",
+    *("README.md", "CONTRIBUTING.md"),
+    *("benchmarks/README.md", "line/README.md", "pretraining/README.md"),
+    *(
+        f"docs/{path.name}"
+        for path in sorted((ROOT / "docs").glob("*.md"))
+        if path.name != "cli.md"
+    ),
     "docs/operations/guide.md",
     "docs/operations/guide.ja.md",
 )
+LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)")
 
 
 def shown(page: str) -> Iterator[list[str]]:
     """The words of each clipgrip command in a page's console blocks, and of those in a line of prose."""
     text = (ROOT / page).read_text("utf-8")
-    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
-        for line in block.splitlines():
+    for block in re.findall(r"```(?:console|bash)\n(.*?)```", text, re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
             if line.startswith("clipgrip "):
                 yield shlex.split(line, comments=True)[1:]
     for words in re.findall(r"`clipgrip ([^`]+)`", text):
@@ -60,10 +64,28 @@ def test_documented_commands_exist_with_their_options(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_documented_files_exist(page: str) -> None:
+def test_documented_files_and_their_headings_exist(page: str) -> None:
+    written = {"decisions/index.md", "first-steps.md", "changelog.md"}  # by tools.docs_site
+    for target, heading in LINK.findall((ROOT / page).read_text("utf-8")):
+        place = (ROOT / page).parent / target if target else ROOT / page
+        assert place.exists() or target in written, (page, target)
+        if heading and place.suffix == ".md":
+            assert heading in anchors(place.read_text("utf-8")), (page, target, heading)
+
+
+def anchors(text: str) -> set[str]:
+    """What the headings of a page are called in links, as GitHub makes it."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_documented_modules_exist(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert ((ROOT / page).parent / target).exists(), (page, target)
+    for name in re.findall(r"python -m ((?:tools|benchmarks|pretraining)[.\w]+)", text):
+        assert importlib.util.find_spec(name), (page, name)
+    for name in re.findall(r"python ((?:tools|benchmarks|pretraining)/[/\w]+\.py)", text):
+        assert (ROOT / name).exists(), (page, name)
 
 
 def shown_at_the_line(page: str) -> Iterator[list[str]]:

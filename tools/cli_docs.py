@@ -35,7 +35,7 @@ traceback |
 - **Several values:** an option that may be given several times is named once for each: `--template A --template B`.
 - **Old names** of commands and options (`next`, `suggest`, `pilot`, `automate`, `stress`, `audit RUN`, `bench DATA`;
   `--n`, `--budget`, `--images` of a pilot, `--seeds`, `--paradigms`, `--strategies`, `--presets`,
-  `--prompts`) work until 0.3 and say what took their place.
+  `--prompts`, `--ok` of a bundle, `--per-class`) work until 0.3 and say what took their place.
 """
 
 

@@ -25,12 +25,18 @@ LOADED = re.compile(
 )
 """What a browser fetches by itself: scripts, pictures, styles and fonts, not the links that a reader follows."""
 
+WIDE = "[\u3000-\u9fff\uff00-\uffef]"
+BREAK = re.compile(rf"(?<={WIDE})\n *(?={WIDE}|[A-Za-z(]|\*\*|`(?!``))|(```.*?```)", re.DOTALL)
+"""The end of a line within a Japanese paragraph, which a browser would show as a space; or a block of code."""
+
 
 def stage(folder: Path) -> None:
     """Write the pages that zensical.toml names into ``folder``."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("*.ipynb"))
     shutil.copy(ROOT / "CHANGELOG.md", folder / "changelog.md")
+    for page in folder.rglob("*.ja.md"):
+        page.write_text(BREAK.sub(r"\1", page.read_text("utf-8")), encoding="utf-8")
     notebook = ROOT / "docs" / "first-steps.ipynb"
     (folder / "first-steps.md").write_text(
         markdown(notebook, folder / "first-steps-files"), encoding="utf-8"

@@ -37,8 +37,26 @@ def execute(path: Path) -> None:
     for cell in notebook.cells:
         cell.metadata = {}  # no times of execution
         if cell.cell_type == "code":  # without advice of the machine on which it ran
-            cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
+            cell.outputs = _joined([one for one in cell.outputs if one.get("name") != "stderr"])
     nbformat.write(notebook, path)
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """What is printed in one piece; a kernel sends it in as many as it likes."""
+    kept: list[Any] = []
+    for one in outputs:
+        if kept and one["output_type"] == kept[-1]["output_type"] == "stream":
+            kept[-1]["text"] += one["text"]
+        else:
+            kept.append(one)
+    return kept
+
+
+def printed(path: Path) -> str:
+    """What the cells printed when they were executed."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    outputs = [one for cell in cells for one in cell.get("outputs", ())]
+    return "".join("".join(one["text"]) for one in outputs if one["output_type"] == "stream")
 
 
 def code_cells(path: Path) -> list[str]:

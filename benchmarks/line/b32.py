@@ -88,7 +88,7 @@ def packed(run: Path, folder: Path, precision: str) -> Path:
         str(run),
         "--out",
         str(path),
-        "--ok",
+        "--ok-class",
         "good part",
         "--precision",
         precision,

@@ -211,7 +211,7 @@ class Project(Settings):
         example='"cp932"',
     )
     ignore_folders: bool = setting(
-        False, "true: images in folders named like classes are not taken as labeled by them."
+        False, "Do not take images in folders named like classes as labeled by them."
     )
 
     @field_validator("encoding")

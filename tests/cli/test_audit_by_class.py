@@ -59,7 +59,7 @@ def test_a_sheet_by_class_is_filled_read_and_kept(
     assert "together" in told.out
     assert "proven, all" in told.out
     assert "audited  " not in told.out
-    facts = json.loads(automate(capsys, folder, sheet, "--per-class", "--json").out)
+    facts = json.loads(automate(capsys, folder, sheet, "--by-class", "--json").out)
     assert facts["decided_by_model"] > 0
     assert facts["planned"] is None
     assert set(facts["further"]) <= {scope["group"] for scope in facts["scopes"]}
@@ -125,7 +125,7 @@ def test_the_two_ways_to_draw_are_not_mixed(
     told = automate(capsys, folder, mixed)
     assert told.code == 2
     assert "rows of 2 draws" in told.err
-    told = automate(capsys, folder, uniform, "--per-class")
+    told = automate(capsys, folder, uniform, "--by-class")
     assert told.code == 0, told.err
     assert "audit draw --by-class proves as much with fewer answers" in told.out
 

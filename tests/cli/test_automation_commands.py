@@ -97,7 +97,7 @@ def test_a_strict_promise_on_few_answers_leaves_all_to_people(
     place: Place, folder: Path, sheet: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(sheet, place.truth, 5)
-    for more in ((), ("--per-class",), ("--ok-class", "good part"), ("--about", "source")):
+    for more in ((), ("--by-class",), ("--ok-class", "good part"), ("--about", "source")):
         told = automate(capsys, folder, sheet, *more)
         assert told.code == 0, told.err
         assert "the model decides 0 of" in told.out
@@ -255,7 +255,7 @@ def test_a_sheet_and_a_promise_of_version_0_1_stay_readable(
         (("--max-error", 2), "between 0 and 1"),
         (("--about", "moon"), "Known: delivered, decided, source"),
         (("--ok-class", "goood part"), 'Did you mean "good part"'),
-        (("--ok-class", "steel", "--per-class"), "Give one of them"),
+        (("--ok-class", "steel", "--by-class"), "Give one of them"),
     ],
 )
 def test_terms_that_make_no_sense_are_refused(

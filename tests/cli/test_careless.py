@@ -84,7 +84,11 @@ WHOLE = ["run", "images", "--classes", "classes.txt", "--out", "o"]
             '--ok-class "zzz" is no class',
             "クラスはありません",
         ),
-        (["bundle", "run", "--ok", "zzz"], '--ok "zzz" is no class. Give', "次から指定"),
+        (
+            ["bundle", "run", "--ok-class", "zzz"],
+            '--ok-class "zzz" is no class. Give',
+            "次から指定",
+        ),
         ([*BOARD, "--assume", "hourly_cost=4:9:5"], "the middle value lies outside", "標準の値"),
         (["report", "run", "--groups", "classes.txt"], 'no column "path"', "path"),
         (["review", "run", "--token", "short"], "--token: the token has 5", "--token："),

@@ -7,9 +7,11 @@ import inspect
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tomllib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -298,7 +300,12 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     [
         (["clipgrip", "re"], ["review", "report"]),
         (["clipgrip", "labels", "''"], ["suggest", "learn"]),
-        (["clipgrip", "report", "clip"], ["clipgrip-runs/line 3"]),
+        (["clipgrip", "report", "clip"], ["clipgrip-runs/line\\ 3"]),
+        (
+            ["clipgrip", "bundle", "'clipgrip-runs/line\\ 3'", "--ok-class", "g"],
+            ["good\\ part"],
+        ),
+        (["clipgrip", "audit", "draw", "'clipgrip-runs/line\\ 3'", "--ok-class", "d"], ["dent"]),
         (
             ["clipgrip", "run", "--strategy", "''"],
             ["zero-shot", "supervised", "fpl", "ifpl", "grip"],
@@ -313,7 +320,9 @@ def test_bash_completes_commands_values_and_runs(
     words: list[str], expected: list[str], here: Path
 ) -> None:
     (here / "clipgrip-runs" / "line 3").mkdir(parents=True)
-    (here / "clipgrip-runs" / "line 3" / "runs.db").touch()
+    with closing(sqlite3.connect(here / "clipgrip-runs" / "line 3" / "runs.db")) as db, db:
+        db.execute("CREATE TABLE class (position INTEGER, name TEXT)")
+        db.executemany("INSERT INTO class VALUES (?, ?)", [(0, "good part"), (1, "dent")])
     (here / "bin").mkdir()
     start = here / "bin" / "clipgrip"
     start.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m clipgrip "$@"\n')
@@ -460,3 +469,12 @@ def test_the_page_of_commands_says_when_each_of_them_ends_with_code_1() -> None:
     (row,) = (line for line in page.splitlines() if line.startswith("| 1 |"))
     for words in means.values():
         assert words in row
+
+
+@pytest.mark.parametrize("words", [(), ("audit",), ("labels",)])
+def test_a_program_that_names_no_command_gets_one_document(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command(capsys, *words, "--json")
+    assert told.code == 2
+    assert "no command was named. Known: " in json.loads(told.out)["error"]

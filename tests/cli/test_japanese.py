@@ -84,7 +84,7 @@ def test_an_audit_speaks_japanese(said: Said, folder: Path, place: Place) -> Non
         row["answer"] = place.truth[row["path"]]
     write_csv("audit.csv", list(cells[0]), [list(row.values()) for row in cells])
     said("audit", "read", folder, "--answers", "audit.csv")
-    for more in ((), ("--max-error", 0.9, "--confidence", 0.5), ("--per-class",)):
+    for more in ((), ("--max-error", 0.9, "--confidence", 0.5), ("--by-class",)):
         said("audit", "automate", folder, "--answers", "audit.csv", *more)
     said("report", folder)
     said("audit", "draw", folder, "--to-measure", "--count", 10, "--out", "measure.csv")

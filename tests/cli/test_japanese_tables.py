@@ -66,7 +66,7 @@ def test_who_decides_an_image_and_why_is_japanese(
     cells = [row | {"answer": place.truth[row["path"]]} for row in rows(Path("audit.csv"))]
     write_csv("audit.csv", list(cells[0]), [list(row.values()) for row in cells])
     loose = ("--max-error", 0.9, "--confidence", 0.5)
-    for more in ((), ("--per-class",)):
+    for more in ((), ("--by-class",)):
         words = ("audit", "automate", "run", "--answers", "audit.csv", *loose, *more)
         assert command(capsys, *words, "--lang", "ja", "--out", "decided.csv").code == 0
         found = _reasons("decided.csv", "reason")

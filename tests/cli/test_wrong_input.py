@@ -342,7 +342,7 @@ def test_audit_and_automate_refuse_a_place_they_cannot_write_before_they_keep_an
     [
         ["audit", "draw", "run", "--ok-class", "dentt"],
         ["automate", "run", "--answers", "gone.csv", "--ok-class", "dentt"],
-        ["bundle", "run", "--ok", "dentt"],
+        ["bundle", "run", "--ok-class", "dentt"],
         ["report", "run", "--for", "board", "--ok-class", "dentt"],
         ["names", "run", "--try", "dentt=a dent"],
     ],

@@ -199,7 +199,7 @@ def test_files_that_are_no_images_are_listed_and_the_others_answered(
 def test_ok_classes_are_some_of_the_runs(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ok: list[str], why: str
 ) -> None:
-    options = [part for name in ok for part in ("--ok", name)]
+    options = [part for name in ok for part in ("--ok-class", name)]
     told = command(capsys, "bundle", finished, "--out", tmp_path / "m.clipgrip", *options)
     assert told.code == 2
     assert why in told.err

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,7 +33,7 @@ def run_folders(incomplete: str) -> list[str]:
     typed = Path(incomplete)
     places = {Path(), RUNS, typed, typed.parent}
     found = {str(folder) for place in places for folder in _runs_in(place)}
-    return sorted(folder for folder in found if folder.startswith(incomplete))
+    return _words(sorted(folder for folder in found if folder.startswith(incomplete)))
 
 
 def _runs_in(place: Path) -> list[Path]:
@@ -39,13 +43,40 @@ def _runs_in(place: Path) -> list[Path]:
         return []
 
 
+def class_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Classes to complete a word with: those of the run that stands before it."""
+    named = [
+        *ctx.args,
+        ctx.params.get("run"),
+        ctx.params.get("source"),
+    ]  # args: while a value is missing
+    store = next((Path(str(one)) / STORE for one in named if one), Path(STORE)).absolute()
+    try:
+        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as db:
+            names = [name for (name,) in db.execute("SELECT name FROM class ORDER BY position")]
+    except sqlite3.Error:
+        return []
+    return _words([name for name in names if name.startswith(incomplete)])
+
+
+def _words(names: list[str]) -> list[str]:
+    """As they stand on a command line: bash puts in what it is given, other shells quote it themselves."""
+    in_bash = os.environ.get("_CLIPGRIP_COMPLETE") == "complete_bash"
+    return [re.sub(r"[^\w@%+=:,./-]", r"\\\g<0>", name) if in_bash else name for name in names]
+
+
+def ok_option(help: str) -> Any:
+    """``--ok-class``, once for each class."""
+    return option(help, "--ok-class", autocompletion=class_names)
+
+
 Run = Annotated[
     Path,
     argument(
         "Folder of a finished run; of a reviewed one, its newest round.", autocompletion=run_folders
     ),
 ]
-OkClass = Annotated[list[str] | None, option("A class that means OK; once for each.", "--ok-class")]
+OkClass = Annotated[list[str] | None, ok_option("A class that means OK; once for each.")]
 Sheet = Annotated[Path, option("The filled sheet of clipgrip audit draw.", "--answers")]
 MaxError = Annotated[float, typer.Option("--max-error", help="Largest share of errors allowed.")]
 Confidence = Annotated[float, typer.Option("--confidence", help="How sure that has to be.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run, option
+from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run, ok_option, option
 from clipgrip.cli.gone import gone_lines
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
@@ -58,7 +58,7 @@ def draw(
     ] = False,
     ok_class: Annotated[
         list[str] | None,
-        option(
+        ok_option(
             "A class that means OK: draw OK answers and the others apart, for misses and overkill."
         ),
     ] = None,

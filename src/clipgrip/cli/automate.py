@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipgrip.cli.arguments import About, By, Confidence, Encoding, MaxError, Run, Sheet, option
+from clipgrip.cli.arguments import (
+    About,
+    By,
+    Confidence,
+    Encoding,
+    MaxError,
+    Run,
+    Sheet,
+    ok_option,
+    option,
+)
 from clipgrip.cli.promise_lines import go_on, verdict
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
@@ -42,11 +52,11 @@ def automate(
     ] = None,
     by: By = "",
     encoding: Encoding = None,
-    per_class: Annotated[
-        bool, typer.Option("--per-class", help="Promise it for each class apart.")
+    by_class: Annotated[
+        bool, typer.Option("--by-class", help="Promise it for each class apart.")
     ] = False,
     ok_class: Annotated[
-        list[str] | None, option("A class that means OK: promise misses and overkill apart.")
+        list[str] | None, ok_option("A class that means OK: promise misses and overkill apart.")
     ] = None,
     out: Annotated[
         Path | None, option("The decisions.  [default: automation.csv beside the model]")
@@ -67,7 +77,7 @@ def automate(
     from clipgrip.trust.promise import promise
 
     terms, screen = terms_of(max_error, confidence, about, at_least), ui.screen
-    apart = audit_sheet.apart_of(classes_at_work(run), per_class, ok_class or [])
+    apart = audit_sheet.apart_of(classes_at_work(run), by_class, ok_class or [])
     sheet = audit_sheet.Sheet.read(answers, encoding)
     newest = at_work(run, screen)
     place = _place(out or newest / promised.AUTOMATION, answers)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from clipgrip.cli.arguments import Run, option
+from clipgrip.cli.arguments import Run, ok_option
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 
@@ -18,8 +18,8 @@ def bundle(
     ui: Ui,
     run: Run,
     out: Annotated[Path, typer.Option(help="Where to write the file.")] = Path("model.clipgrip"),
-    ok: Annotated[
-        list[str] | None, option("A class that means OK; all others mean NG. Once for each.")
+    ok_class: Annotated[
+        list[str] | None, ok_option("A class that means OK; all others mean NG. Once for each.")
     ] = None,
     precision: Annotated[
         Literal["auto", "float32", "int8"],
@@ -37,14 +37,14 @@ def bundle(
     from clipgrip.written import check_output, write_output
     from clipgrip_line.bundle import Bundle, packed
 
-    check_ok(ok or (), classes_at_work(run).display)
+    check_ok(ok_class or (), classes_at_work(run).display)
     check_output(out, BUNDLE, reads=(run,))
     newest = at_work(run, ui.screen)
     with ui.screen.live():
         parts = parts_of(
             newest,
             bundled_promise(standing_at_work(run)),
-            ok_classes=ok or (),
+            ok_classes=ok_class or (),
             precision=precision,
             on_progress=ui.screen.progress,
         )

@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from clipgrip.cli.helptext import TranslatedContext
 from clipgrip.cli.shared import leading
-from clipgrip.cli.spoken import words_of
+from clipgrip.cli.spoken import wants_json, words_of
 from clipgrip.cli.tree import FORMER, PANELS, Branch, Leaf, Panel
 from clipgrip.errors import ConfigError, nearest
 from clipgrip.words import Sentence, mark
@@ -186,8 +186,11 @@ def tree_of(panels: tuple[Panel, ...], callback: Any = None, **more: Any) -> Any
 
 
 def show_help(context: typer.Context) -> None:
-    """Help where no command is named."""
+    """Help where no command is named; ConfigError for a program, which asked for one document."""
     if context.invoked_subcommand is None:
+        if wants_json(sys.argv[1:]):
+            known = ", ".join(context.command.list_commands(context))  # type: ignore[attr-defined]
+            raise ConfigError(mark("no command was named. Known: {known}."), known=known)
         typer.echo(context.get_help())
         raise typer.Exit(2)
 

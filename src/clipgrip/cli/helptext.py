@@ -25,6 +25,8 @@ DEFAULT = mark("default: ")
 NO_VALUE = (mark("all"), mark("none"))
 BEHIND = re.compile(r"  \[([^\]]*)\]$")
 """What typer writes behind the text of an option: ``[default: 5; x>=1]``, ``[required]``."""
+KIND = re.compile(r"<((?:list\[)?(?:str|path|Path)\]?)>")
+"""How typer names a text or a path; readers of help need no names of Python's."""
 
 Formatter: Any = typer.Context.formatter_class  # typer has no public name for it
 
@@ -92,8 +94,13 @@ class Help(Formatter):  # type: ignore[misc]
         say = _words()
         first = min(max((len(name) for name, _ in rows), default=0), col_max) + col_spacing
         width = max(self.width - first - 2, 10)
-        shown = [(name, _wrapped(option_text(say, text), width, say)) for name, text in rows]
+        named = [(KIND.sub(_kind, name), text) for name, text in rows]
+        shown = [(name, _wrapped(option_text(say, text), width, say)) for name, text in named]
         super().write_dl(shown, col_max, col_spacing)
+
+
+def _kind(found: re.Match[str]) -> str:
+    return "<path>" if "ath" in found[1] else "<text>"
 
 
 def _wrapped(text: str, width: int, say: Words) -> str:

@@ -14,9 +14,9 @@ from clipgrip.words import mark
 
 def number(info: Any, kind: type, option: str) -> Any:
     """A copy of what typer is told of an option, with our own reading of its number."""
-    info, is_bounded = copy(info), info.min is not None or info.max is not None
+    info = copy(info)
     info.parser = reader(option, kind, info.min, info.max)
-    info.metavar = info.metavar or f"<{kind.__name__}{' range' if is_bounded else ''}>"
+    info.metavar = info.metavar or f"<{kind.__name__}>"
     return info
 
 

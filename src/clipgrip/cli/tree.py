@@ -72,7 +72,12 @@ AUDIT = Branch(
         Leaf(
             "read", mark("Say what the answers of a filled sheet prove so far"), "audit_read:read"
         ),
-        Leaf("automate", mark("Let the model label at a promised error rate"), "automate:automate"),
+        Leaf(
+            "automate",
+            mark("Let the model label at a promised error rate"),
+            "automate:automate",
+            {"--per-class": "--by-class"},
+        ),
     ),
     alone="draw",
     once=True,
@@ -149,7 +154,12 @@ PANELS = (
                 "versions", mark("List rounds and bundles: audited, promised"), "versions:versions"
             ),
             LABELS,
-            Leaf("bundle", mark("Pack a model into one file for the line"), "bundle:bundle"),
+            Leaf(
+                "bundle",
+                mark("Pack a model into one file for the line"),
+                "bundle:bundle",
+                {"--ok": "--ok-class"},
+            ),
         ),
     ),
     Panel(

@@ -111,10 +111,10 @@ def parts_of(
 
 def check_ok(ok_classes: Sequence[str], classes: Sequence[str]) -> None:
     """ConfigError where an OK class is none of the run's, or all of them are."""
-    check_classes("--ok", ok_classes, classes)
+    check_classes("--ok-class", ok_classes, classes)
     if set(ok_classes) == set(classes):
         raise ConfigError(
-            mark("every class is named as OK, so nothing could be NG. Name fewer with --ok.")
+            mark("every class is named as OK, so nothing could be NG. Name fewer with --ok-class.")
         )
 
 
