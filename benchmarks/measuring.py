@@ -36,7 +36,7 @@ from clipgrip import GripClassifier
 from clipgrip.metrics import wilson_interval
 from clipgrip.pseudolabel.refine import refined_answers
 from clipgrip.trust import measured, measuring, risk
-from clipgrip.trust.measuring import first_phase, further, strata
+from clipgrip.trust.measuring import first_phase, second_phase, strata
 from clipgrip.trust.scope import Answered, Numbers
 from clipgrip.types import Probs
 
@@ -192,7 +192,7 @@ def _draw(pool: Pool, hashes: list[str], n: int, seed: int) -> dict[str, Any]:
     labels, wrong = pool.answers.labels, pool.wrong
     made = strata(pool.answers, hashes, seed)
     rows = first_phase(made, n)
-    rows = np.concatenate([rows, further(made, rows, wrong[rows], n)])
+    rows = np.concatenate([rows, second_phase(made, rows, wrong[rows], n)])
     found = measured.measured(made, labels, rows, wrong[rows], pool.second)
     assert found is not None
     accuracy, order = 1 - float(wrong.mean()), np.random.default_rng(seed).permutation(len(wrong))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from projects import Place, command
 
 from clipgrip.errors import RunError
 from clipgrip.files import part_name, sweep
+from clipgrip.mapped import mapped
 from clipgrip.written import (
     RECORD,
     check_folder,
@@ -152,6 +158,62 @@ def test_parts_of_killed_processes_are_swept_and_those_of_living_ones_and_others
         other.name,
         f"{'0' * 16}.part",
     }
+
+
+class Windows:
+    """kernel32, where one process lives, one has ended, one may not be asked, and no other is there."""
+
+    def __init__(self) -> None:
+        self.open: list[int] = []
+        self.code = 0
+        self.OpenProcess = partial(self._opened)  # has attributes, as functions of C do
+
+    def _opened(self, _right: int, _inherits: bool, process: Any) -> int | None:
+        self.code = {7: 0, 8: 0, 9: 5}.get(process.value, 87)
+        self.open += [] if self.code else [process.value]
+        return None if self.code else process.value
+
+    def WaitForSingleObject(self, handle: Any, _milliseconds: int) -> int:  # noqa: N802
+        return 258 if handle.value == 7 else 0
+
+    def CloseHandle(self, handle: Any) -> None:  # noqa: N802
+        self.open.remove(handle.value)
+
+
+def test_what_killed_processes_left_is_swept_on_windows_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = Windows()
+    monkeypatch.setattr(ctypes, "WinDLL", lambda *_, **__: system, raising=False)
+    monkeypatch.setattr(ctypes, "get_last_error", lambda: system.code, raising=False)
+    mine = Path(part_name(tmp_path)).name
+    names = [mine.replace(f"-{os.getpid()}-", f"-{process}-") for process in (7, 8, 9, 10)]
+    for name in names:
+        (tmp_path / name).write_bytes(b"pixels")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "win32")
+        mapped(tmp_path, (1000,), torch.uint8)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([names[0], names[2]])
+    assert not system.open
+
+
+def test_one_part_that_stays_is_no_reason_to_keep_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Path(part_name(tmp_path))
+    gone = [mine.name.replace(f"-{os.getpid()}-", f"-{n}-") for n in (4194305, 4194306, 4194307)]
+    for name in gone:
+        (tmp_path / name).write_bytes(b"half")
+    unlink, first = os.unlink, sorted(os.listdir(tmp_path))[1]
+
+    def refusing(path: str) -> None:
+        if Path(path).name == first:
+            raise PermissionError(13, "in use")
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", refusing)
+    sweep(tmp_path)
+    assert os.listdir(tmp_path) == [first]
 
 
 def test_a_folder_is_free_or_holds_the_mark(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ Written by `python tools/cli_docs.py` from the commands' own help.
 a promise was withdrawn (`audit read`); `review --import` took nothing in. Also a fault of the program itself, with a \
 traceback |
 | 2 | the input cannot be used; a sentence says why, and nothing is lost |
-| 130 | stopped by Ctrl-C; the same command goes on |
+| 130, 143 | stopped by Ctrl-C, or by SIGTERM; the same command goes on |
 
 - **For programs:** `--json` prints one document on standard output, `{"error": ..., "kind": ...}` where a command
   fails; progress goes to standard error.

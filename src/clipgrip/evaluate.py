@@ -1,4 +1,4 @@
-"""Answers against the truth where it is known, and what can be said where it is not."""
+"""Scores of answers against known labels, and a summary of answers without any, as metrics.json stores them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Scores = dict[str, Any]
 
 
 def test_scores(probs: Probs, labels: Labels, unseen: Mask) -> Scores | None:
-    """What metrics.json says of n test images; None without any.
+    """The scores of test images (n,), -1 for no label; None without any label.
 
-    Classes without test images have null where a share would stand. Seen, unseen and harmonic mean are there when
-    some classes, but not all, are unseen. ``commonest``: the class of most of the images, and how many those are.
+    A share of a class without test images is null. Seen, unseen and harmonic mean are there if some classes, but not
+    all, are ``unseen`` (C,). ``commonest`` is the class of most test images, and how many those are.
     """
     judged = int((labels >= 0).sum())
     if judged == 0:
@@ -43,7 +43,7 @@ def test_scores(probs: Probs, labels: Labels, unseen: Mask) -> Scores | None:
 
 
 def pool_summary(probs: Probs) -> Scores:
-    """What the answers for N unlabeled images look like; none of it is accuracy."""
+    """Mean confidence, class coverage and answers per class of unlabeled images (N, C); no accuracy."""
     if len(probs) == 0:
         return {"mean_confidence": None, "coverage": 0.0, "per_class": [0] * probs.shape[1]}
     return {
@@ -56,7 +56,8 @@ def pool_summary(probs: Probs) -> Scores:
 def robin_hood(before: Tensor, after: Tensor) -> tuple[float, float]:
     """Mean change of recall of the poor classes (below the mean before) and of the rich ones.
 
-    Source: "Enhancing CLIP with CLIP", section 5: tuning helps the poor when the first number is the larger.
+    ``before`` and ``after`` (C,) are recalls. The effect is that the poor gain more than the rich.
+    Source: "Enhancing CLIP with CLIP" (arXiv 2306.01669), section 5.
     """
     known = ~(before.isnan() | after.isnan())
     before, after = before[known], after[known]

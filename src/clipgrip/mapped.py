@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from clipgrip.errors import DataError
-from clipgrip.files import AnyPath, part_name
+from clipgrip.files import AnyPath, part_name, sweep
 
 Folder = AnyPath
 Allocate = Callable[[tuple[int, int]], Tensor]
@@ -58,6 +58,7 @@ def mapped(folder: AnyPath, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
         count *= size
     if not count:
         return torch.empty(shape, dtype=dtype)
+    sweep(folder)  # where a file in use cannot go, a killed process leaves it
     path, size = part_name(folder), count * dtype.itemsize
     with open(path, "xb") as file:
         # reserves the space: writing to a sparse file on a full disk would end the process

@@ -37,61 +37,62 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs, WideEmbeds
 
 @dataclass(frozen=True)
 class Method:
-    """Everything that decides how a prompt is tuned, apart from the strategy and its numbers."""
+    """Every number and choice that decides the answers, apart from the strategy and its k."""
 
     init: Literal["template", "random"] = "template"
+    """Whether a prompt starts from a template's words or at random, as in the paper."""
     n_ctx: int = 16
-    """Context vectors of a random start; a template brings its own words."""
+    """Context vectors of a random start; a template's words determine their own number."""
     n_tokens: int = 16
     """Tokens in the image tower, for prompts that have some."""
     recipe: Recipe = field(default_factory=Recipe)
     labeled_share: float | None = 0.5
     """Weight of the labels against the pseudolabels; None for the paper's γ and λ."""
     select: str = "balanced"
-    """A rule of ``pseudolabel.select.SELECTORS``; the loss is a part of the recipe. "models" wants `learn`'s ``votes``,
-    which only Python can give: it is no better than the default (docs/decisions/0012), so no command offers it."""
+    """The selection rule (``pseudolabel.select.SELECTORS``). "models" needs `learn`'s ``votes``, which only Python can
+    give: it is no better than the default (docs/decisions/0012), so no command offers it."""
     refine: str = "zero-shot"
-    """How answers are bettered before a round labels by them (``pseudolabel.REFINERS``); "zero-shot": not at all."""
+    """The refinement of answers before pseudolabels are chosen (``pseudolabel.REFINERS``); "zero-shot": none."""
     refinement: Refinement = field(default_factory=Refinement, repr=False)
-    """Every number of that."""
+    """The numbers of the refinement."""
     banks: BankSettings = field(default_factory=BankSettings, repr=False)
-    """Every number of how much each eye counts."""
+    """The numbers of the eyes' weights."""
     head: HeadSettings | None = None
-    """Every number of what labels teach beside the prompt; None: labels tune the prompt and nothing else."""
+    """The numbers of the head beside the prompt; None: labels and pseudolabels tune the prompt and nothing else."""
     stop_below: float = 0.01
     """Once a smaller share of the answers changes in a round, only the last k is left to run."""
     stop: tuple[str, ...] = ("collapse",)
     """Rules of ``pseudolabel.stop.RULES`` that end the rounds and go back to the best of them."""
     alarm: AlarmLimits = field(default_factory=AlarmLimits, repr=False)
-    """What these let pass."""
+    """The thresholds of these rules."""
     many_labels: Method | None = None
-    """Taken instead where people labeled more of the images than they left unlabeled."""
+    """The method to take instead if more images are labeled than unlabeled (`suited_to`)."""
 
     def __post_init__(self) -> None:
-        """ConfigError where a rule, a loss or a way to refine has a name that nobody knows."""
+        """ConfigError where a selection rule, loss, refinement or stop rule has an unknown name."""
         selector(self.select)
         loss_named(self.recipe.loss)
         check_method(self.refine)
         check_rules(self.stop)
 
     def suited_to(self, task: Task) -> Method:
-        """This method, or what it prefers where labels abound."""
+        """``many_labels`` if most images are labeled, with `MANY_PER_CLASS` or more per labeled class; else itself."""
         per_class = len(task.labeled) / max(1, len(task.labels[task.labeled].unique()))
         abound = len(task.labeled) > len(task.unlabeled) and per_class >= MANY_PER_CLASS
         return self.many_labels if self.many_labels and abound else self
 
     def facts(self) -> dict[str, Any]:
-        """What it is, without what it would have been on another task."""
+        """All values as plain data for metrics.json and `from_facts`, without ``many_labels``."""
         return asdict(replace(self, many_labels=None))
 
     def fingerprint(self) -> str:
-        """Sixteen hex digits over all that it is: two versions of a method never share them."""
+        """Sixteen hex digits over all values and `REVISION`, so that no two versions of a method share them."""
         text = json.dumps({"revision": REVISION, **self.facts()}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Method:
-        """The method that ``facts`` came from; older facts lack the refinement's numbers, newer ones may have more."""
+        """The method that `facts` gave. Numbers of its parts may be missing (then today's default) or be unknown."""
         head = facts.get("head")
         values = {
             **facts,
@@ -107,17 +108,18 @@ class Method:
 
 
 def _known(kind: type[Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Of what JSON keeps of a value that which this version has too; what is missing is then today's."""
+    """The fields that this version has, from JSON: lists become tuples again."""
     found = {one.name: facts[one.name] for one in fields(kind) if one.name in facts}
     return {name: tuple(v) if isinstance(v, list) else v for name, v in found.items()}
 
 
 REVISION = 9
-"""To be raised when code changes an answer and no number above tells so; tests/pseudolabel/golden.json finds out."""
+"""To be raised when a change of code changes an answer and no value of `Method` shows it. The test of
+tests/pseudolabel/golden.json finds such changes."""
 
 
 MANY_PER_CLASS = 16
-"""Labels per labeled class from which they can abound: the paper's K. Fewer are few-shot tuning."""
+"""Labels per labeled class from which there can be many: the paper's K. Fewer are few-shot tuning."""
 PIXEL_RECIPE = Recipe(lr=0.03, steps=60, batch_size=64, weight_decay=0.0)
 """For prompts in the image tower, where each image of a batch costs a pass through it."""
 _TRUST_ALL: dict[str, Any] = {"select": "everything", "refine": "auto", "head": HeadSettings()}
@@ -171,16 +173,15 @@ def learn(
     teacher: Teacher | None = None,
     beside: Tensor | None = None,
 ) -> Iterator[Round]:
-    """The rounds after ``reached`` over the pool (N, ...), as the prompt consumes it.
+    """The rounds of a method after ``reached``: `strategy.rounds`, whose arguments these are, as the method says.
 
-    ``votes`` are other models' answers (N, C) for the rule "models". ``image_embeds`` (N, D) are the untuned model's,
-    for what compares images; where ``inputs`` are embeddings they are those. ``refine`` is the method's refiner where
-    it has been at work already. ``teacher`` is what the labels teach (`teacher_of`); ``reached`` then begins with its
-    answers. ``beside`` (N, e) are the columns that eyes add to ``image_embeds``, where ``inputs`` are pixels.
+    ``inputs`` (N, ...) are the pool, as the prompt ``start`` consumes it. ``image_embeds`` (N, W) are the untuned
+    model's embeddings with the eyes' columns, by which images are compared; by default the inputs as ``start`` embeds
+    them. ``beside`` (N, e) are the eyes' columns where the inputs are pixels. ``votes`` are other models' answers
+    (N, C), for the selection rule "models". ``refine`` is a `refiner_of` the method that has been at work already.
+    With a ``teacher`` (`teacher_of`), ``reached`` begins with its answers instead of zero-shot's.
 
-    Raises:
-        ConfigError: the method names an unknown rule or loss, two that do not go together, or the rule "models" without
-            votes.
+    ConfigError: selection rule and loss do not go together, or the rule is "models" without votes.
     """
     select = selector(method.select)
     check_pair(method)
@@ -190,7 +191,12 @@ def learn(
             "Give learn(..., votes=[PROBS]), another model's (N, C) answers, or choose another rule."
         )
     learner = PromptLearner(start, inputs, method.recipe, method.labeled_share, beside)
+    zero_shot = reached.zero_shot
     embeds = learner.image_embeds() if image_embeds is None else image_embeds
+    if refine is None:
+        eye_columns = _eye_columns(embeds, start)
+        refine = refiner_of(method, embeds, zero_shot, teacher, eye_columns=eye_columns)
+    is_watched = any(ks) and bool(method.stop)
     return rounds(
         learner,
         task,
@@ -198,26 +204,24 @@ def learn(
         ks=ks,
         seed=seed,
         select=select,
-        refine=refine
-        or refiner_of(
-            method, embeds, reached.zero_shot, teacher, eye_columns=_eye_columns(embeds, start)
-        ),
+        refine=refine,
         teacher=teacher,
         head=method.head,
-        context=replace(
-            _context(start, inputs, method, votes), temperature=_temperature(reached, task, method)
+        context=Context(
+            # other rules compare no images, and embedding pixels costs a pass through the tower
+            PromptLearner(start, inputs).image_embeds() if method.select == "neighbours" else None,
+            votes=tuple(votes),
+            temperature=_temperature(reached, task, method),
         ),
         stop_below=method.stop_below,
-        watch=Watch.over(task, reached.zero_shot, embeds, method.alarm)
-        if any(ks) and method.stop
-        else None,
+        watch=Watch.over(task, zero_shot, embeds, method.alarm) if is_watched else None,
         on_step=on_step,
         keeper=keeper,
     )
 
 
 def _eye_columns(image_embeds: WideEmbeds, prompt: Prompt) -> int:
-    """How many of the last columns are what eyes see: the text reads only the first."""
+    """How many of the last columns are eyes': as many as the images have more than the class embeddings."""
     with torch.no_grad():
         return image_embeds.shape[1] - prompt.class_embeds().shape[1]
 
@@ -232,10 +236,10 @@ def teacher_of(
     seed: int,
     eye_columns: int = 0,
 ) -> Teacher | None:
-    """What the task's labels teach, held-out answers included; None where the method or the task asks for none.
+    """The teacher of a task's labels, cross-validated; None where the method has no head or the task suits none.
 
-    Without a text there are neither its answers for the pool, ``zero_shot``, nor its ``texts`` (C, D). The last
-    ``eye_columns`` of ``image_embeds`` are what eyes see.
+    ``zero_shot`` (N, C) are the text's answers for the pool, ``texts`` (C, D) its class embeddings; both are None if
+    the classes have no text. The last ``eye_columns`` of ``image_embeds`` are what eyes see.
     """
     if method.head is None or not teaches(method.head, task):
         return None
@@ -260,15 +264,18 @@ def refiner_of(
     *,
     eye_columns: int = 0,
 ) -> PoolRefiner:
-    """The refiner of a pool whose rounds begin with the answers ``first``; it leaves them where labels say so."""
+    """The refiner of a pool whose rounds begin with the answers ``first`` (N, C).
+
+    It refines nothing if the teacher's held-out labels are answered worse with unlabeled images.
+    """
     name = method.refine if teacher is None or teacher.uses_unlabeled else ZERO_SHOT
     return PoolRefiner.of(name, image_embeds, first, method.refinement, eye_columns=eye_columns)
 
 
 def _temperature(reached: Reached, task: Task, method: Method) -> float:
-    """What the labels say of zero-shot's confidence: a tuned prompt has learned them and is far surer of them.
+    """The temperature of zero-shot's answers by the labels. Not of a tuned prompt's: it has learned these labels.
 
-    1 where answers are refined: that calibrates them, and their labeled rows are one-hot.
+    1 where answers are refined, which sets their confidence itself.
     """
     if method.refine != "zero-shot":
         return 1.0
@@ -276,15 +283,9 @@ def _temperature(reached: Reached, task: Task, method: Method) -> float:
 
 
 def check_pair(method: Method) -> None:
-    """ConfigError where the rule's targets give the loss nothing to learn."""
+    """ConfigError where the selection rule's targets leave the loss nothing to learn."""
     if (method.select, method.recipe.loss) == ("everything", "partial-label"):
         raise ConfigError(
             'the rule "everything" calls every class possible, and the loss "partial-label" then asks for nothing. '
             'Take the loss "cross-entropy", or the rule "candidate-sets".'
         )
-
-
-def _context(start: Prompt, inputs: Tensor, method: Method, votes: Sequence[Probs]) -> Context:
-    """What selection may know of the pool; embeddings only where the rule compares them."""
-    embeds = PromptLearner(start, inputs).image_embeds() if method.select == "neighbours" else None
-    return Context(embeds, votes=tuple(votes))

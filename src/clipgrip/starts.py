@@ -26,9 +26,9 @@ def untuned(
     seed: int,
     kind: str = "textual",
 ) -> Prompt:
-    """The prompt that every round starts from; of several templates the first one is used.
+    """The prompt of this kind that every round is tuned from; of several templates the first one's words.
 
-    Of embeddings, to which no text tower belongs, a residual of the class embeddings.
+    A residual of the class embeddings where there is no text tower, because embeddings were given instead of images.
     """
     if not backbone.text.max_tokens:
         return ResidualPrompt.untuned(

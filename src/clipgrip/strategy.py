@@ -1,4 +1,4 @@
-"""THE HEART: score the unlabeled images, select the trustworthy, tune a prompt on them, and again.
+"""THE HEART: answer the unlabeled images, select pseudolabels, tune a prompt on them, and again.
 
 All nine combinations of paradigm and strategy run through ``rounds``: the paradigm is in the task, the strategy is
 ``ks``.
@@ -39,29 +39,29 @@ class Round:
     number: int
     """From 1: zero-shot is no round."""
     k: int
-    """The most pseudolabels that a class could get."""
+    """The most pseudolabels that a class could get; 0: tuned on the labels alone."""
     pseudolabels: PseudoLabels
     learner: PromptLearner
-    """The tuned prompt on the pool."""
+    """The tuned prompt, on the pool."""
     probs: Probs
-    """(N, C) what it answers for the pool."""
+    """(N, C) its answers for the pool, joined with ``joint``."""
     changed: float
     """Share of the unlabeled images whose answer differs from that of the round before."""
     summary: Summary | None = None
-    """What stop rules read; None where none is asked."""
+    """What the alarm reads of the round; None without an alarm."""
     stop: Stop | None = None
-    """The rounds end here, and the round ``stop.best`` is the one to keep."""
+    """Where not None the rounds end here, and the round ``stop.best`` is the one to keep."""
     refined_by: str = ZERO_SHOT
-    """The method that improved the answers before they were chosen from."""
+    """The refinement of the answers that the pseudolabels were chosen from."""
     why: tuple[Reason, ...] = ()
-    """Why that method."""
+    """The reasons for that refinement."""
     evidence: Evidence | None = None
     """What it was decided from."""
     joint: Joint | None = None
-    """What joins the prompt's answers with a head of labels and pseudolabels; None where nothing does."""
+    """Joins the prompt with a head of labels and pseudolabels; None where the prompt answers alone."""
 
     def predict_proba(self, inputs: Tensor, beside: Tensor | None = None) -> Probs:
-        """(N, C) for new images (N, ...), as the prompt consumes them; ``beside`` (N, e) is what eyes see of pixels."""
+        """(N, C) for new images (N, ...), as the prompt consumes them; ``beside`` (N, e) as in `PromptLearner`."""
         return answers_of(replace(self.learner, inputs=inputs, beside=beside), self.joint)
 
 
@@ -76,9 +76,9 @@ def best_round(done: Sequence[Round]) -> Round | None:
 def choose(
     probs: Probs, task: Task, k: int, select: Selector, context: Context = NO_CONTEXT
 ) -> PseudoLabels:
-    """Pseudolabels for the unlabeled rows, over the candidate classes only, as rows of the pool.
+    """Pseudolabels of unlabeled rows, chosen over the candidate classes only; their rows are those of the pool.
 
-    None at all for k = 0: tuning on the labels alone is a round without pseudolabels. ``context`` is of the pool.
+    Empty for k = 0, which is tuning on the labels alone. ``probs`` (N, C) and ``context`` are of the whole pool.
 
     Raises:
         ConfigError: the context lacks what the rule needs.
@@ -95,21 +95,24 @@ def choose(
 
 @dataclass(frozen=True)
 class Reached:
-    """How far a run has come. Round 0 is zero-shot, whose answers (N, C) label round 1."""
+    """How far a run has come: the last finished round, whose answers the next one learns from. 0 is zero-shot."""
 
     number: int
+    """Of the last finished round."""
     probs: Probs
+    """(N, C) its answers."""
     changed: float = 1.0
+    """Share of the unlabeled images whose answer it changed."""
     previous: Probs | None = None
-    """The answers of the round before, for rules that compare the two."""
+    """The answers of the round before that, for selection rules that compare the two."""
     first: Probs | None = None
-    """Zero-shot's answers; None in round 0, whose answers they are."""
+    """Zero-shot's answers; None in round 0, whose ``probs`` they are."""
     past: tuple[Summary, ...] = ()
-    """What stop rules were told of the rounds before."""
+    """The summaries of the rounds so far, without zero-shot's."""
 
     @property
     def zero_shot(self) -> Probs:
-        """(N, C) what CLIP answered before anything was learned."""
+        """(N, C) the answers before anything was tuned."""
         return self.probs if self.first is None else self.first
 
 
@@ -130,19 +133,16 @@ def rounds(
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     keeper: Keeper | None = None,
 ) -> Iterator[Round]:
-    """Yield each round after ``reached`` when it is finished; resuming is reaching further.
+    """Yield each round after ``reached`` when it is finished; a resumed run starts from a later ``reached``.
 
     ``ks``, the pseudolabels per class in each round, make FPL, IFPL or GRIP of it (`pseudolabel.schedule`; Menghini,
-    Delworth, Bach, NeurIPS 2023, arXiv 2306.01669, section 3); a k of 0 tunes on the labels alone.
+    Delworth, Bach, NeurIPS 2023, arXiv 2306.01669, section 3); a k of 0 tunes on the labels alone. Every round is tuned
+    from the ``untuned`` prompt, and joined with a head: by the ``teacher`` of the labels, or else, with the settings
+    ``head``, one of the pseudolabels. ``context`` is what ``select`` may know of the pool and no round changes.
 
-    Every round tunes from the untuned prompt. Once fewer than ``stop_below`` of the answers change, only the last k
-    is left to run, and nothing where the last k has just been run. A stop of ``watch`` is the last. ``keeper`` lets a
-    training go on in its middle. ``teacher`` joins each prompt's answers with what labels say; without one a ``head``
-    of such settings joins them with what the pseudolabels say. ``context`` is what selection may know of the pool that
-    no round changes: embeddings, other models' answers, the temperature.
-
-    Raises:
-        ConfigError: ``context`` lacks what ``select`` needs, or ``watch`` names an unknown rule.
+    Once a round changes less than ``stop_below`` of the answers, only the last k is left to run, and nothing if it has
+    just been run. The round in which ``watch`` rings is the last. ``on_step`` gets (step, steps, loss) of each
+    training, ``keeper`` stores unfinished ones. ConfigError: ``context`` lacks what ``select`` needs.
     """
     while reached.number < len(ks) and not (watch and watch.stop(reached.past)):
         settled = reached.changed < stop_below
@@ -151,10 +151,12 @@ def rounds(
         number = len(ks) if settled else reached.number + 1
         k = ks[number - 1]
         refined = (refine if k else as_they_are)(reached.probs, task)
-        known = replace(context, previous=reached.previous, round=number)
-        pseudolabels = choose(refined.probs, task, k, select, known)
-        by, why, evidence = refined.method, refined.reasons, refined.evidence
-        del refined  # of a million images its answers are as large as all that a training needs
+        of_round = replace(context, previous=reached.previous, round=number)
+        pseudolabels = choose(refined.probs, task, k, select, of_round)
+        refined_by, why, evidence = refined.method, refined.reasons, refined.evidence
+        del (
+            refined
+        )  # for a million images its answers take as much memory as the training that follows
         learner = untuned.fit(
             task,
             pseudolabels,
@@ -163,39 +165,39 @@ def rounds(
             recalled=keeper.recall(number) if keeper else None,
             offer=partial(keeper.offer, number) if keeper else _forget,
         )
-        # a head of the answers as they were says nothing new
-        beside = None if by == ZERO_SHOT else head
-        probs, joint = joined(learner, task, pseudolabels, teacher, beside)
-        changed = changed_share(_open_answers(reached.probs, task), _open_answers(probs, task))
+        # a head that learns answers which were not refined would only repeat them
+        beside = None if refined_by == ZERO_SHOT else head
+        joint = joint_of(learner, task, pseudolabels, teacher, beside)
+        probs = answers_of(learner, joint)
+        before, after = (_unlabeled_answers(p, task) for p in (reached.probs, probs))
+        changed = changed_share(before, after)
         done = Round(number, k, pseudolabels, learner, probs, changed)
-        done = replace(done, refined_by=by, why=why, evidence=evidence, joint=joint)
+        done = replace(done, refined_by=refined_by, why=why, evidence=evidence, joint=joint)
         done, past = (done, reached.past) if watch is None else watch.over_round(done, reached)
         yield done
         reached = Reached(number, probs, changed, reached.probs, reached.zero_shot, past)
 
 
-def joined(
+def joint_of(
     learner: PromptLearner,
     task: Task,
     pseudolabels: PseudoLabels,
     teacher: Teacher | None,
     head: HeadSettings | None,
-) -> tuple[Probs, Joint | None]:
-    """The round's answers (N, C) for the pool, and what joins the prompt with labels and pseudolabels."""
+) -> Joint | None:
+    """What joins a tuned prompt with a head of labels and pseudolabels; None where the prompt answers alone."""
     if teacher is not None:
-        joint = teacher.joint(learner.image_embeds(), pseudolabels)
-        return answers_of(learner, joint), joint
+        return teacher.joint(learner.image_embeds(), pseudolabels)
     if head is None or not len(pseudolabels.rows):
-        return learner.predict_proba(), None
+        return None
     with torch.no_grad():
         texts = learner.prompt.class_embeds().cpu()
     text = texts, learner.prompt.logit_scale
-    found = joint_without_labels(learner.image_embeds().cpu(), text, task, pseudolabels, head)
-    return answers_of(learner, found), found
+    return joint_without_labels(learner.image_embeds().cpu(), text, task, pseudolabels, head)
 
 
 def answers_of(learner: PromptLearner, joint: Joint | None) -> Probs:
-    """(N, C) for the learner's inputs."""
+    """(N, C) answers for the learner's inputs, by its prompt and ``joint``."""
     if joint is None or not len(learner.inputs):
         return learner.predict_proba()
     prompt = learner.prompt
@@ -221,33 +223,35 @@ class Watch:
         image_embeds: ImageEmbeds,
         limits: AlarmLimits = LIMITS,
     ) -> Watch:
-        """With the neighbours among all images (N, D)."""
+        """The alarm of a pool (N, D), with the neighbours among its unlabeled images."""
         return cls(task, zero_shot, Neighbours.of(picked(image_embeds, task.unlabeled)), limits)
 
     def stop(self, past: Sequence[Summary]) -> Stop | None:
-        """Whether it rings after these rounds."""
+        """The alarm's stop after these rounds; None if it does not ring."""
         return collapse([self.of_zero_shot, *past], self.limits)
 
     def over_round(self, done: Round, reached: Reached) -> tuple[Round, tuple[Summary, ...]]:
-        """The round with its summary and what the alarm says of it, and the summaries up to it."""
+        """The round with its summary and, if the alarm rings, its stop; and all summaries up to it."""
         summary = self.summary(done, reached.probs)
         past = (*reached.past, summary)
         return replace(done, summary=summary, stop=self.stop(past)), past
 
     def summary(self, done: Round, before: Probs) -> Summary:
-        """What a round looks like without the truth; ``before`` (N, C) are the answers that labeled it."""
-        task, chosen = self.task, done.pseudolabels
-        place = torch.full((task.n_classes,), -1)
-        place[task.candidate_classes] = torch.arange(len(task.candidate_classes))
-        taught = torch.full((len(task.labels),), -1)
-        taught[chosen.rows] = place[chosen.labels]
-        now, then, first = (_open_answers(p, task) for p in (done.probs, before, self.zero_shot))
-        return summarise(done.number, now, then, first, self.neighbours, taught[task.unlabeled])
+        """The summary of a round; ``before`` (N, C) are the answers of the round before."""
+        task, pseudolabels = self.task, done.pseudolabels
+        column = torch.full((task.n_classes,), -1)
+        column[task.candidate_classes] = torch.arange(len(task.candidate_classes))
+        chosen = torch.full((len(task.labels),), -1)
+        chosen[pseudolabels.rows] = column[pseudolabels.labels]
+        now, then, zero_shot = (
+            _unlabeled_answers(probs, task) for probs in (done.probs, before, self.zero_shot)
+        )
+        return summarise(done.number, now, then, zero_shot, self.neighbours, chosen[task.unlabeled])
 
     @cached_property
     def of_zero_shot(self) -> Summary:
         """Zero-shot's own summary, which the alarm compares with."""
-        answers = _open_answers(self.zero_shot, self.task)
+        answers = _unlabeled_answers(self.zero_shot, self.task)
         return summarise(
             0, answers, answers, answers, self.neighbours, torch.full((len(answers),), -1)
         )
@@ -257,8 +261,8 @@ def _forget(state: Callable[[], TrainingState]) -> None:
     """Keep nothing."""
 
 
-def _open_answers(probs: Probs, task: Task) -> SomeProbs:
-    """What pseudolabels are chosen from: unlabeled rows, candidate classes."""
+def _unlabeled_answers(probs: Probs, task: Task) -> SomeProbs:
+    """(n, K) the answers of unlabeled rows over the candidates: what pseudolabels are chosen from."""
     return picked(probs, task.unlabeled, task.candidate_classes)
 
 

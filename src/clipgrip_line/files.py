@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from clipgrip_line.process import lives
 from clipgrip_line.sentences import Sentence, mark
 
 AnyPath = str | os.PathLike[str]
@@ -96,32 +97,23 @@ def part_name(folder: AnyPath) -> str:
 
 def sweep(folder: AnyPath) -> None:
     """Remove the parts in ``folder`` that killed processes of this machine left; those of living ones stay."""
-    with contextlib.suppress(OSError):
-        for name in os.listdir(openable(folder)):
-            found = PART.fullmatch(name)
-            if found and found[1] == _machine() and not _lives(int(found[2])):
-                path = openable(os.path.join(os.fspath(folder), name))
-                if os.path.isdir(path) and not os.path.islink(path):
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
+    try:
+        names = os.listdir(openable(folder))
+    except OSError:
+        return
+    for name in names:
+        found = PART.fullmatch(name)
+        if found and found[1] == _machine() and not lives(int(found[2])):
+            path = openable(os.path.join(os.fspath(folder), name))
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):  # one that stays is no reason to keep the others
                     os.unlink(path)
 
 
 def _machine() -> str:
     return hashlib.sha256(socket.gethostname().encode("utf-8", "replace")).hexdigest()[:8]
-
-
-def _lives(process: int) -> bool:
-    """Whether a process has this id now; Windows has no harmless way to ask."""
-    if sys.platform == "win32":
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def write_bytes_atomic(

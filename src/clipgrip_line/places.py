@@ -22,7 +22,10 @@ def hindrance(folder: Path) -> Sentence | None:
 
     A file without a name is made there and dropped: permissions do not tell it of /proc, nor of some network shares.
     """
-    there = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
+    above = (folder, *folder.absolute().parents)
+    there = next((one for one in above if os.path.lexists(one)), None)
+    if there is None:  # a drive of Windows
+        return Sentence("{folder} is not there", folder=above[-1])
     if not there.is_dir():
         return Sentence("{there} is a file", there=there)
     try:

@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 
 NOUNS = (
     "answers|bands|blocks|bytes|cells|characters|classes|columns|deliveries|digits|draws"
-    "|entries|errors|files|folders|groups|hours|images|labels|letters|lines|messages"
+    "|embeddings|entries|errors|files|folders|groups|hours|images|labels|letters|lines|messages"
     "|minutes|months|names|numbers|parts|paths|pictures|pixels|points|positions"
     "|processors|pseudolabels|remarks|rounds|rows|scans|seconds|seeds|stations|tables"
-    "|terms|texts|times|tokens|trainings|values"
+    "|terms|texts|times|tokens|trainings|tries|values"
 )
 """What sentences count."""
 VERBS = {
+    "appear": "appears",
     "are": "is",
+    "become": "becomes",
     "were": "was",
     "have": "has",
     "do": "does",
@@ -31,13 +33,18 @@ NAMES = ("folder", "klass", "label", "name", "path", "range", "request", "text",
 """Values that a person named; "1" there is no number."""
 BETWEEN = (
     "audited|class|daily|dead|different|drawn|folder|further|golden|known|labeled|more"
-    "|new|other|prompt|right|test|trustworthy|worst"
+    "|new|other|prompt|right|test|trustworthy|worst|wrong"
 )
 """What may stand between a number and what it counts."""
 _COUNTED = re.compile(
     rf"(\{{(\w+)(?:[:!][^{{}}]*)?\}}(?: (?:{BETWEEN})){{0,2}} )"
     rf"({NOUNS})\b(?: ({'|'.join(VERBS)})\b)?"
 )
+_SOME = re.compile(
+    r"(\{(\w+)(?:[:!][^{}]*)?\} of (?:the |these )?(?:\{\w+\} )?(?:\w+ ){0,2}?"
+    rf"(?:{NOUNS})(?: of the run| under review| hardly)? )({'|'.join(VERBS)})\b"
+)
+"""Some of several: the verb alone goes with the number."""
 
 
 def mark(text: str) -> str:
@@ -58,14 +65,20 @@ class Sentence(str):
 
     def __new__(cls, template: str, /, **values: object) -> Sentence:
         """``Sentence("{path} is a file.", path=path)``."""
+        shown = {name: _shown(value) for name, value in values.items()}
         made = super().__new__(
-            cls, _agreeing(template, values).format(**values) if values else template
+            cls, _agreeing(template, values).format(**shown) if values else template
         )
         made.template, made.values = template, values
         return made
 
     def __reduce__(self) -> tuple[object, ...]:
         return _remade, (self.template, dict(self.values))
+
+
+def _shown(value: object) -> object:
+    """Of an error of the system what it says, without its number and the path, which a sentence names itself."""
+    return value.strerror if isinstance(value, OSError) and value.strerror else value
 
 
 def counted(n: int, one: str, many: str) -> Sentence:
@@ -105,11 +118,28 @@ def _agreeing(template: str, values: Mapping[str, object]) -> str:
     }
 
     def agreed(found: re.Match[str]) -> str:
-        before, name, noun, verb = found.groups()
-        if name not in ones:
-            return found[0]
-        stem = noun[:-2] if noun == "classes" else noun[:-1]
-        stem = f"{noun[:-3]}y" if noun.endswith("ies") else stem
-        return f"{before}{stem}{f' {VERBS[verb]}' if verb else ''}"
+        return f"{found[1]}{_of_one(found)}" if found[2] in ones else found[0]
 
-    return _COUNTED.sub(agreed, template) if ones else template
+    def some(found: re.Match[str]) -> str:
+        return f"{found[1]}{VERBS[found[3]]}" if found[2] in ones else found[0]
+
+    return _COUNTED.sub(agreed, _SOME.sub(some, template)) if ones else template
+
+
+def both_forms(template: str) -> str:
+    """``{n} {n|image is|images are}`` for ``{n} images are``: for scripts, which know the numbers."""
+
+    def both(found: re.Match[str]) -> str:
+        before, name = found[1], found[2]
+        several = found[0][len(before) :]
+        return found[0] if name in NAMES else f"{before}{{{name}|{_of_one(found)}|{several}}}"
+
+    return _COUNTED.sub(both, template)
+
+
+def _of_one(found: re.Match[str]) -> str:
+    """Noun and verb of what is counted, for one of it."""
+    _, _, noun, verb = found.groups()
+    stem = noun[:-2] if noun == "classes" else noun[:-1]
+    stem = f"{noun[:-3]}y" if noun.endswith("ies") else stem
+    return f"{stem} {VERBS[verb]}" if verb else stem

@@ -111,7 +111,10 @@ def test_a_dialog_says_what_it_will_undo(browser: Browser, own_server: Serving) 
         aki.page.click(f"{line} >> summary")
         aki.page.click(f"{line} >> [data-do=remove]")
         (told,) = aki.wrong  # the dialog, which was not answered with yes
-        assert f"Take “{name}” away? The {answers} answers with this class become invalid" in told
+        assert (
+            f"Take “{name}” away? What was answered with this class becomes invalid ({answers} "
+            in told
+        )
         assert name in _names(aki)
         aki.wrong.clear()
         aki.open("/rounds")

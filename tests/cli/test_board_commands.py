@@ -113,7 +113,7 @@ def test_a_review_brings_measured_seconds_and_its_own_audit(
     assert told.code == 0, told.err
     page = (folder / "board.html").read_text("utf-8")
     assert "From an audit: 24 images drawn at random from 24" in page
-    assert "Of 1 drawn image people could not tell" in page
+    assert "People could not tell the class of 1 drawn image:" in page
     assert "Sato, Tanaka" in page
     assert "3.0 s" in page
     assert "Seconds per image measured over 24 answers" in page

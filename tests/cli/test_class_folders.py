@@ -19,7 +19,7 @@ from clipgrip.data.layout import class_folders, layout
 
 pytestmark = pytest.mark.filterwarnings("ignore:The model seems to know nothing:UserWarning")
 
-SAID = "16 of 32 images lie in folders named like classes and are taken as labels"
+SAID = "16 of 32 images lie in folders named like classes, which count as labels"
 Run = Callable[..., Any]
 
 
@@ -166,7 +166,7 @@ def test_init_writes_what_the_folders_say_into_the_project(
     shutil.copy("classes.txt", "photos/classes.csv")
     told = run_command("init", "photos")
     assert told.code == 0, told.err
-    sentence = "16 of 16 images lie in folders named like classes and are taken as labels"
+    sentence = "16 of 16 images lie in folders named like classes, which count as labels"
     assert f"{sentence}; ignore_folders = true in project.toml undoes it." in told.out
     text = Path("photos/project.toml").read_text("utf-8")
     assert tomllib.loads(text)["ignore_folders"] is False

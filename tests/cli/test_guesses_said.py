@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from projects import Place, command
 
-from clipgrip.runs.knowledge import is_guessing
+from clipgrip.advice.model import headline, reasons, remedies
+from clipgrip.runs.knowledge import doubts, is_guessing
 from clipgrip.runs.store import StoredRun, open_store
+from clipgrip.words import ENGLISH
 
 GUESSES = "take its answers for guesses"
 
@@ -35,6 +37,28 @@ def test_a_run_guesses_unless_test_images_say_more(stored: StoredRun) -> None:
     assert not is_guessing(knowing(stored))
     assert not is_guessing(knowing(stored, "one-class"))
     assert not is_guessing(knowing(stored, "demo", test=40))
+
+
+def test_where_labels_taught_and_none_was_held_out_nothing_is_known_either_way(
+    stored: StoredRun,
+) -> None:
+    facts = dict(knowing(stored, "demo").facts)
+    measured = {"n": 20, "interval": [0.3, 0.7], "commonest": 10}
+    for labels, kinds in (
+        (None, ["demo"]),
+        ({"held_out": None}, ["demo", "untested"]),
+        ({"held_out": measured}, ["demo"]),
+        ({"held_out": measured | {"interval": [0.6, 0.9]}}, []),
+    ):
+        found = doubts({**facts, "final": {}, "labels": labels})
+        assert [one.kind for one in found] == kinds
+        assert ("Nothing shows yet" in headline(ENGLISH, found)) == ("untested" in kinds)
+        assert all("untested" not in text for text in reasons(found, ENGLISH))
+        first = remedies(found, 4, ENGLISH, given=4)[:1]
+        assert any("Label one more image of each class" in text for text in first) == (
+            "untested" in kinds
+        )
+    assert is_guessing(replace(stored, facts={**facts, "final": {}, "labels": {"held_out": None}}))
 
 
 @pytest.mark.parametrize("out", ["answers.csv", "answers.parquet"])

@@ -36,7 +36,7 @@ def test_images_that_are_gone_are_counted_in_the_reports(
     for file in sorted(images.glob("*.png"))[:9]:
         file.unlink()
     command(capsys, "report", out)  # what is kept of them still counts
-    assert "The files of 9 of the 32 images are gone" in (out / "report.html").read_text("utf-8")
+    assert "9 of the 32 images have no file any more" in (out / "report.html").read_text("utf-8")
     quick.setenv(ROOT_VARIABLE, str(tmp_path / "empty cache"))
     told = command(capsys, "report", out)
     assert told.code == 0, told.err
@@ -44,7 +44,7 @@ def test_images_that_are_gone_are_counted_in_the_reports(
     assert "9 of the 32 images of the run are gone" in (out / "report.html").read_text("utf-8")
     told = command(capsys, "report", out, "--for", "board")
     assert told.code == 0, told.err
-    assert "9 images of the run are gone" in (out / "board.html").read_text("utf-8")
+    assert "9 images are gone" in (out / "board.html").read_text("utf-8")
 
 
 def test_a_sheet_of_images_that_are_gone_says_so(
@@ -54,12 +54,12 @@ def test_a_sheet_of_images_that_are_gone_says_so(
     sheet = tmp_path / "sheet.csv"
     asked = ("audit", "draw", out), ("labels", "suggest", out, "--count", 99)
     for words in asked:
-        assert "not where they were" not in command(capsys, *words, "--out", sheet).out
+        assert "cannot be found any more" not in command(capsys, *words, "--out", sheet).out
         sheet.unlink()
     for file in images.glob("*.png"):
         file.unlink()
     for words in asked:
         told = command(capsys, *words, "--out", sheet)
         assert told.code == 0, told.err
-        assert "of these images are not where they were" in told.out
+        assert "of these images cannot be found any more" in told.out
         sheet.unlink()

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -493,20 +494,23 @@ def test_what_the_system_refuses_names_the_file_that_was_asked_for_and_what_to_d
     assert snapshot(here) == before
 
 
-def test_ctrl_c_in_the_middle_of_a_run_ends_with_130_and_loses_nothing(
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_or_sigterm_in_the_middle_of_a_run_is_said_and_loses_nothing(
+    number: int,
+    code: int,
     here: Path,
     tiny_clip: Path,
     quick: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
-    arguments = run_with(tiny_clip, rounds=3)
+    arguments, before = run_with(tiny_clip, rounds=3), signal.getsignal(signal.SIGTERM)
     with quick.context() as patch:
         patch.setattr("clipgrip.cli.screen.Screen.round_done", stop)
         told = command(capsys, *arguments)
-    assert told.code == 130
+    assert (told.code, signal.getsignal(signal.SIGTERM)) == (code, before)
     assert "Traceback" not in told.err
     assert told.err.endswith("What is done is kept; the same command goes on.\n")
     assert (here / "out" / "runs.db").is_file()

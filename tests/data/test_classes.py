@@ -161,3 +161,8 @@ def test_more_classes_than_any_set_of_pictures_has_are_refused_before_any_work(
         DataError, match=r"files\.txt: 30 classes; at most 29 are read.*not the images"
     ):
         ClassNames.read(tmp_path / "files.txt")
+
+
+def test_names_with_commas_are_told_apart_in_a_list() -> None:
+    names = ClassNames.from_names(["a, b", "c", "d、e"])
+    assert names.listing() == "“a, b”, c, “d、e”"

@@ -576,3 +576,18 @@ def test_a_text_that_stands_once_is_not_multiplied(
     )
     with pytest.raises(DataError, match="a path of 100000 characters"):
         list(listing(tmp_path / "j.parquet").entries)
+
+
+def test_ids_in_a_dictionary_are_as_long_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrow gives each batch the whole dictionary, which was counted once for each of them."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("clipgrip.data.embedtables.ROWS", 100)
+    monkeypatch.setattr("clipgrip.data.embedtables.ALWAYS", 0)
+    monkeypatch.setattr("clipgrip.data.embedtables.LONG", 64)
+    ids = [f"line 7/part {number:05d}.png" for number in range(5000)]
+    vectors = pa.FixedSizeListArray.from_arrays(np.ones(40_000, np.float32), 8)
+    table = pa.table({"id": pa.array(ids).dictionary_encode(), "image_embeds": vectors})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert list(read_embeddings(tmp_path / "a.parquet").ids) == ids

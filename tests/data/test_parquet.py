@@ -160,6 +160,22 @@ def test_paths_in_a_dictionary_are_as_long_as_they_are_and_not_as_all_of_them(
     assert len(read_table(path).rows) == 30_000
 
 
+def test_a_dictionary_of_very_many_paths_is_read_as_the_paths_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquettext, "MAX_BYTES", 1 << 20)
+    names = [f"line 3/{number:06d}.png" for number in range(60_000)]
+    path = save(tmp_path / "a.parquet", {"path": pa.array(names).dictionary_encode()}, group=60_000)
+    assert list(read_table(path).rows) == [(name,) for name in names]
+
+
+def test_a_label_in_a_list_may_come_from_a_dictionary(tmp_path: Path) -> None:
+    labels = pa.array(["x", "y"]).dictionary_encode()
+    cells = pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), labels)
+    path = save(tmp_path / "a.parquet", {"path": ["a.png", "b.png"], "label": cells})
+    assert read_table(path).rows == (("a.png", "x"), ("b.png", "y"))
+
+
 @pytest.mark.parametrize("inner", [False, True])
 def test_an_image_that_stands_in_very_many_rows_is_in_memory_once(
     tmp_path: Path, inner: bool

@@ -9,7 +9,8 @@ import io
 import json
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
+from typing import Any
 
 import pytest
 from line_command import line
@@ -217,3 +218,24 @@ def test_a_full_disk_is_not_called_a_matter_of_permissions(
 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     assert hindrance(tmp_path) == f"{tmp_path}: No space left on device"
+
+
+class Missing:
+    """A folder on a drive of Windows that is not there."""
+
+    def __init__(self, path: str) -> None:
+        self.path = PureWindowsPath(path)
+
+    def absolute(self) -> PureWindowsPath:
+        return self.path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+@pytest.mark.parametrize("place", ["Q:\\runs\\one", "\\\\server\\share\\one"])
+def test_a_drive_that_is_missing_is_named(place: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder: Any = Missing(place)
+    assert hindrance(folder) == f"{PureWindowsPath(place).anchor} is not there"
+    assert hindrance(folder).template == "{folder} is not there"

@@ -279,5 +279,5 @@ def _with_counts(facts: BoardFacts, counts: Any) -> BoardFacts:
 
 def test_images_that_are_gone_are_counted_among_what_is_not_known() -> None:
     facts = replace(board_facts(), lost=50)
-    assert "50 images of the run are gone or cannot be read" in build_board(facts, "en")
+    assert "50 images are gone or cannot be read" in build_board(facts, "en")
     assert "50枚" in build_board(facts, "ja")

@@ -107,7 +107,7 @@ def test_images_that_are_gone_are_counted_in_both_languages(make_facts: MakeFact
     less = replace(facts, lost=50, unseen=2)
     text = said(verdict(Reading(less), Words("en")))
     assert "50 of the 180 images of the run are gone or cannot be read" in text
-    assert "The files of 2 of the 180 images are gone" in text
+    assert "2 of the 180 images have no file any more" in text
     assert "画像180枚のうち50枚" in build_report(less, "ja")
 
 

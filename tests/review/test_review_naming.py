@@ -71,3 +71,20 @@ def test_no_name_is_judged_where_the_run_said_that_the_model_knows_nothing(
     monkeypatch.setitem(facts, "labels", None)
     assert NameBoard().lines(session.snapshot) == {}
     assert 'id="doubted"' not in Browser(session).get("/classes").text
+
+
+@pytest.mark.parametrize("weight", [0, 1])
+def test_names_and_labels_that_changed_places_are_both_named_on_the_pages(
+    session: ReviewSession, monkeypatch: pytest.MonkeyPatch, weight: int
+) -> None:
+    def judged(_images: object, texts: torch.Tensor, _scale: float, labels: torch.Tensor) -> Naming:
+        ring = [NameFit(c, 0.1, "other", 1 - c, 2) for c in (0, 1)]
+        third = NameFit(2, 0.2, "nothing", None, 2)
+        return Naming((*ring, third, *(NameFit(c, 0.9, "fits") for c in range(3, len(texts)))))
+
+    monkeypatch.setattr("clipgrip.review.naming.naming", judged)
+    monkeypatch.setattr("clipgrip.review.naming._untold", lambda _: False)
+    monkeypatch.setattr("clipgrip.review.naming.labels_alone_decide", lambda _: weight == 0)
+    front = Browser(session, "en").get("/").text
+    assert "Either the names or the labels of these 2 classes seem exchanged" in front
+    assert ("class texts does not seem" in front) == bool(weight)

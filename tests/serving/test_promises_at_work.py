@@ -398,7 +398,7 @@ def test_a_daily_answer_is_put_right_and_the_first_one_stays_in_the_record(
     told = command(capsys, *read, "--correct")
     assert told.code == 0, told.err
     assert "1 answer corrected" in told.out
-    assert "1 of 6 daily answers wrong (1 of these answers were corrected" in told.out
+    assert "1 of 6 daily answers wrong (1 of these answers was corrected" in told.out
     with open_watch(run) as store:
         first = store.db.execute("SELECT said_by, label FROM answer ORDER BY number").fetchall()
         (again,) = store.db.execute("SELECT said_by, label FROM correction").fetchall()

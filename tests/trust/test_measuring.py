@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clipgrip.metrics import wilson_interval
 from clipgrip.trust.measured import FEWEST, MeasuredAccuracy, measured
-from clipgrip.trust.measuring import LEAST, Strata, first_phase, further, strata
+from clipgrip.trust.measuring import LEAST, Strata, first_phase, second_phase, strata
 from clipgrip.trust.risk import CROWDED, crowding, fitted_risk
 from clipgrip.trust.scope import Answered, Whole
 
@@ -42,7 +42,7 @@ def audit(
     """Both phases, truly answered."""
     made = strata(pool, names_of(pool), seed)
     rows = first_phase(made, n)
-    rows = np.concatenate([rows, further(made, rows, wrong[rows], n)])
+    rows = np.concatenate([rows, second_phase(made, rows, wrong[rows], n)])
     return made, rows, measured(made, pool.labels, rows, wrong[rows])
 
 
@@ -94,7 +94,7 @@ def test_any_pool_is_drawn_without_an_image_twice_and_measured_without_nonsense(
     assert sorted(np.concatenate(made.order).tolist()) == list(range(size))
     rows = first_phase(made, planned)
     assert len(rows) <= min(size, max(planned, LEAST * len(made.order)))
-    rows = np.concatenate([rows, further(made, rows, wrong[rows], planned)])
+    rows = np.concatenate([rows, second_phase(made, rows, wrong[rows], planned)])
     assert len(set(rows.tolist())) == len(rows)
     assert len(rows) >= min(size, planned)
     for h, order in enumerate(made.order):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.advice.doubted import MARKS, ToldName, how_to_take, in_short, reason
+from clipgrip.advice.doubted import MARKS, ToldName, exchanges, how_to_take, in_short, reason
 from clipgrip.trust.naming import NameFit, Naming, naming
 from clipgrip.words import Words
 
@@ -103,8 +103,8 @@ def test_every_verdict_has_its_sentence_in_both_languages(language: str) -> None
         assert reason(ToldName("scratch", "nothing", None, labeled), say)
         assert reason(ToldName("scratch", "fits", None, labeled), say) == ""
     assert all(say(text) for text in MARKS.values())
-    assert "scratch" in in_short(["scratch"], 9, say)
-    assert "3" in in_short(["a", "b", "c"], 9, say)
+    assert "scratch" in in_short([ToldName("scratch", "nothing")], 9, say)
+    assert "3" in in_short([ToldName(name, "nothing") for name in "abc"], 9, say)
     taken = how_to_take("clipgrip review out", say)
     assert "prompt" in taken
     assert "clipgrip review out" in taken
@@ -113,3 +113,33 @@ def test_every_verdict_has_its_sentence_in_both_languages(language: str) -> None
 def test_the_worst_name_comes_first() -> None:
     names = (NameFit(0, 0.4, "nothing"), NameFit(1, 0.9, "fits"), NameFit(2, 0.1, "other", 1))
     assert [one.position for one in Naming(names).doubted] == [2, 0]
+
+
+def _ring(*names: str, labeled: int = 1) -> list[ToldName]:
+    following = (*names[1:], names[0])
+    return [
+        ToldName(a, "other", b, labeled, f"{a}.png") for a, b in zip(names, following, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("names", ["ab", "abc", "abcdefghij"])
+def test_names_that_changed_places_may_be_labels_that_did(language: str, names: str) -> None:
+    say = Words(language)  # type: ignore[arg-type]
+    told = in_short([ToldName("z", "nothing"), *_ring(*names)], 12, say)
+    assert "a.png" in told
+    assert told.startswith(in_short([ToldName("z", "nothing")], 12, say))
+    either = "Either the names or the labels" if language == "en" else "名前かラベル"
+    assert either in told
+    assert "z" not in told.split(either)[1]
+
+
+def test_a_ring_needs_labels_of_all_and_has_no_strangers() -> None:
+    assert exchanges(_ring("a", "b", labeled=0)) == []
+    assert exchanges([ToldName("a", "other", "b", 1), ToldName("b", "other", "c", 1)]) == []
+    stray = ToldName("d", "other", "a", 1)
+    assert [[one.name for one in ring] for ring in exchanges([stray, *_ring("a", "b")])] == [
+        ["a", "b"]
+    ]
+    two = exchanges([*_ring("a", "b"), *_ring("c", "d", "e")])
+    assert [len(ring) for ring in two] == [2, 3]

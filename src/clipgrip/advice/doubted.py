@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from clipgrip.trust.naming import Verdict
@@ -23,17 +23,60 @@ class ToldName(NamedTuple):
     verdict: Verdict
     other: str | None = None
     labeled: int = 0
+    example: str = ""
+    """Where an image that people gave the class lies."""
 
 
-def in_short(doubted: Sequence[str], classes: int, say: Words) -> str:
-    """One sentence about the names that are doubted."""
-    text = (
-        mark("{n} of {classes} class texts does not seem to fit its images: {names}.")
-        if len(doubted) == 1
-        else mark("{n} of {classes} class texts do not seem to fit their images: {names}.")
+def exchanges(found: Sequence[ToldName]) -> list[tuple[ToldName, ...]]:
+    """Labeled classes whose texts point at each other's images in a ring: names or labels changed places.
+
+    Nothing here tells which of the two; only whoever looks at the images knows.
+    """
+    left = {one.name: one for one in found if one.verdict == "other" and one.labeled}
+    rings = []
+    for name in list(left):
+        ring, then = [name], _after(name, left)
+        while then and then not in ring:
+            ring.append(then)
+            then = _after(then, left)
+        if then == name:
+            rings.append(tuple(left.pop(one) for one in ring))
+    return rings
+
+
+def _after(name: str, left: Mapping[str, ToldName]) -> str | None:
+    """The class whose images a text points at; None where it is in no ring that is open."""
+    return left[name].other if name in left else None
+
+
+def in_short(found: Sequence[ToldName], classes: int, say: Words) -> str:
+    """The names that are doubted, and of those that changed places with others that it may be the labels."""
+    rings = exchanges(found)
+    others = [one.name for one in found if not any(one in ring for ring in rings)]
+    sentences = [_exchanged(ring, say) for ring in rings]
+    if others:
+        text = (
+            mark("{n} of {classes} class texts does not seem to fit its images: {names}.")
+            if len(others) == 1
+            else mark("{n} of {classes} class texts do not seem to fit their images: {names}.")
+        )
+        names = say.names([say("“{name}”", name=name) for name in others], 4)
+        sentences.insert(0, say(text, n=len(others), classes=classes, names=names))
+    return say(" ").join(sentences)
+
+
+def _exchanged(ring: Sequence[ToldName], say: Words) -> str:
+    names = say.names([say("“{name}”", name=one.name) for one in ring])
+    either = say(
+        "Either the names or the labels of these {n} classes seem exchanged: {names}.",
+        n=len(ring),
+        names=names,
     )
-    quoted = [say("“{name}”", name=name) for name in doubted]
-    return say(text, n=len(doubted), classes=classes, names=say.names(quoted, 4))
+    images = [one.example for one in ring if one.example]
+    if not images:
+        return either
+    look = say("Look at images labeled so: {images}.", images=say.names(images, 3))
+    return f"{either}{say(' ')}{look}"
 
 
 def where_to_look(command: str, say: Words) -> str:

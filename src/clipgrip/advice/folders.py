@@ -97,7 +97,8 @@ def folder_sentences(
         values = {"n": say.number(n), "total": say.number(facts["images"]), "undo": undo}
         sentences.append(
             say(
-                "{n} of {total} images lie in folders named like classes and are taken as labels; {undo} undoes it.",
+                "{n} of {total} images lie in folders named like classes, which count as labels; {undo} undoes "
+                "it.",
                 **values,
             )
         )

@@ -13,6 +13,10 @@ PROPOSED = 12
 """Proposals that one sentence holds."""
 LARGER = "openai/clip-vit-base-patch32"
 HEADLINE = mark("The model seems to know nothing of these classes: take its answers for guesses.")
+UNTESTED = mark(
+    "Nothing shows yet whether these answers are better than guesses: the model seems to know nothing of these "
+    "classes, and no class has two labels, of which one could be held out."
+)
 SENTENCES: dict[Kind, str] = {
     "demo": mark(
         "nano is made for its demos, drawn digits and drawn metal surfaces, and these images are unlike them."
@@ -40,7 +44,7 @@ SENTENCES: dict[Kind, str] = {
         "classes apart: label some images that are not, or answer a few drawn at random."
     ),
 }
-HELPS: dict[Help | Literal["learn", "more"], str] = {
+HELPS: dict[Help | Literal["learn", "more", "second"], str] = {
     "model": mark(
         "Take another model, for example --backbone {model} for photographs: clipgrip models lists them and says how "
         "one comes to this machine."
@@ -57,6 +61,10 @@ HELPS: dict[Help | Literal["learn", "more"], str] = {
         "Label about {labels} more images, of every class, and run again: the labels that are there ({given}) are not "
         "enough to teach the model these classes."
     ),
+    "second": mark(
+        "Label one more image of each class and run again: each label is then held out in turn, and that shows how "
+        "good the answers are."
+    ),
     "words": mark(
         "Use other words: in the file of classes, the column prompt takes a few English words for what can be seen, "
         "as in “scratched metal surface”. The names that people read stay as they are."
@@ -68,14 +76,20 @@ EYE = mark(
 )
 
 
-def headline(say: Words) -> str:
-    """That the answers are guesses."""
-    return say(HEADLINE)
+def headline(say: Words, found: Sequence[Finding] = ()) -> str:
+    """That the answers are guesses, or that nothing shows whether labels made more of them."""
+    return say(headline_of(found))
+
+
+def headline_of(found: Sequence[Finding]) -> str:
+    """The same, to be translated."""
+    return UNTESTED if any(one.kind == "untested" for one in found) else HEADLINE
 
 
 def reasons(found: Sequence[Finding], say: Words) -> list[str]:
     """A sentence for each finding, and for names in another script the English that the glossary has for them."""
-    return [text for one in found for text in [_reason(one, say), *_english(one, say)]]
+    others = [one for one in found if one.kind != "untested"]  # which is the headline
+    return [text for one in others for text in [_reason(one, say), *_english(one, say)]]
 
 
 def remedies(
@@ -98,22 +112,23 @@ def remedies(
     """
     wanted = max(JUDGED, LABELS_PER_CLASS * classes)
     more = max(LABELS_PER_CLASS * classes, wanted - given)
-    values: dict[Help | Literal["learn", "more"], dict[str, object]] = {
+    values: dict[Help | Literal["learn", "more", "second"], dict[str, object]] = {
         "model": {"model": LARGER},
         "labels": {"labels": say.number(wanted), "each": LABELS_PER_CLASS},
         "learn": {"given": say.number(given)},
         "more": {"labels": say.number(more), "given": say.number(given)},
+        "second": {},
         "words": {},
     }
-    order: list[Help | Literal["learn", "more"]] = list(helps(tuple(found)))
+    order: list[Help | Literal["learn", "more", "second"]] = list(helps(tuple(found)))
     if given and order:
         place = order.index("labels")
-        order[place] = "more"
+        order[place] = "second" if any(one.kind == "untested" for one in found) else "more"
         if not learns:  # nothing is nearer at hand than labels that only need to be used
             order = ["learn", *order[:place], *order[place + 1 :]]
     beside = (_where(run, say) if run else "") + (say(" ") + say(EYE) if eye else "")
     return [
-        say(HELPS[one], **values[one]) + (beside if one in ("labels", "more") else "")
+        say(HELPS[one], **values[one]) + (beside if one in ("labels", "more", "second") else "")
         for one in order
     ]
 

@@ -208,10 +208,7 @@ def _warn_once(folder: Path, error: CacheError) -> None:
     if str(folder) not in _warned:
         _warned.add(str(folder))
         log.warning(
-            "%s Until then the work goes on without it, and each image is encoded anew. Set %s to a folder that can "
-            "be written.",
-            error,
-            ROOT_VARIABLE,
+            "%s Until then the work goes on without it, and each image is encoded anew.", error
         )
 
 

@@ -13,7 +13,7 @@ from clipgrip.backbone.base import Backbone
 from clipgrip.backbone.cache import default_root, remove_older, what_to_do
 from clipgrip.backbone.encode import Item, decode_ahead
 from clipgrip.errors import CacheError, DataError
-from clipgrip.files import sweep, system_words
+from clipgrip.files import system_words
 from clipgrip.mapped import mapped
 
 IN_MEMORY = 2**30
@@ -61,7 +61,6 @@ def _allocate(shape: tuple[int, ...]) -> Tensor:
     root = default_root()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        sweep(root)
         remove_older(root, "pixels", "pixels-v2")  # an older clipgrip kept them for ever
         return mapped(root, shape, torch.uint8)
     except OSError as error:

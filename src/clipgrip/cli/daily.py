@@ -190,7 +190,7 @@ def say_given_back(run: Path, count: int, ui: Ui) -> None:
     elif count:
         ui.screen.note(
             say(
-                "{n} of these images lie within no promise of the audit, so people decide them",
+                "{n} of these images lie within no promise of the audit, so people decide",
                 n=count,
             )
         )

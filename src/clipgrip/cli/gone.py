@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from clipgrip.data.rows import Row
 
 GONE = mark(
-    "{n} of these images are not where they were ({first}, for example), so nobody can look at them. Bring them back, "
-    "or run again on the images that there are."
+    "{n} of these images cannot be found any more ({first}, for example), so nobody can look at all of them. "
+    "Bring back what is missing, or run again on the images that there are."
 )
 
 

@@ -6,7 +6,10 @@ import inspect
 import os
 import platform
 import re
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +26,8 @@ from clipgrip.words import Sentence, mark
 
 STOPPED = 130
 """Exit code after Ctrl-C."""
+TERMINATED = 143
+"""After SIGTERM."""
 STOPPED_SENTENCE = mark("stopped. What is done is kept; the same command goes on.")
 NUL = mark(
     "a path holds the character NUL, which no file's name can hold. Take it out of the setting or the table."
@@ -94,7 +99,7 @@ def root() -> Any:
 
 
 def main() -> None:
-    """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130."""
+    """Run a command; errors of the input end with code 2 and a sentence, Ctrl-C with 130, SIGTERM with 143."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its warnings are not for users
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin halt a busy machine
     if platform.machine() in ("x86_64", "AMD64"):  # elsewhere torch may multiply by OpenBLAS too
@@ -102,7 +107,9 @@ def main() -> None:
     utf8_output()
     sys.argv[1:] = map(from_home, sys.argv[1:])
     try:
-        sys.exit(_run())
+        with _ending_alike() as ended:
+            code = _run()
+        sys.exit(TERMINATED if ended and code == STOPPED else code)
     except Exception as error:
         LOGGER.critical("unexpected fault", exc_info=error)
         if wants_json(sys.argv[1:]):
@@ -110,6 +117,23 @@ def main() -> None:
         raise
     finally:
         end()
+
+
+@contextmanager
+def _ending_alike() -> Iterator[list[int]]:
+    """SIGTERM ends as Ctrl-C does, so that all is put in order; a second one ends at once. What came is listed."""
+    came: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        came.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run() -> int:

@@ -72,7 +72,7 @@ def _reworded(
     from clipgrip.advice.model import headline, reasons
     from clipgrip.report.rewording import Rewording
     from clipgrip.runs.knowledge import doubts
-    from clipgrip.runs.naming import labels_alone_decide
+    from clipgrip.runs.naming import doubted_names, labels_alone_decide, to_tell
     from clipgrip.trust.knowledge import knows_nothing
 
     found = doubts(outcome.run.facts)
@@ -88,10 +88,11 @@ def _reworded(
     return Rewording(
         classes=trial.classes,
         names=fits,
-        against=(headline(say), *reasons(found, say)) if lost else (),
+        against=(headline(say, found), *reasons(found, say)) if lost else (),
         proposed=better,
         templates=good,
         tried=_tried(trial, words),
+        examples={one["name"]: to_tell(one).example for one in doubted_names(outcome.run.facts)},
         labels_decide=labels_alone_decide(outcome.run.facts),
         left_out=len(others) + len(templates) - len(better) - len(good),
     )

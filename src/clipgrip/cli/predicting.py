@@ -115,10 +115,10 @@ def say_left_out(predictor: Predictor, images: Path, ui: Ui) -> None:
 
 def say_guesses(newest: Path, ui: Ui) -> None:
     """That the model seems to know nothing, as its run says, unless audited answers have said more since."""
-    from clipgrip.advice.model import HEADLINE
+    from clipgrip.advice.model import headline_of
     from clipgrip.runs.audit_store import was_promised
     from clipgrip.runs.calibrated import read_calibration
-    from clipgrip.runs.knowledge import is_guessing
+    from clipgrip.runs.knowledge import doubts, is_guessing
     from clipgrip.runs.store import NAME, open_store
 
     if not (newest / NAME).is_file() or read_calibration(newest) or was_promised(newest):
@@ -126,7 +126,7 @@ def say_guesses(newest: Path, ui: Ui) -> None:
     with open_store(newest) as store:
         run = store.run()
     if run is not None and is_guessing(run):
-        ui.screen.note(Sentence(HEADLINE))
+        ui.screen.note(Sentence(headline_of(doubts(run.facts))))
 
 
 def _labeled(

@@ -24,7 +24,7 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
 
     model, total = facts["decided_by_model"], facts["pool"]
     error, sure = f"{100 * facts['max_error']:g}%", f"{100 * facts['confidence']:g}%"
-    decides = mark("the model decides {model} of {total} images; {rest} are a person's")
+    decides = mark("the model decides {model} of {total} images, people {rest}")
     lines: list[str] = [Sentence(decides, model=model, total=total, rest=total - model)]
     apart, together = _apart(facts)
     lines.append(

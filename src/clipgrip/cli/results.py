@@ -15,7 +15,7 @@ from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of
 from clipgrip.runs.eyes import eye_sentences
 from clipgrip.runs.knowledge import could_have_an_eye, doubts
-from clipgrip.runs.naming import doubted_names
+from clipgrip.runs.naming import doubted_names, to_tell
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.rounds import name_of_round, skipped_rounds
 from clipgrip.sentences import combined, quoted
@@ -124,7 +124,7 @@ def _doubts(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
     words, eye = quoted(folder), could_have_an_eye(metrics)
     advised = remedies(found, classes, say, given=given, learns=learns, run=words, eye=eye)
     helps = enumerate(advised, 1)
-    in_words = [headline(say)] if knows_nothing(found) else []
+    in_words = [headline(say, found)] if knows_nothing(found) else []
     return [
         *(Sentence("doubt        {text}", text=text) for text in [*in_words, *reasons(found, say)]),
         *(f"  {n}. {text}" for n, text in helps),
@@ -146,7 +146,7 @@ def _labels(metrics: dict[str, Any], say: Words) -> list[str]:
 
 
 def _names(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
-    doubted = [one["name"] for one in doubted_names(metrics)]
+    doubted = [to_tell(one) for one in doubted_names(metrics)]
     if not doubted:
         return []
     in_words = in_short(doubted, len(metrics["data"]["classes"]), say)

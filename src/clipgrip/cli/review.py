@@ -164,14 +164,8 @@ def _bring_in(
     if not run.is_dir():
         raise RunError(NO_RUN, run=run)
     with open_review(run, create=True) as store, alone(run):
-        try:
-            found = imported(
-                ReviewSession(run, store), "csv", data, person or _user(), say, str(table)
-            )
-        except DataError as error:
-            if str(error).startswith(str(table)):
-                raise
-            raise DataError("{path}: {reason}", path=table, reason=error.sentence) from error
+        session = ReviewSession(run, store)
+        found = imported(session, "csv", data, person or _user(), say, str(table))
     lines = [Sentence("answers      {n} from {table}", n=found["answers"], table=table)]
     lines += [Sentence("{text}: {n}", text=line["text"], n=line["n"]) for line in found["table"]]
     lines += found["problems"]

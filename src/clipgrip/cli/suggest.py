@@ -15,7 +15,7 @@ from clipgrip.errors import ConfigError, DataError
 from clipgrip.sentences import Sentence, quoted
 
 if TYPE_CHECKING:
-    from clipgrip.backbone.base import Model
+    from clipgrip.backbone.base import Eye, Model
     from clipgrip.data.classes import ClassNames
     from clipgrip.labeling.suggest import Suggestions
     from clipgrip.prompts.templates import Template
@@ -53,6 +53,7 @@ def suggest(
     ] = None,
     template: Annotated[list[str] | None, Setting()] = None,
     backbone: Annotated[str | None, Setting()] = None,
+    eye: Annotated[list[str] | None, Setting()] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Seed of the sample that stands for very many images.")
     ] = 0,
@@ -75,6 +76,7 @@ def suggest(
     from clipgrip.written import check_table
 
     more = {"classes": classes, "labels": labels, "test": test, "template": template, "backbone": backbone}  # fmt: skip
+    more["eye"] = eye
     if is_run := (where / RUN).is_file():
         _check_alone(where, more)
     else:
@@ -90,16 +92,15 @@ def suggest(
         names = ClassNames.read(classes, encoding) if classes else None
         texts: Template = expand(template, encoding) if template else DEFAULT_TEMPLATE
         model, names, texts = _model(where, backbone, names, texts)
+        eyes = _eyes(where, tuple(eye or ()), model)
         more["classes"] = classes or ("FILE" if names is None else None)
         with screen.live():
             found = from_images(
-                where, count, model, classes=names, labels=labels, test=test, template=texts, audits=sheets,
-                seed=seed, encoding=encoding, ignore_folders=ignore_folders, listener=screen,
+                where, count, model, classes=names, labels=labels, test=test, template=texts, eyes=eyes,
+                audits=sheets, seed=seed, encoding=encoding, ignore_folders=ignore_folders, listener=screen,
             )  # fmt: skip
     write_suggestions(out, found, ui.say)
-    plain = ["--ignore-folders"] if ignore_folders else []
-    plain += [f"--encoding {encoding}"] if encoding else []
-    then = _command(where, is_run, more, plain, out)
+    then = _command(where, is_run, more, _plain(ignore_folders, encoding), out)
     facts = {"suggested": len(found.rows), "pool": found.pool, "sheet": out, "then": then}
     return Result(
         [*summary_lines(found, count, out), Sentence("Then:    {then}", then=then)], facts
@@ -120,6 +121,27 @@ def _model(
     return precomputed_model(where, names), names, TEMPLATE
 
 
+def _eyes(where: Path, named: tuple[str, ...], model: Model) -> tuple[Eye, ...]:
+    """What sees the images beside the model, as in a run; ConfigError where it is the model, or there are no images."""
+    from clipgrip.backbone.eyes import named_eyes
+    from clipgrip.backbone.precomputed import PrecomputedModel
+    from clipgrip.config import Settings
+    from clipgrip.runs.eyes import eyes_of
+    from clipgrip.runs.precomputed import NEEDS_IMAGES
+
+    if isinstance(model, PrecomputedModel):
+        if named:
+            raise ConfigError(NEEDS_IMAGES, file=where, option="--eye")
+        return tuple(model.eyes)
+    return eyes_of(Settings(eye=named_eyes(named)), model)
+
+
+def _plain(ignore_folders: bool, encoding: str | None) -> list[str]:
+    """How images and tables are read, as options of the next command."""
+    asked = ["--ignore-folders"] if ignore_folders else []
+    return [*asked, f"--encoding {encoding}"] if encoding else asked
+
+
 def _command(where: Path, is_run: bool, more: dict[str, Any], plain: list[str], out: Path) -> str:
     """What learns from the filled sheet, to copy: from nothing that this command was told to leave."""
     end = f"--labels {quoted(out)} --candidates all"
@@ -127,8 +149,8 @@ def _command(where: Path, is_run: bool, more: dict[str, Any], plain: list[str], 
         return Sentence("the same clipgrip run command with {end}", end=end)
     options = [
         f"--{name} {quoted(value)}"
-        for name in ("classes", "test", "template", "backbone")
-        for value in (more[name] if name == "template" else [more[name]]) or ()
+        for name in ("classes", "test", "template", "backbone", "eye")
+        for value in (more[name] if name in ("template", "eye") else [more[name]]) or ()
         if value
     ]
     return " ".join(["clipgrip run", quoted(where), *options, *plain, end])

@@ -159,8 +159,9 @@ class ClassNames:
         return cls.from_names(classes)
 
     def listing(self, most: int = 12) -> str:
-        """The display names in one line; beyond ``most`` they are left out."""
-        return shortlist(self.display, most)
+        """The display names in one line, in quotes where they hold a comma; beyond ``most`` they are left out."""
+        names = [f"“{name}”" if set(name) & set(",、，") else name for name in self.display]
+        return shortlist(names, most)
 
     @cached_property
     def _index(self) -> NameIndex:

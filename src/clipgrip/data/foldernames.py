@@ -40,12 +40,12 @@ def folder_labels(
     known = folders_like(classes)
     label_of: dict[int, ResolvedLabel] = {}
     issues = Issues()
-    near: dict[str, tuple[int, int]] = {}
+    near_classes: dict[str, tuple[int, int]] = {}
     counts_of_tests: dict[str, int] = defaultdict(int)
     for number, folder in enumerate(names):
         named = _class_folders_along(folder, known, splits)
         if not named:
-            _count_near(folder, counts[number], known, near)
+            _count_near(folder, counts[number], known, near_classes)
         elif test_folder := _test_folder(folder, known, splits):
             counts_of_tests[test_folder] += counts[number]
         else:
@@ -57,17 +57,20 @@ def folder_labels(
                 issues.extend(_nested_issues(inside, outer))
     issues.extend(
         _near_issue(folder, classes.display[label], count)
-        for folder, (label, count) in near.items()
+        for folder, (label, count) in near_classes.items()
         if count
     )
     issues.extend(
         _test_folder_issue(folder, count) for folder, count in counts_of_tests.items() if count
     )
     labeled = np.flatnonzero(np.isin(folder_of, list(label_of)))
-    statements = ResolvedLabels.of(
-        TextIndex(keys_of(entries)), labeled, lambda place: label_of[int(folder_of[labeled[place]])]
-    )
-    return Matched(statements if len(labeled) else ResolvedLabels(), issues)
+    if not len(labeled):
+        return Matched(issues=issues)
+
+    def label_at(position: int) -> ResolvedLabel:
+        return label_of[int(folder_of[labeled[position]])]
+
+    return Matched(ResolvedLabels.of(TextIndex(keys_of(entries)), labeled, label_at), issues)
 
 
 def _folders(entries: Iterable[Entry]) -> tuple[list[str], Ints]:
@@ -115,14 +118,14 @@ def _test_folder(folder: str, known: ClassFolders, splits: Sequence[str]) -> str
 
 
 def _count_near(
-    folder: str, count: int, known: ClassFolders, near: dict[str, tuple[int, int]]
+    folder: str, count: int, known: ClassFolders, near_classes: dict[str, tuple[int, int]]
 ) -> None:
     parts = folder.split("/")
     for depth in range(len(parts), 0, -1):
         label = known.near(parts[depth - 1])
         if label is not None:
             place = "/".join(parts[:depth])
-            near[place] = (label, near.get(place, (label, 0))[1] + count)
+            near_classes[place] = (label, near_classes.get(place, (label, 0))[1] + count)
             return
 
 
@@ -147,7 +150,7 @@ def _near_issue(folder: str, name: str, count: int) -> Issue:
 
 def _test_folder_issue(folder: str, count: int) -> Issue:
     detail = Sentence(
-        "{count} images below it are not labeled by their folders; to measure on them give --test {folder}",
+        "the folders in it label none of its {count} images; to measure on it give --test {folder}",
         count=count,
         folder=folder,
     )

@@ -111,7 +111,7 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
         name, (number, offset, size) = names[position], extent_of[position].tolist()
         return Entry(relative(name, root), place_key(name), TarSource(paths[number], offset, size))
 
-    def claim(position: int) -> WrittenLabel:
+    def label(position: int) -> WrittenLabel:
         tar, name = paths[int(extent_of[position, 0])], names[position]
         inner = name.removeprefix(f"{tar}/")
         where = Sentence("{tar} member {name}", tar=os.path.basename(tar), name=inner)
@@ -122,7 +122,7 @@ def from_tars(paths: Sequence[str], root: str) -> Found:
         selected(LazyItems(len(names), entry), taken),
         issues,
         selected(
-            LazyItems(len(names), claim),
+            LazyItems(len(names), label),
             taken[[bool(labels[position]) for position in taken.tolist()]],
         ),
         unread=tuple(unread),

@@ -228,6 +228,7 @@ def _is_bytes(kind: Any) -> bool:
 
 def _is_plain(field: Any) -> bool:
     kind = getattr(field.type, "value_type", field.type)  # of a list or a dictionary, what is in it
+    kind = kind.value_type if str(kind).startswith("dictionary") else kind  # also in a list
     text = str(kind) in _BINARY and field.name.casefold() in TEXT_COLUMNS
     return text or str(kind).startswith(_PLAIN)
 

@@ -1,4 +1,4 @@
-"""What X may be where it is embeddings: a matrix, or several banks of the same images; and class embeddings."""
+"""X as embeddings (a matrix, or several banks of the same images), and class embeddings, checked and normalised."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def banks_of_x(X: Any) -> list[Any]:
 
 
 def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[Tensor]:
-    """The banks of X, each (N, ...) of unit vectors; of one array, tensor or DataFrame it is one.
+    """The banks of X, each (N, ...) of unit vectors; one array, tensor or DataFrame is one bank.
 
-    ``reset`` where it is a fit's: the first bank tells ``n_features_in_``. DataError: in scikit-learn's words where X
-    is no such array, or of another width than in fit.
+    With ``reset``, in fit, the first bank's width becomes ``n_features_in_``. DataError, in scikit-learn's words: X is
+    no array of numbers, or has another width than in fit.
     """
     first, *others = banks_of_x(X)
     found = [_embeds(estimator, first, reset=reset)]
@@ -63,9 +63,9 @@ def embeds_of(estimator: Any, X: Any, *, reset: bool) -> list[Tensor]:
 
 
 def joined_embeds(estimator: Any, X: Any, banks: BankMap | None) -> WideEmbeds:
-    """(N, W) new images as ``banks``, of a fit on several, makes one matrix of them.
+    """(N, W) new images in one matrix, by the map ``banks`` of a fit on several banks; None after a fit on one.
 
-    DataError: as `embeds_of`, or X has other banks than fit had.
+    DataError: as in `embeds_of`, or X has another number of banks than in fit.
     """
     found = embeds_of(estimator, X, reset=False)
     wanted = 1 if banks is None else len(banks.weights)
@@ -126,9 +126,9 @@ def class_vectors(class_embeds: Any, names: ClassNames | None, width: int) -> Cl
 def beside_embeds(
     X: Any, y: Any, names: ClassNames | None, class_embeds: Any, logit_scale: float
 ) -> tuple[Any, ClassNames | None, Any, float]:
-    """Labels, class names, class embeddings and scale: as they were given, else those of the file that X is.
+    """Labels, class names, class embeddings and logit scale: as they were given, else from the file that X is.
 
-    What the file keeps to measure on is not learned from.
+    Labels of the file's test rows are left out.
     """
     file = embeddings_file(X)
     if file is None:

@@ -1,9 +1,9 @@
-"""Labels that scikit-learn has numbered on their way to ``fit``.
+"""Labels that scikit-learn has encoded as numbers on their way to ``fit``.
 
-``cross_val_predict(method="predict_proba")``, ``VotingClassifier`` and ``StackingClassifier`` replace the labels by
-their positions among the sorted values of y before they call ``fit``, without a word. A person's are positions in
-``class_names``, another order, so these must be told apart: the encoder is looked up in the calls under way, and where
-it cannot be seen (other processes, ``n_jobs=2``) numbers that may mean two things are refused.
+``cross_val_predict(method="predict_proba")``, ``VotingClassifier`` and ``StackingClassifier`` silently replace the
+labels by their positions among the sorted values of y before they call ``fit``. A person's numbers are positions in
+``class_names``, which may be in another order. To tell the two apart, the ``LabelEncoder`` is looked up in the call
+stack. Where it cannot be there (worker processes, ``n_jobs=2``), numbers that may mean two things are refused.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from sklearn.preprocessing import LabelEncoder
 from clipgrip.errors import DataError
 
 _IN_WORKERS = ("_fit_and_predict", "_fit_single_estimator", "_parallel_fit_estimator")
-"""What of scikit-learn calls ``fit`` with numbered labels, in a process that does not have the encoder."""
+"""Functions of scikit-learn that call ``fit`` with encoded labels in a process that does not have the encoder."""
 SURE = 0.001
-"""The chance at which positions in one order look like positions in the other."""
+"""Significance level at which labels seem to count in alphabetical order."""
 _COLUMNS = ("predict_proba", "predict_log_proba", "decision_function")
 
 
 def values_behind(numbers: NDArray[np.int64], names: tuple[str, ...]) -> NDArray[Any] | None:
-    """The sorted values that ``numbers`` (-1 left out) count, where scikit-learn numbered them; None: a person did.
+    """The values that scikit-learn encoded as ``numbers`` (without -1), by position; None if a person gave numbers.
 
-    DataError: scikit-learn may have numbered them, and that may mean other classes than ``names`` by position.
+    DataError: scikit-learn may have encoded them, and then they may mean other classes than positions in ``names``.
     """
     values: NDArray[Any] | None = None
     for encoder in (
@@ -52,9 +52,9 @@ def values_behind(numbers: NDArray[np.int64], names: tuple[str, ...]) -> NDArray
 def warn_of_other_order(
     names: Sequence[str], labels: NDArray[np.int64], answers: NDArray[np.int64]
 ) -> None:
-    """A UserWarning where a person's positions (N,) agree with ``answers`` only if they count in alphabetical order.
+    """A UserWarning if labels (N,) agree with ``answers`` (N,) significantly better as positions in alphabetical order.
 
-    That is how ``LabelEncoder`` counts. The sign test over the labels that speak for one of the two must be clear.
+    That is ``LabelEncoder``'s order. Tested by a sign test over the labels where only one of the two orders agrees.
     """
     alphabetical = np.argsort(np.array(names), kind="stable")
     labels, answers = labels[labels >= 0], answers[labels >= 0]

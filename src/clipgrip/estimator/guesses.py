@@ -1,4 +1,4 @@
-"""What speaks against a fit's answers, as a warning: whoever works in Python sees no report."""
+"""A warning if a fit's answers must be taken for guesses, as in Python nobody sees a report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clipgrip.backbone.base import Model
 from clipgrip.runs.knowledge import knowledge
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.prepare import Prepared
-from clipgrip.trust.knowledge import knows_nothing
+from clipgrip.trust.knowledge import knows_nothing, untested
 from clipgrip.words import ENGLISH
 
 HELP = "What helps most: another backbone (clipgrip models lists them), or some labels of each class as y."
@@ -21,7 +21,10 @@ def warn_of_guesses(ready: Prepared, model: Model) -> None:
     found = knowledge(ready, model)
     if not knows_nothing(found):
         return
-    if labels_teach(label_facts(ready.teacher, ready.embeds, ready.ks)):
+    labels = label_facts(ready.teacher, ready.embeds, ready.ks)
+    if labels_teach(labels):
         return
-    text = " ".join([headline(ENGLISH), *reasons(found, ENGLISH), HELP])
+    if labels:
+        found = untested(found, labels["held_out"])
+    text = " ".join([headline(ENGLISH, found), *reasons(found, ENGLISH), HELP])
     warnings.warn(text, UserWarning, stacklevel=5)

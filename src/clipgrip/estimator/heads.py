@@ -1,4 +1,4 @@
-"""The classifier that new images meet: the only place where the estimator's final answers are decided."""
+"""The classifier for new images: the only place where the estimator's final answers are computed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class AnswerHead(Protocol):
 
 @dataclass(frozen=True)
 class CosineHead:
-    """CLIP's own: the softmax of scaled cosines with one vector (C, D) for each class."""
+    """CLIP's own classifier: softmax of scaled cosines with the class embeddings (C, D)."""
 
     class_embeds: ClassEmbeds = field(repr=False)
     logit_scale: float
@@ -40,7 +40,7 @@ class CosineHead:
 
 @dataclass(frozen=True)
 class JointHead:
-    """Text, where there is one, joined with what labels taught (`clipgrip.fewshot`)."""
+    """Text, if any, joined with heads of labels and pseudolabels (`clipgrip.fewshot`)."""
 
     joint: Joint = field(repr=False)
     class_embeds: ClassEmbeds | None = field(default=None, repr=False)
@@ -55,7 +55,7 @@ class JointHead:
 
 
 def final_head(class_embeds: ClassEmbeds, logit_scale: float, joint: Joint | None) -> AnswerHead:
-    """The head for new images: the text's class embeddings (C, D), tuned or not, and what labels taught beside them."""
+    """The head for new images: class embeddings (C, D), tuned or not, joined with ``joint`` if there is one."""
     if joint is None:
         return CosineHead(class_embeds, logit_scale)
     return JointHead(joint, class_embeds, logit_scale)
@@ -70,7 +70,7 @@ def head_of_labels(
     *,
     eye_columns: int = 0,
 ) -> AnswerHead:
-    """Without any text: labels (N,), -1 for unlabeled, and the unlabeled images where held-out labels bear them out.
+    """A head of labels (N,), -1 for none, without any text; unlabeled images count unless held-out labels refute it.
 
     The last ``eye_columns`` of ``image_embeds`` are what eyes see.
     """

@@ -1,4 +1,4 @@
-"""The rounds of a fit, and why they are fewer than were asked for."""
+"""The rounds of a fit, and the reason if fewer were run than asked for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def silent(_: str) -> None:
 
 @dataclass(frozen=True)
 class FittedRounds:
-    """What the rounds came to: the kept prompt, None for zero-shot, and what joins it with the labels."""
+    """The rounds that were run, the best round's prompt (None for zero-shot) and what joins it with heads."""
 
     rounds: list[Round]
     tuned: Prompt | None
@@ -54,9 +54,9 @@ def run_rounds(ready: Prepared, inputs: Tensor, say: Say) -> FittedRounds:
 
 @contextmanager
 def few_threads() -> Iterator[None]:
-    """Half of torch's threads while prompts are tuned, where clipgrip came too late to let them wait passively.
+    """Half of torch's threads while prompts are tuned, if torch was imported first and its threads spin while waiting.
 
-    Threads that spin while they wait keep a busy machine from its work (docs/decisions/0004).
+    Spinning threads take the cores from the work of a busy machine (docs/decisions/0004).
     """
     before = torch.get_num_threads()
     if clipgrip.THREADS_SPIN and before > 1:
@@ -68,7 +68,7 @@ def few_threads() -> Iterator[None]:
 
 
 def _line(done: Round, planned: int) -> str:
-    """What a round came to."""
+    """A line on a finished round."""
     return (
         f"round {done.number} of {planned}: {len(done.pseudolabels.rows):,} pseudolabels, "
         f"{done.changed:.1%} of the answers changed"

@@ -1,4 +1,4 @@
-"""What a fit learns from where there are more images than that takes: the sample that a run would draw."""
+"""The sample of a large pool that a fit learns from: the one that a run would draw."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def learned_from(ready: Prepared) -> Prepared:
 def reference_scores(
     embeds: WideEmbeds, labels: Labels, n_classes: int, seed: int
 ) -> tuple[Float[Tensor, "n W"], Int[Tensor, " n"]]:
-    """The same where labels alone say what the classes are."""
+    """Embeddings and labels, or a sample of both, for a fit that has no class texts."""
     task = Task(labels, torch.ones(n_classes, dtype=torch.bool))
     rows = sample_rows(task, vector_hashes(embeds), memory.TUNED_ROWS, seed)
     if rows is None:

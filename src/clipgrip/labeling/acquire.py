@@ -1,4 +1,4 @@
-"""Which images to ask a person about, so that few answers say most. The random audit draws apart from this."""
+"""Active learning: which images a person should label so that few labels help most. Audits are drawn independently."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def representative(
     excluded: RowsLike = (),
     seed: int = 0,
 ) -> Rows:
-    """At most ``n`` typical and diverse images, best first: each is near many that no other answer is near.
+    """At most ``n`` typical and diverse images, best first: each is near many images that no other chosen one is near.
 
-    Needs no class names. A larger ``n`` begins with the same rows, and ``labeled`` rows count as answered, so that a
-    budget can be spent bit by bit. Of images that look the same one comes, so fewer than ``n`` may.
+    Needs no class names. A larger ``n`` begins with the same rows, and ``labeled`` rows count as chosen already, so a
+    budget can be spent in parts. Of images that look the same only one is chosen, so there may be fewer than ``n``.
 
     Args:
         image_embeds: (N, D) unit vectors, any floating type.
@@ -57,10 +57,10 @@ def helpful(
     excluded: RowsLike = (),
     seed: int = 0,
 ) -> Rows:
-    """At most ``n`` images whose answers help the present model most, best first: near many doubtful ones, and diverse.
+    """At most ``n`` images whose labels help the present model most, best first: near many doubtful ones, and diverse.
 
-    An image counts by its doubt, and is covered by answers near it, as in Uncertainty Herding (ICLR 2025, arXiv
-    2412.20644). Where nothing is doubtful, all images count alike.
+    They maximise the coverage of the images, each weighted by its doubt, as in Uncertainty Herding (ICLR 2025, arXiv
+    2412.20644). If nothing is doubtful, all images weigh the same.
 
     Args:
         image_embeds: (N, D) unit vectors, any floating type.
@@ -96,9 +96,9 @@ def helpful(
 
 
 def doubt(ballots: Sequence[Probs]) -> Float[Tensor, " N"]:
-    """How likely the models' mean answer is wrong, by its own account: 0 to 1.
+    """(N,) 1 - the confidence of the models' mean probabilities.
 
-    The mean doubts both where each model does and where sure models contradict each other.
+    It is high where each model is in doubt, and where confident models contradict each other.
     """
     mean = torch.zeros_like(ballots[0], dtype=torch.float32)
     for ballot in ballots:

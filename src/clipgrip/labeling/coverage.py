@@ -1,4 +1,4 @@
-"""The few images that stand for the many: coverage, made as large as greed can."""
+"""A few images that cover all: greedy maximisation of weighted coverage, a facility-location function."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor
 from clipgrip.types import ImageEmbeds
 
 BLOCK = 2048
-"""Images that are read at once."""
+"""Images per block of computation."""
 SAMPLE = 8192
-"""Up to so many images each may be chosen and is to be covered; of more, so many that are drawn by their weight."""
+"""Most candidates, and most images to be covered; of larger pools so many are drawn with probabilities by weight."""
 FIRST = 64
-"""Images whose gain is computed anew before a choice; more where these do not decide."""
+"""Candidates whose gain is updated first before each choice; more if these do not decide it."""
 NOTHING = 1e-6
-"""A gain under this share of all weight is none: what is left looks like what is chosen."""
+"""A gain below this share of the total weight counts as 0: what is left looks like what is chosen."""
 SAME = 1e-3
-"""A distance from the mean of all images that is no direction."""
+"""An image nearer to the mean of all images than this has no direction from there."""
 
 Rows = Int[Tensor, " n"]
 Weights = Float[Tensor, " N"]
@@ -35,15 +35,16 @@ def covering(
     barred: Int[Tensor, " B"],
     draw: torch.Generator,
 ) -> Rows:
-    """At most ``n`` rows, best first, that with the ``known`` ones cover the weighted images best.
+    """At most ``n`` rows, best first, that together with the ``known`` ones cover the weighted images best.
 
-    Coverage is Σ w(x) max k(x, s) over the rows s that are chosen or known (generalised coverage: Bae, Noh, Sutherland,
-    ECCV 2024, arXiv 2407.12212; weighted: Uncertainty Herding, ICLR 2025, arXiv 2412.20644), k the cosine around the
-    mean of all images, at least 0. Taking the best next row each time reaches 1 - 1/e of the best set.
+    Coverage is Σ_x w(x) max_s k(x, s) over the rows s that are chosen or known (generalised coverage: Bae, Noh,
+    Sutherland, ECCV 2024, arXiv 2407.12212; weighted: Uncertainty Herding, ICLR 2025, arXiv 2412.20644), with k the
+    cosine around the mean of all images, at least 0. It is submodular, so the greedy choice reaches 1 - 1/e of the
+    optimum. ``barred`` rows are covered but not chosen.
 
     Cost: for N images of width D and R = min(N, 8192), N·D to read and R²·D to compare, memory for R² similarities (256
-    MB at most). Of equal gains the more typical image comes, then the lower row. What looks like a chosen image is left
-    out, so fewer rows may come.
+    MB at most). Of equal gains the more typical image wins, then the lower row. What looks like a chosen image is left
+    out, so there may be fewer rows than ``n``.
     """
     free = torch.ones(len(image_embeds), dtype=torch.bool)
     free[known], free[barred] = False, False
@@ -61,7 +62,7 @@ def covering(
 
 
 def nearest_counts(image_embeds: ImageEmbeds, rows: Rows) -> Int[Tensor, " n"]:
-    """(n,) for each of some rows: how many images are nearer to it than to any other of them, itself included."""
+    """(n,) how many images have each of these rows as the nearest of them, itself included."""
     space = Space.of(image_embeds)
     counts = torch.zeros(len(rows), dtype=torch.long)
     for part in torch.arange(len(image_embeds)).split(BLOCK) if len(rows) else ():
@@ -77,25 +78,25 @@ def nearest_counts(image_embeds: ImageEmbeds, rows: Rows) -> Int[Tensor, " n"]:
 
 @dataclass(frozen=True)
 class Space:
-    """The images as seen from their mean: CLIP's images lie in a narrow cone, and only inside it do they differ."""
+    """Images by their direction from the mean: CLIP's embeddings lie in a narrow cone and differ only within it."""
 
     images: ImageEmbeds = field(repr=False)
     mean: Float[Tensor, " D"] = field(repr=False)
 
     @classmethod
     def of(cls, images: ImageEmbeds) -> Space:
-        """The space of a pool."""
+        """From a pool (N, D)."""
         total = torch.zeros(images.shape[1], dtype=torch.double)
         for part in images.split(BLOCK):
             total += part.double().sum(0)
         return cls(images, (total / max(1, len(images))).float())
 
     def at(self, rows: Rows) -> Float[Tensor, "n D"]:
-        """Unit vectors from the mean to the images."""
+        """(n, D) unit vectors from the mean to these images."""
         return F.normalize(self.images[rows].float() - self.mean, dim=1, eps=SAME)
 
     def similar(self, rows: Rows, directions: Float[Tensor, "R D"]) -> Float[Tensor, "n R"]:
-        """How far each image stands for each direction: the cosine, at least 0."""
+        """(n, R) cosine of each image with each direction, at least 0."""
         found = torch.empty(len(rows), len(directions))
         for start in range(0, len(rows), BLOCK):
             part = slice(start, start + BLOCK)
@@ -105,15 +106,16 @@ class Space:
 
 @dataclass(frozen=True)
 class Ground:
-    """How far each of n candidates stands for each of R images (n, R), and what these weigh (R,)."""
+    """The similarity of n candidates to R images that are to be covered, and the weights of these."""
 
     similar: Float[Tensor, "n R"] = field(repr=False)
     weights: Float[Tensor, " R"] = field(repr=False)
 
     def choose(self, n: int, covered: Float[Tensor, " R"]) -> list[int]:
-        """At most ``n`` candidates, best first, where the images are ``covered`` so far already.
+        """At most ``n`` candidates, best first; each image is ``covered`` (R,) so far by known rows.
 
-        Gains only fall as more is covered, so an old gain is a bound and few are computed anew (Minoux, 1978).
+        Lazy greedy (Minoux, 1978): gains only fall as more is covered, so an old gain is an upper bound, and only few
+        are computed again.
         """
         everyone = torch.arange(len(self.similar))
         typical = self._gains(everyone, torch.zeros_like(covered))
@@ -148,7 +150,7 @@ class Ground:
         return int((ranks >= ranks.max() - self._nothing).nonzero()[0])
 
     def _gains(self, rows: Rows, covered: Tensor) -> Float[Tensor, " n"]:
-        """What each of some candidates would add."""
+        """(n,) the coverage that each of these candidates would add."""
         parts = [
             (self.similar[part] - covered).clamp_min_(0) @ self.weights for part in rows.split(256)
         ]
@@ -164,7 +166,10 @@ def _candidates(weights: Weights, draw: torch.Generator) -> Rows:
 
 
 def _references(weights: Weights, draw: torch.Generator) -> tuple[Rows, Float[Tensor, " R"]]:
-    """All rows with a weight and these, or a sample with replacement and how often each came: coverage is unbiased."""
+    """The images to be covered and their weights: all with a weight, or a sample with replacement and its counts.
+
+    With the sample the coverage is an unbiased estimate.
+    """
     rows = weights.nonzero().squeeze(1)
     if len(rows) <= SAMPLE:
         return rows, weights[rows]

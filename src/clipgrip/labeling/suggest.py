@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clipgrip.advice.folders import folder_facts, folder_sentences
 from clipgrip.advice.labels import labels_teach
-from clipgrip.backbone.base import Model
+from clipgrip.backbone.base import Eye, Model
 from clipgrip.data.classes import UNLABELED_MARKS, ClassNames, canonical
 from clipgrip.data.discover import discover
 from clipgrip.data.entries import PATH_COLUMNS
@@ -26,11 +26,11 @@ from clipgrip.labeling.coverage import nearest_counts
 from clipgrip.method import PRESETS, refiner_of, teacher_of
 from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.prompts.templates import DEFAULT_TEMPLATE, Template
-from clipgrip.pseudolabel.refine import refine
 from clipgrip.runs.audit_sheet import Sheet
 from clipgrip.runs.audit_store import audited
-from clipgrip.runs.embedding import Embeds, embed_with_cache
+from clipgrip.runs.embedding import EmbeddedManifest, Embeds, embed_with_cache
 from clipgrip.runs.events import Listener
+from clipgrip.runs.eyes import embed_eyes
 from clipgrip.runs.knowledge import doubts, knowledge_of
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.reopen import reopen
@@ -76,6 +76,7 @@ def from_images(
     labels: Path | None = None,
     test: Path | None = None,
     template: Template = DEFAULT_TEMPLATE,
+    eyes: Sequence[Eye] = (),
     audits: Sequence[Sheet] = (),
     seed: int = 0,
     encoding: str | None = None,
@@ -116,9 +117,12 @@ def from_images(
                 detail=first.detail,
             )
         )
-    embeds, names = seen.embeds, found.manifest.classes
-    probs = None
-    if classes is not None and (texts := zero_shot(backbone, classes.prompts, template)).any():
+    names, probs, texts = found.manifest.classes, None, None
+    if classes is not None:
+        texts = zero_shot(backbone, classes.prompts, template)
+        texts = texts if bool(texts.any()) else None
+    embeds = _joined(backbone, eyes, seen, texts, listener)
+    if classes is not None and texts is not None:
         probs = _answers(backbone, classes, texts, embeds, seed)
         if probs is None:
             listener.note(Sentence(GUESSES))
@@ -170,21 +174,34 @@ def write_suggestions(place: AnyPath, found: Suggestions, say: Words = ENGLISH) 
     write_output(place, csv_bytes(HEADER, [*rows, *known]), SUGGEST)
 
 
+def _joined(
+    backbone: Model,
+    eyes: Sequence[Eye],
+    seen: EmbeddedManifest,
+    texts: ClassEmbeds | None,
+    listener: Listener,
+) -> Embeds:
+    """What the eyes see beside the model, as a run would join it."""
+    own, settings = seen.embeds, PRESETS["default"]["textual"].banks
+    answers = None if texts is None else predict_proba(own.pool, texts, backbone.logit_scale)
+    return embed_eyes(eyes, seen, answers, own.pool_labels, listener, settings=settings)[0]
+
+
 def _answers(
     backbone: Model, classes: ClassNames, texts: ClassEmbeds, embeds: Embeds, seed: int
 ) -> Probs | None:
-    """(N, C) that a run's first round would learn from: refined, from texts and labels joined; None for guesses."""
+    """(N, C) the answers that a run's first round would learn from; None if they are guesses (`knows_nothing`)."""
     images, labels, scale = embeds.pool, embeds.pool_labels, backbone.logit_scale
     method, task = PRESETS["default"]["textual"], ssl(labels, len(texts))
     answers = Answers(*(predict_proba(part, texts, scale) for part in (images, embeds.test)))
     text_probs = answers.pool
-    teacher = teacher_of(method, task, images, text_probs, texts, seed=seed)
+    joined, eyes = embeds.pool_joined, embeds.pool_joined.shape[1] - images.shape[1]
+    teacher = teacher_of(method, task, joined, text_probs, texts, seed=seed, eye_columns=eyes)
     found = knowledge_of(backbone, classes, texts, embeds, answers, task)
     if knows_nothing(found) and not labels_teach(label_facts(teacher, embeds, ())):
         return None
-    if teacher is None:
-        return refine(images, texts, logit_scale=scale, labeled=labels)
-    return refiner_of(method, images, teacher.start, teacher)(teacher.start, task).probs
+    first = text_probs if teacher is None else teacher.start
+    return refiner_of(method, joined, first, teacher, eye_columns=eyes)(first, task).probs
 
 
 def _suggested(
@@ -197,18 +214,18 @@ def _suggested(
     seed: int,
     classes: ClassNames | None,
 ) -> Suggestions:
-    labels, rows = embeds.pool_labels, embeds.pool_rows
+    images, labels, rows = embeds.pool_joined, embeds.pool_labels, embeds.pool_rows
     elsewhere = torch.from_numpy(rows.among(answered))
     barred = torch.from_numpy(rows.among(apart)).nonzero().squeeze(1)
     known = (elsewhere | (labels >= 0)).nonzero().squeeze(1)
     if probs is None:
-        chosen = representative(embeds.pool, n, labeled=known, excluded=barred, seed=seed)
+        chosen = representative(images, n, labeled=known, excluded=barred, seed=seed)
     else:
-        chosen = helpful(embeds.pool, probs, n, labeled=known, excluded=barred, seed=seed)
+        chosen = helpful(images, probs, n, labeled=known, excluded=barred, seed=seed)
     labeled = [(row.path, names.display[row.label]) for row in rows if row.label >= 0]
     return Suggestions(
         rows=tuple(rows[row] for row in chosen.tolist()),
-        why=_reasons(embeds.pool, chosen, known, probs),
+        why=_reasons(images, chosen, known, probs),
         known=tuple(sorted(labeled)),
         classes=classes,
         pool=len(rows),
@@ -220,7 +237,7 @@ def _suggested(
 def _reasons(
     images: ImageEmbeds, chosen: Tensor, known: Tensor, probs: Probs | None
 ) -> tuple[str, ...]:
-    """Plain words for each chosen image. The model's answers are left out: they lead people on."""
+    """Why each image was chosen. The model's answer is left out, because it would influence people."""
     near = nearest_counts(images, torch.cat([chosen, known]))[: len(chosen)].tolist()
     total = len(images)
     if probs is None:
@@ -235,15 +252,15 @@ def _reasons(
 
 
 def names_in(images: Path) -> ClassNames:
-    """The labels that a table of images brings; two names stand in where there are none."""
-    claims = discover(images).labels if images.is_file() else ()
-    names = dict.fromkeys(canonical(claim.label) for claim in claims)
+    """The class names of a table of images; two placeholders if it holds fewer than two."""
+    labels = discover(images).labels if images.is_file() else ()
+    names = dict.fromkeys(canonical(one.label) for one in labels)
     known = [name for name in names if name not in UNLABELED_MARKS]
     return ClassNames.from_names([*known, "class 1", "class 2"] if len(known) < 2 else known)
 
 
 def _drawn(sheets: Iterable[Sheet], rows: Sequence[Row], listener: Listener) -> frozenset[str]:
-    """Content hashes of the images that stand on the sheets of audits."""
+    """Content hashes of the images that are listed on sheets of audits; a note if none of a sheet's images is here."""
     places = {canonical(path): row.sha256 for row in rows for path in row.paths}
     found: set[str] = set()
     for sheet in sheets:

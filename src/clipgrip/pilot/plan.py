@@ -221,13 +221,13 @@ def _check_reach(pilot: Pilot, needs: tuple[Need, ...]) -> None:
                 advice = Sentence(larger, option=option, fits=f"{fits:g}")
             raise ConfigError(
                 mark(
-                    "a precision of ±{points} points needs {images} images drawn at random, but {expected} "
-                    "are expected. {advice}"
+                    "a precision of ±{points} points needs {images} images drawn at random, and there will be "
+                    "{expected}. {advice}"
                 )
                 if need.purpose == "precision"
                 else mark(
-                    "a precision of each class of ±{points} points needs {images} images drawn at random, but "
-                    "{expected} are expected. {advice}"
+                    "a precision of each class of ±{points} points needs {images} images drawn at random, and "
+                    "there will be {expected}. {advice}"
                 ),
                 points=f"{100 * need.half_width:g}",
                 images=f"{need.images:,}",

@@ -1,4 +1,4 @@
-"""What every learned prompt offers to training, whatever it consumes."""
+"""The interface of all learned prompts: what training and prediction need, whatever a prompt consumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits
 class Prompt:
     """An immutable prompt on a frozen backbone. Logits are the cosine of its two sides, times ``logit_scale``.
 
-    Who derives says what is learned, and what the classes are; who does something to images says that, too.
+    A subclass defines `class_embeds`, `learned` and `with_learned`; one with tokens in the image tower also
+    `image_embeds`, `on` and ``consumes``.
     """
 
     consumes: ClassVar[Literal["embeds", "pixels"]] = "embeds"
@@ -32,7 +33,7 @@ class Prompt:
         return inputs
 
     def logits(self, inputs: Tensor) -> Logits:
-        """(B, C) of what the prompt consumes."""
+        """(B, C) logits of inputs (B, ...)."""
         return wide_logits(self.image_embeds(inputs), self.class_embeds(), self.logit_scale)
 
     def image_tokens(self) -> Float[Tensor, "K P E"] | None:
@@ -40,7 +41,7 @@ class Prompt:
         return None
 
     def learned(self) -> dict[str, Tensor]:
-        """Exactly what a checkpoint holds."""
+        """The tuned tensors by name: exactly what a checkpoint holds."""
         raise NotImplementedError
 
     def with_learned(self, learned: dict[str, Tensor]) -> Self:
@@ -48,7 +49,7 @@ class Prompt:
         raise NotImplementedError
 
     def check_fit(self, kind: str, learned: dict[str, Tensor]) -> None:
-        """PromptError unless these values have the names and shapes of its own."""
+        """PromptError unless the tensors have the names and shapes of this prompt's own."""
         found, needed = (
             {name: tuple(value.shape) for name, value in sorted(values.items())}
             for values in (learned, self.learned())

@@ -13,7 +13,7 @@ from clipgrip.prompts.towers import TwoTowers
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Logits, Probs, WideEmbeds
 
 SAME = 1e-6
-"""Unit vectors that differ by less are one."""
+"""Unit vectors count as equal if no coordinate differs by as much."""
 
 
 def cosine_logits(
@@ -24,12 +24,12 @@ def cosine_logits(
 
 
 def wide_logits(image_embeds: WideEmbeds, class_embeds: ClassEmbeds, logit_scale: float) -> Logits:
-    """The same of several banks (`pseudolabel.banks`): the text reads its own encoder's, the first D columns."""
+    """(N, C) `cosine_logits` of images (N, W) in several banks (`pseudolabel.banks`): by their first D columns."""
     return cosine_logits(of_text(image_embeds, class_embeds), class_embeds, logit_scale)
 
 
 def of_text(image_embeds: WideEmbeds, class_embeds: ClassEmbeds) -> ImageEmbeds:
-    """(N, D) what the text reads: all where there is one bank."""
+    """(N, D) the first columns, those of the text's own bank; all of them if there is no other."""
     width = class_embeds.shape[1]
     return image_embeds if image_embeds.shape[1] == width else image_embeds[:, :width]
 
@@ -64,7 +64,7 @@ def zero_shot(
 
 
 def check_distinct(backbone: TwoTowers, class_prompts: Sequence[str]) -> None:
-    """PromptError where two prompts give the same tokens, as words that a tokenizer cannot read all do."""
+    """PromptError where two prompts give the same tokens, as all words in a script unknown to the tokenizer do."""
     first: dict[tuple[int, ...], str] = {}
     for prompt, row in zip(class_prompts, backbone.text.tokenize(class_prompts), strict=True):
         twin = first.setdefault(tuple(row), prompt)

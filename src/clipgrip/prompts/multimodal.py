@@ -1,4 +1,4 @@
-"""Text and image prompt that are mixed by one transformer block (UPT, Zang et al., 2022, arXiv 2210.07225)."""
+"""A text prompt and an image prompt, mixed by one transformer block (UPT, Zang et al., 2022, arXiv 2210.07225)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARTS = ("weight", "bias")
 
 
 class Mixed(NamedTuple):
-    """What leaves the mixing block."""
+    """The output of the mixing block, per tower."""
 
     ctx: TokenEmbeds
     """(P, E) of the text tower."""
@@ -33,10 +33,10 @@ class Mixed(NamedTuple):
 
 @dataclass(frozen=True)
 class MultimodalPrompt(Prompt):
-    """Text vectors and image vectors, linear to 128, one block over the one sequence of both, linear back.
+    """Text and image vectors, projected to width 128, mixed by one block as one sequence, and projected back.
 
-    ``words`` (P, E) and ``anchor`` (E,) stand under the outputs: a template's words and the tower's class token, or
-    zeros as in the paper.
+    ``words`` (P, E) and ``anchor`` (E,) are added to the outputs: a template's words and the image tower's class token,
+    or zeros as in the paper.
     """
 
     values: dict[str, Tensor] = field(repr=False)
@@ -58,7 +58,7 @@ class MultimodalPrompt(Prompt):
         n_tokens: int,
         generator: torch.Generator,
     ) -> MultimodalPrompt:
-        """The paper's start: vectors N(0, 0.02²) and N(0, 1/E), the mixing block as torch starts its layers."""
+        """The paper's initialisation: vectors N(0, 0.02²) and N(0, 1/E), the mixing block as in torch's layers."""
         textual = TextualPrompt.random(
             backbone, class_prompts, n_ctx=n_ctx, generator=torch.Generator().manual_seed(0)
         )
@@ -77,9 +77,9 @@ class MultimodalPrompt(Prompt):
         n_tokens: int,
         generator: torch.Generator,
     ) -> MultimodalPrompt:
-        """Start near zero-shot: what the block gives back is added to a template's words and to the class token.
+        """Start near zero-shot: the outputs are added to a template's words and to the class token.
 
-        The layers after the block start at a tenth of the paper's size.
+        The two projections after the block start at a tenth of the paper's size.
         """
         textual = TextualPrompt.from_template(backbone, class_prompts, template=template)
         image = prompt_tower(backbone)
@@ -89,7 +89,7 @@ class MultimodalPrompt(Prompt):
         return cls(values, textual.ctx, image.class_token, textual, image, backbone.logit_scale)
 
     def mixed(self) -> Mixed:
-        """Both prompts after the block; each vector depends on each learned vector."""
+        """Both prompts after the block; every output vector depends on every learned one."""
         v, n_ctx = self.values, len(self.words)
         joined = torch.cat(
             [
@@ -126,7 +126,7 @@ class MultimodalPrompt(Prompt):
 
 
 def _block(v: dict[str, Tensor], hidden: Float[Tensor, "M 128"]) -> Float[Tensor, "M 128"]:
-    """One transformer block, layer norms first."""
+    """One transformer block with layer norms before attention and MLP (pre-norm)."""
     query, key, value = (
         part.unflatten(1, (HEADS, -1)).transpose(0, 1)
         for part in F.linear(_norm(v, "norm1", hidden), v["qkv.weight"], v["qkv.bias"]).chunk(
@@ -146,7 +146,7 @@ def _norm(v: dict[str, Tensor], name: str, hidden: Tensor) -> Tensor:
 def _first_values(
     words: TokenEmbeds, image: PromptTower, n_tokens: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """All learned values; linear layers U(-1/√in, 1/√in) as torch.nn.Linear, layer norms 1 and 0."""
+    """All learned values at the start; linear layers U(-1/√in, 1/√in) as in torch.nn.Linear, layer norms 1 and 0."""
     n_ctx, text = words.shape
     layers = {
         "text_in": (text, WIDTH), "image_in": (image.width, WIDTH), "qkv": (WIDTH, 3 * WIDTH),

@@ -15,7 +15,7 @@ from clipgrip.types import ClassEmbeds
 
 @dataclass(frozen=True)
 class ResidualPrompt(Prompt):
-    """``residual`` (C, D) is added to the class embeddings that somebody brought; the sum is brought to length one."""
+    """``residual`` (C, D) is added to given class embeddings ``base``, and the sum is normalised."""
 
     base: ClassEmbeds = field(repr=False)
     residual: Tensor = field(repr=False)
@@ -23,7 +23,7 @@ class ResidualPrompt(Prompt):
 
     @classmethod
     def untuned(cls, class_embeds: ClassEmbeds, logit_scale: float) -> ResidualPrompt:
-        """No shift: answers are zero-shot's."""
+        """A residual of zero: the answers are zero-shot's."""
         return cls(class_embeds, torch.zeros_like(class_embeds), logit_scale)
 
     def class_embeds(self) -> ClassEmbeds:
@@ -38,13 +38,13 @@ class ResidualPrompt(Prompt):
         return replace(self, residual=learned["residual"])
 
 
-def renumbered(learned: dict[str, Tensor], places: Sequence[int | None]) -> dict[str, Tensor]:
-    """Learned values for other classes: for each of them its position among these, None for one that is new.
+def renumbered(learned: dict[str, Tensor], positions: Sequence[int | None]) -> dict[str, Tensor]:
+    """Learned values for a changed list of classes; ``positions`` in the old one of each, None for a new class.
 
-    Values that belong to no class, of prompts that are tuned as words or pixels, are as they were.
+    A new class gets a residual of zero. Values of other kinds of prompt belong to no class and stay as they are.
     """
     if "residual" not in learned:
         return learned
     rows = learned["residual"]
     zero = torch.zeros_like(rows[0])
-    return {"residual": torch.stack([zero if n is None else rows[n] for n in places])}
+    return {"residual": torch.stack([zero if n is None else rows[n] for n in positions])}

@@ -9,11 +9,11 @@ from clipgrip.errors import ConfigError
 DEFAULT_TEMPLATE = "a photo of a {}."
 
 Template = str | Sequence[str]
-"""One, or an ensemble."""
+"""One template, or several to be averaged."""
 
 
 def check_template(template: str) -> str:
-    """The template itself, or ConfigError unless ``{}`` stands in it once."""
+    """The template itself; ConfigError unless it holds ``{}`` exactly once."""
     if template.count("{}") != 1:
         raise ConfigError(
             'template "{template}" must hold {{}} exactly once, where the class name goes, for '
@@ -25,7 +25,7 @@ def check_template(template: str) -> str:
 
 
 def as_templates(template: Template) -> tuple[str, ...]:
-    """All of them, checked; ConfigError where there is none, one is wrong or stands twice."""
+    """The templates, checked; ConfigError if there is none, or one is wrong or given twice."""
     found = (template,) if isinstance(template, str) else tuple(template)
     if not found:
         raise ConfigError(
@@ -41,7 +41,7 @@ def as_templates(template: Template) -> tuple[str, ...]:
 
 
 def first_template(template: Template) -> str:
-    """The one whose words a tuned prompt starts from."""
+    """The first template, whose words a tuned prompt starts from."""
     return as_templates(template)[0]
 
 

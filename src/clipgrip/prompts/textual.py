@@ -19,9 +19,9 @@ CTX_STD = 0.02
 
 @dataclass(frozen=True)
 class TextualPrompt(Prompt):
-    """``ctx`` (P, E), shared by all classes, at positions 1 to P between start token and class name.
+    """``ctx`` (P, E), shared by all classes, between the start token and the class name.
 
-    The only learned values are ``ctx``; what follows the context is fixed.
+    Only ``ctx`` is learned. ``start`` are the embeddings of the tokens before it, ``tails`` those after it per class.
     """
 
     ctx: TokenEmbeds
@@ -39,7 +39,7 @@ class TextualPrompt(Prompt):
         n_ctx: int,
         generator: torch.Generator,
     ) -> TextualPrompt:
-        """The paper's start: N(0, 0.02²)."""
+        """The paper's initialisation: N(0, 0.02²)."""
         ids = backbone.text.tokenize(list(class_prompts))
         ctx = torch.randn(n_ctx, backbone.text.token_width, generator=generator) * CTX_STD
         device = backbone.text.embed_tokens([ids[0][0]]).device
@@ -96,7 +96,7 @@ class TextualPrompt(Prompt):
         return self.text.encode(torch.cat([self.start, self.ctx]), self.tails)
 
     def image_embeds(self, inputs: ImageEmbeds) -> ImageEmbeds:
-        """(N, D) as they are, on the model's device: a textual prompt leaves images alone."""
+        """(N, D) the inputs, on the model's device: a textual prompt does not change images."""
         return inputs.to(self.ctx.device)
 
     def learned(self) -> dict[str, Tensor]:
@@ -116,7 +116,7 @@ class TextualPrompt(Prompt):
 
 
 def _check_room(text: TextTower, n_ctx: int, longest: int) -> None:
-    """PromptError unless start, context and the longest tail fit."""
+    """PromptError unless start, context and the longest tail fit into the model's positions."""
     if text.start_tokens + n_ctx + longest > text.max_tokens:
         raise PromptError(
             "the longest class prompt takes {longest} tokens and the context {n_ctx}, but the "

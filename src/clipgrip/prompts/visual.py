@@ -22,9 +22,9 @@ FirstTokens = Callable[..., Float[Tensor, "K P E"]]
 
 @dataclass(frozen=True)
 class VisualPrompt(Prompt):
-    """``tokens`` (K, P, E) in the image tower; the text side is zero-shot's and fixed.
+    """``tokens`` (K, P, E) for the first K layers of the image tower; the text side is zero-shot's and fixed.
 
-    K = 1 is the shallow prompt of the paper, K = the tower's depth the deep one.
+    K = 1 is the paper's shallow prompt, K = the tower's depth its deep one.
     """
 
     tokens: Float[Tensor, "K P E"]
@@ -48,8 +48,8 @@ class VisualPrompt(Prompt):
     ) -> VisualPrompt:
         """Start from `class_tokens`, or from the paper's `random_tokens`.
 
-        The tower knows its class token, so that the untuned prompt answers nearly as zero-shot does. BackboneError: the
-        model's image tower takes no prompt tokens.
+        The tower has learned its class token, so a prompt of its copies answers nearly as zero-shot does before it is
+        tuned. BackboneError: the model's image tower takes no prompt tokens.
         """
         image = prompt_tower(backbone)
         tokens = tokens_of(image, n_tokens, generator, layers=image.depth if deep else 1)
@@ -80,7 +80,7 @@ class VisualPrompt(Prompt):
 def random_tokens(
     image: PromptTower, n_tokens: int, generator: torch.Generator, *, layers: int = 1
 ) -> Float[Tensor, "K P E"]:
-    """N(0, 1/E) on the tower's device."""
+    """(K, P, E) from N(0, 1/E), on the tower's device."""
     drawn = torch.randn(layers, n_tokens, image.width, generator=generator)
     return (drawn * image.width**-0.5).to(image.device)
 
@@ -88,6 +88,6 @@ def random_tokens(
 def class_tokens(
     image: PromptTower, n_tokens: int, generator: torch.Generator, *, layers: int = 1
 ) -> Float[Tensor, "K P E"]:
-    """The class token, and noise of a tenth of its spread."""
+    """(K, P, E) copies of the class token, plus noise of a tenth of its standard deviation."""
     noise = torch.randn(layers, n_tokens, image.width, generator=generator).to(image.device)
     return image.class_token + 0.1 * image.class_token.std() * noise

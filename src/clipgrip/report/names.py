@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clipgrip.advice.doubted import ToldName, how_to_take, in_short, reason
+from clipgrip.advice.doubted import how_to_take, in_short, reason
 from clipgrip.report.pictures import Picture, of_pool
 from clipgrip.report.reading import Reading
-from clipgrip.runs.naming import doubted_names
+from clipgrip.runs.naming import doubted_names, to_tell
 from clipgrip.sentences import quoted
 from clipgrip.words import Words
 
@@ -51,14 +51,14 @@ def names_section(run: Reading, say: Words) -> NamesSection | None:
             name=one["name"],
             prompt=prompts.get(one["name"], one["name"]),
             fit=one["fit"],
-            why=reason(ToldName(one["name"], one["verdict"], one["group"], one["labeled"]), say),
+            why=reason(to_tell(one), say),
             points_at=_pictures(run, one["points_at"]),
             labeled=_labeled(run, one["name"]),
         )
         for one in found[:SHOWN]
     ]
     return NamesSection(
-        short=in_short([one["name"] for one in found], len(run.names), say),
+        short=in_short([to_tell(one) for one in found], len(run.names), say),
         names=shown,
         nameless=_pictures(run, run.metrics["names"]["nameless"]),
         command=f"clipgrip names {quoted(run.facts.folder)}",

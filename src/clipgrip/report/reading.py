@@ -79,7 +79,7 @@ class Reading:
             return ()
         return (
             Finding("no-better", vars(audited.judged)),
-            *(one for one in found if one.kind != "no-better"),
+            *(one for one in found if one.kind not in ("no-better", "untested")),
         )
 
     @property

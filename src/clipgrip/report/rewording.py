@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.cells import cell_len
 
-from clipgrip.advice.doubted import MARKS, ToldName, how_to_take, in_short, reason
+from clipgrip.advice.doubted import MARKS, ToldName, exchanges, how_to_take, in_short, reason
 from clipgrip.data.classes import ClassNames
 from clipgrip.files import AnyPath
 from clipgrip.runs.rewording import AnswerChanges
@@ -61,14 +62,25 @@ class Rewording:
     tried: tuple[Tried, ...]
     left_out: int = 0
     """Other words and templates that were tried and are not proposed: they would bring no gain."""
+    examples: Mapping[str, str] = field(default_factory=dict)
+    """By name, where an image that people gave the class lies."""
     labels_decide: bool = False
     """The run's answers come from labels alone, so that its own names move none of them."""
+
+    @property
+    def names_or_labels(self) -> list[list[str]]:
+        """Classes whose names changed places, or their labels."""
+        return [
+            [one.name for one in ring]
+            for ring in exchanges(list(map(self.about, self.names.doubted)))
+        ]
 
     def about(self, one: NameFit) -> ToldName:
         """A name, to be said."""
         names = self.classes.display
         other = None if one.group is None else names[one.group]
-        return ToldName(names[one.position], one.verdict, other, one.labeled)
+        name = names[one.position]
+        return ToldName(name, one.verdict, other, one.labeled, self.examples.get(name, ""))
 
 
 def lines(found: Rewording, run: AnyPath, say: Words) -> list[str]:
@@ -112,6 +124,7 @@ def values(found: Rewording) -> dict[str, Any]:
         "proposed": [_values(found, one) for one in found.proposed],
         "templates": [_values(found, one) for one in found.templates],
         "left_out": found.left_out,
+        "names_or_labels_exchanged": found.names_or_labels,
         "tried": [_values(found, one) for one in found.tried],
     }
 
@@ -128,7 +141,7 @@ def _names(found: Rewording, say: Words) -> list[str]:
     head = say("How well each text fits its images, from 0 to 1; below 0.50 it is doubted:")
     if not doubted:
         return [head, *shown, say("No name is doubted.")]
-    short = in_short([names[one.position] for one in doubted], len(names), say)
+    short = in_short([found.about(one) for one in doubted], len(names), say)
     why = [f"{names[one.position]}{say(': ')}{reason(found.about(one), say)}" for one in doubted]
     return [head, *shown, "", short, *why]
 
@@ -157,6 +170,11 @@ def _trial(found: Rewording, one: Tried, say: Words) -> list[str]:
                 before=say.number(moved.right[0]),
                 after=say.number(moved.right[1]),
             )
+        )
+    own = {found.classes.prompts[c] for c in one.texts}
+    if found.names_or_labels and len(own) > 1 and own == set(one.texts.values()):
+        figures.append(
+            say("Take this only if the names are what is exchanged, and not the labels.")
         )
     shown.append("    " + say(" ").join(figures))
     steps = [f"{names[a]} → {names[b]}{say(': ')}{n}" for a, b, n in moved.pairs[:PAIRS]]

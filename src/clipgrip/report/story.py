@@ -115,7 +115,7 @@ def missing(run: Reading, say: Words) -> list[str]:
         sentences.append(say(text, n=say.number(run.facts.lost), **values))
     if run.facts.unseen:
         text = mark(
-            "The files of {n} of the {all} images are gone: they are counted, but cannot be shown."
+            "{n} of the {all} images have no file any more: counted all the same, but not shown."
         )
         sentences.append(say(text, n=say.number(run.facts.unseen), **values))
     return sentences

@@ -7,7 +7,7 @@ from typing import Literal
 
 from clipgrip.advice.folders import folder_sentences
 from clipgrip.advice.labels import held_out, label_sentences
-from clipgrip.advice.model import reasons, remedies
+from clipgrip.advice.model import UNTESTED, reasons, remedies
 from clipgrip.advice.unlearned import unlearned_sentences
 from clipgrip.report.audited import beside_the_test
 from clipgrip.report.confidence import estimated, honest_words, went_back
@@ -88,10 +88,11 @@ def verdict(run: Reading, say: Words) -> Verdict:
         "before": say.percent(before["accuracy"] if before else None),
         "pool": say.number(int(run.data.get("pool", len(run.facts.paths)))),
     }
+    is_open = any(one.kind == "untested" for one in run.doubts)
     return Verdict(
         tone=tone,
-        badge=say(BADGES[tone]),
-        headline=say(HEADLINES[tone], **values),
+        badge=say(BADGES["open" if is_open else tone]),
+        headline=say(UNTESTED if is_open else HEADLINES[tone], **({} if is_open else values)),
         done=done(run, say),
         strategy=strategy(run, say),
         figures=_measured(run, after, say) if after else _unmeasured(run, say),
@@ -208,7 +209,7 @@ def _weak(run: Reading, after: Scores) -> list[str]:
 def _paired_sentence(run: Reading, say: Words) -> str:
     fixed, broken = run.paired
     sentence = say(
-        "On the same test images, tuning put {fixed} right that were wrong, and {broken} wrong that were right.",
+        "On the same test images, tuning put {fixed} wrong answers right, and {broken} right answers wrong.",
         fixed=say.number(fixed),
         broken=say.number(broken),
     )

@@ -1,4 +1,4 @@
-"""What all answers together say about each image, and how long people took."""
+"""People's opinion on each image, from all answers to it; and how long people took to answer."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from clipgrip.review.states import ImageState
 from clipgrip.review.store import Answer, StoredClass
 
 LONGEST = 120.0
-"""Seconds; who looked longer at one image was away from the screen."""
+"""Most seconds per image that count as answering: longer, and the person was away from the screen."""
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """Where an image stands. ``klass`` is the class id where it is decided."""
+    """What people say of an image together. ``klass`` is the class id if it is decided."""
 
     state: ImageState
     klass: int | None
     people: tuple[str, ...]
-    """Who said something that counts, first to last."""
+    """The persons whose answers count, in the order of these."""
     by_person: tuple[tuple[str, int | None], ...]
-    """(person, class id, None for "cannot tell"), the last word of each."""
+    """Each person's last answer: (person, class id), None for "cannot tell"."""
     audit: bool
     """Drawn at random to measure: never learned from."""
 

@@ -1,4 +1,4 @@
-"""Confidence set right by the audit of a review: on its pages at once, and in the files of its newest round."""
+"""Confidence calibrated by the audit of a review: on its pages at once, in the newest round's files now and then."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clipgrip.runs.outputs import recalibrate
 from clipgrip.trust.honesty import AUDITED
 
 GROWTH = 1.1
-"""The files follow when the answers have grown by so much, not at each of them."""
+"""The files are rewritten when the audit's answers have grown by this factor, not after each answer."""
 
 log = logging.getLogger(__name__)
 

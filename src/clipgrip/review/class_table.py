@@ -1,4 +1,4 @@
-"""The classes of a review at one moment: their names, and where their ids stand in the model's answers."""
+"""The classes of a review at one moment: their names, and which column of the model's answers each id has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ClassTable:
 
     @cached_property
     def active(self) -> tuple[StoredClass, ...]:
-        """Those that images can be answered with."""
+        """The active classes, which images can be answered with."""
         return tuple(one for one in self.stored if one.state == "active")
 
     @cached_property
@@ -62,7 +62,7 @@ class ClassTable:
         return self.counts_as.get(position + 1)
 
     def counts(self, ids: Ints) -> dict[int, int]:
-        """How often each active class stands among these ids."""
+        """(C,) how many of these ids are of each active class."""
         least = 1 + max((one.id for one in self.stored), default=0)
         numbers = np.bincount(ids[ids >= 0], minlength=least)
         return {one.id: int(numbers[one.id]) for one in self.active}

@@ -1,4 +1,4 @@
-"""What speaks against the model's answers, as the run saw it and as the random audit has measured since."""
+"""What speaks against the model's answers: by the random audit if it is large enough, else by what the run found."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def baseline(snapshot: ReviewSnapshot, found: Errors) -> Baseline | None:
 
 
 def doubts(snapshot: ReviewSnapshot, found: Errors, common: Baseline | None) -> tuple[Finding, ...]:
-    """By the audit where it has answers enough, else by what the run saw before it learned."""
+    """The findings by the audit if it has enough answers, else those that the run made before it learned."""
     seen = doubts_of_run(snapshot.view.outcome.run.facts)
     if common is None or found.overall.total < JUDGED:
         return seen
@@ -37,5 +37,5 @@ def doubts(snapshot: ReviewSnapshot, found: Errors, common: Baseline | None) -> 
     judged = Judged(right, common.right.count, found.overall.total, common.name)
     if not no_better(judged):
         return ()
-    rest = tuple(one for one in seen if one.kind != "no-better")
+    rest = tuple(one for one in seen if one.kind not in ("no-better", "untested"))
     return (Finding("no-better", vars(judged)), *rest)

@@ -1,4 +1,4 @@
-"""A mapping that never changes, and that becomes another one without being copied whole."""
+"""An immutable mapping of which a changed version is made without copying all of it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Generic, TypeVar
 
 V = TypeVar("V")
 THIN = 512
-"""Entries of the upper layer that are copied for each change; with more, both layers become one."""
+"""Most entries of the upper layer, which is copied at each change; with more, both layers are merged."""
 
 
 class Layers(Mapping[str, V], Generic[V]):
-    """A large mapping and what was changed in it since. With 100,000 entries a copy takes longer than an answer may."""
+    """A large mapping and its changes since. A copy of 100,000 entries at each answer would make people wait."""
 
     def __init__(self, below: dict[str, V] | None = None, above: dict[str, V | None] | None = None):
         self._below, self._above = below or {}, above or {}
 
     def changed(self, values: Mapping[str, V | None]) -> Layers[V]:
-        """With other values of some keys; None takes a key away."""
+        """A new mapping with these values; None removes a key."""
         above = {**self._above, **values}
         if len(above) <= THIN:
             return Layers(self._below, above)

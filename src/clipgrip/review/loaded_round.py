@@ -30,7 +30,7 @@ class AuditDraw:
     audit: Audit | None
     """None where people labeled everything."""
     pool_rows: Ints
-    """Row of each image of the audit's pool; -1 where it is not under review."""
+    """The row in the review of each image of the audit's pool; -1 if it is not under review."""
     rows: Ints
     """Rows in the order of the draw."""
 
@@ -51,7 +51,7 @@ class AuditDraw:
 
 @dataclass(frozen=True, eq=False)
 class LoadedRound:
-    """The newest round and what belongs to it, whatever people answer and call their classes."""
+    """The newest round and all of it that does not depend on people's answers and class names."""
 
     folder: Path
     """Of the review."""
@@ -61,7 +61,7 @@ class LoadedRound:
     file_labels: Mapping[str, int] = field(repr=False)
     """Content hash -> class position in the first run, of images that its own files labeled."""
     missing: Rows = field(repr=False)
-    """Images under review that no round can read any more: their files are gone."""
+    """Images under review whose files are gone, so that no round can read them any more."""
     draw: AuditDraw = field(repr=False)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from clipgrip.advice.doubted import ToldName
+from clipgrip.advice.doubted import ToldName, exchanges
 from clipgrip.advice.wordings import wordings
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.runs.knowledge import doubts as doubts_of_run
@@ -35,14 +35,17 @@ class NameLine:
 
 @dataclass
 class NameBoard:
-    """Remembers what it said until classes or labels change; several pages may ask at once."""
+    """Caches the verdicts until classes or labels change; several pages may ask at once."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _texts: tuple[int, ClassEmbeds] | None = field(default=None, repr=False)
     _lines: tuple[tuple[int, int], Mapping[int, NameLine]] | None = field(default=None, repr=False)
 
     def lines(self, now: ReviewSnapshot) -> Mapping[int, NameLine]:
-        """By class id; empty where the model seems to know nothing of all names, or labels alone decide."""
+        """By class id; empty where the model seems to know nothing of all names.
+
+        Where labels alone decide only of names that changed places with others: it may be the labels that did.
+        """
         if _untold(now.view.outcome.run.facts):
             return {}
         with self._lock:
@@ -60,21 +63,32 @@ class NameBoard:
         found = naming(classifier.embeds, self._texts[1], scale, labels)
         names = [one.name for one in active]
         prompts = [one.prompt for one in active]
-        lines = {
-            one.id: _line(fit, names, prompts) for one, fit in zip(active, found.names, strict=True)
-        }
+        examples = [_example(now, labels, position) for position in range(len(active))]
+        made = zip(active, found.names, examples, strict=True)
+        lines = {one.id: _line(fit, names, prompts, example) for one, fit, example in made}
+        if labels_alone_decide(now.view.outcome.run.facts):
+            rings = exchanges([line.about for line in lines.values()])
+            lines = {
+                key: line for key, line in lines.items() if any(line.about in r for r in rings)
+            }
         self._lines = key, lines
         return lines
 
 
-def _line(fit: NameFit, names: list[str], prompts: list[str]) -> NameLine:
+def _example(now: ReviewSnapshot, labels: Labels, position: int) -> str:
+    """Where an image that people gave the class lies; empty where there is none."""
+    rows = (labels == position).nonzero().flatten().tolist()
+    return str(now.view.rows[rows[0]].path) if rows else ""
+
+
+def _line(fit: NameFit, names: list[str], prompts: list[str], example: str) -> NameLine:
     name = names[fit.position]
     other = None if fit.group is None else names[fit.group]
     others = [text for c, text in enumerate(prompts) if c != fit.position]
     words = wordings(name, prompts[fit.position], others)
     taken = {text.casefold() for text in prompts}
     return NameLine(
-        ToldName(name, fit.verdict, other, fit.labeled),
+        ToldName(name, fit.verdict, other, fit.labeled, example),
         fit.fit,
         tuple(text for text in words if text.casefold() not in taken),
     )
@@ -83,7 +97,7 @@ def _line(fit: NameFit, names: list[str], prompts: list[str]) -> NameLine:
 def _untold(facts: Mapping[str, Any]) -> bool:
     """Whether the model is in doubt as a whole. Labels answered by chance alone do not hinder: names may be swapped."""
     found = tuple(one for one in doubts_of_run(facts) if one.kind != "no-better")
-    return knows_nothing(found) or labels_alone_decide(facts)
+    return knows_nothing(found)
 
 
 def _labels(now: ReviewSnapshot) -> Labels:

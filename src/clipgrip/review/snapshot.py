@@ -1,4 +1,4 @@
-"""A review at one moment, computed from a round and people's answers: what pages, queues, exports, reports read."""
+"""A review at one moment, computed from a round and people's answers: what pages, queues, exports and reports read."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from clipgrip.review.view import View
 
 @dataclass(frozen=True, eq=False)
 class ReviewSnapshot:
-    """The newest round's answers and people's answers side by side. Nothing in it changes."""
+    """The newest round's answers and people's answers side by side. Immutable."""
 
     round: LoadedRound
     view: View
     by_image: Layers[tuple[Answer, ...]] = field(repr=False)
     """Content hash -> answers that were not taken back, in the order in which they were stored."""
     opinions: Layers[Opinion] = field(repr=False)
-    """What people say of an image, by content hash; of those only that are not open."""
+    """People's opinion by content hash, of images that are not open."""
     states: ImageStates = field(repr=False)
     last: int = 0
-    """Number of the last stored answer that was looked at."""
+    """Number of the last stored answer that is included."""
     version: int = 1
     """Rises when the answers of the model or the classes change, and when an image is open again."""
 
@@ -66,7 +66,7 @@ class ReviewSnapshot:
         return row
 
     def with_answers(self, answers: Sequence[Answer]) -> ReviewSnapshot:
-        """The moment after more answers were stored; only the images that they are about are judged anew."""
+        """The snapshot with answers stored since; only the opinions on their images are computed anew."""
         changed: dict[str, tuple[Answer, ...]] = {}
         for one in answers:
             before = changed.get(one.image, self.by_image.get(one.image, ()))
@@ -75,13 +75,13 @@ class ReviewSnapshot:
         return replace(self._judged(changed), last=max(last, self.last))
 
     def without(self, answer: Answer) -> ReviewSnapshot:
-        """The moment after an answer was taken back."""
+        """The snapshot without an answer that was taken back."""
         known = self.by_image.get(answer.image, ())
         rest = tuple(one for one in known if one.token != answer.token)
         return replace(self._judged({answer.image: rest}), version=self.version + 1)
 
     def _judged(self, changed: Mapping[str, tuple[Answer, ...]]) -> ReviewSnapshot:
-        """With other answers to some images."""
+        """The snapshot with other answers for some images."""
         fresh = opinions((one for some in changed.values() for one in some), self.classes.counts_as)
         # an image whose file is gone has no row, and nothing that reads rows may meet its opinion
         row_of = self.view.row_by_hash
@@ -97,7 +97,7 @@ class ReviewSnapshot:
 
 
 def read_snapshot(folder: Path, store: ReviewStore) -> ReviewSnapshot:
-    """A review as it is stored now. Nothing is written, and nothing is held: for reports.
+    """A review as it is stored now, read without a lock and without writing: for reports.
 
     RunError: its newest round is not there, or damaged.
     """
@@ -121,7 +121,7 @@ def _file_labels(loaded: LoadedRound, view: View) -> Ints:
 
 
 def _with_opinions(states: ImageStates, changed: Mapping[int, Opinion | None]) -> ImageStates:
-    """These rows by what people say now; without an opinion a row is as the files left it."""
+    """The states of these rows by people's opinions; without one, a row is as the run's own files left it."""
     state, klass, audit = states.state.copy(), states.klass.copy(), states.audit.copy()
     for row, opinion in changed.items():
         if opinion is None:

@@ -1,4 +1,4 @@
-"""Where each image of a review stands."""
+"""The state of each image of a review, and what is known of it, as arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Mask = NDArray[np.bool_]
 
 
 class ImageState(IntEnum):
-    """Where an image stands. This is its only definition; pages and files write its ``word``."""
+    """The state of an image; the only definition of the states. Pages and files write its ``word``."""
 
     OPEN = 0
     DECIDED = 1
@@ -26,7 +26,7 @@ class ImageState(IntEnum):
 
     @property
     def word(self) -> str:
-        """As it stands in pages and exports."""
+        """The state's name in pages and exports."""
         return self.name.lower()
 
 
@@ -60,7 +60,7 @@ class ImageStates:
 
     @cached_property
     def waiting(self) -> Mask:
-        """(N,) neither answered nor kept for the audit."""
+        """(N,) whether an image is neither answered nor drawn for the audit."""
         found: Mask = (self.state == ImageState.OPEN) & ~self.audit
         found.flags.writeable = False
         return found

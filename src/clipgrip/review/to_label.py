@@ -1,4 +1,4 @@
-"""What to label next where a run was reviewed: by its newest round, and without what people answered on the page."""
+"""What to label next after a review: by its newest round, without the images that people answered on the page."""
 
 from __future__ import annotations
 

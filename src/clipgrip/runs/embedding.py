@@ -213,7 +213,7 @@ def nothing_left(usable: Manifest, issues: Issues) -> DataError:
             )
         )
     if len(usable.test):
-        reasons.append(Sentence("{n} are test images, copies of them included", n=len(usable.test)))
+        reasons.append(Sentence("{n} images are for the test, copies included", n=len(usable.test)))
     others = Sentence("other images than the test")
     wanted = others if len(usable.test) else Sentence("images that can be read")
     return DataError(

@@ -25,6 +25,7 @@ from clipgrip.trust.knowledge import (
     findings,
     knows_nothing,
     no_better,
+    untested,
 )
 from clipgrip.trust.pointing import best_cosine, likeness, pointing
 from clipgrip.trust.wording import is_code, unread
@@ -99,9 +100,11 @@ def doubts(metrics: Mapping[str, Any]) -> tuple[Finding, ...]:
     if scores is None and labels_teach(metrics.get("labels")):
         return ()
     known = [one for one in metrics.get("knowledge") or () if one["kind"] in KINDS]
-    return tuple(
+    found = tuple(
         Finding(one["kind"], {k: v for k, v in one.items() if k != "kind"}) for one in known
     )
+    labels = metrics.get("labels")
+    return untested(found, labels["held_out"]) if labels and scores is None else found
 
 
 def _is_chance(scores: Mapping[str, Any]) -> bool:

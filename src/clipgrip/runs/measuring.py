@@ -13,7 +13,7 @@ from clipgrip.runs.audit_sheet import Audit, Sheet, write_sheet
 from clipgrip.runs.audit_store import MEASURE
 from clipgrip.runs.outcome import Outcome
 from clipgrip.trust.measured import MeasuredAccuracy, measured
-from clipgrip.trust.measuring import Strata, first_phase, further, strata
+from clipgrip.trust.measuring import Strata, first_phase, second_phase, strata
 from clipgrip.trust.scope import Whole
 
 USUAL = 100
@@ -69,7 +69,9 @@ class MeasuringAudit:
         """The next rows to answer after ``rows``: those of the first phase, or then the rest of the plan."""
         if not len(rows):
             return first_phase(self.strata_of_pool, planned)
-        return further(self.strata_of_pool, rows, self.audit.pool.labels[rows] != truth, planned)
+        return second_phase(
+            self.strata_of_pool, rows, self.audit.pool.labels[rows] != truth, planned
+        )
 
     def read(self, rows: Whole, truth: Whole) -> MeasuredAccuracy | None:
         """The accuracy of the run's answers to its unlabeled images; None with too few answers."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from clipgrip.advice.doubted import ToldName, exchanges
 from clipgrip.runs.prepare import Prepared
 from clipgrip.trust.knowledge import Finding, knows_nothing
-from clipgrip.trust.naming import naming
+from clipgrip.trust.naming import NameFit, naming
 
 
 def name_facts(ready: Prepared, findings: tuple[Finding, ...]) -> dict[str, Any] | None:
@@ -31,6 +32,7 @@ def name_facts(ready: Prepared, findings: tuple[Finding, ...]) -> dict[str, Any]
                 "verdict": one.verdict,
                 "group": None if one.group is None else names[one.group],
                 "labeled": one.labeled,
+                "example": _example(ready, one) if one.doubted else "",
                 "points_at": [rows[row].sha256 for row in one.rows],
             }
             for one in seen.names
@@ -39,18 +41,32 @@ def name_facts(ready: Prepared, findings: tuple[Finding, ...]) -> dict[str, Any]
     }
 
 
+def _example(ready: Prepared, one: NameFit) -> str:
+    """Where an image that people gave the class lies; empty where there is none."""
+    rows = (ready.task.labels == one.position).nonzero().flatten().tolist()
+    return str(ready.embeds.pool_rows[rows[0]].path) if rows else ""
+
+
 def labels_alone_decide(facts: Mapping[str, Any]) -> bool:
     """Whether held-out labels gave the class names no weight, so that they change no answer."""
     return (facts.get("labels") or {}).get("text_weight") == 0
 
 
 def doubted_names(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The facts of the names that do not fit, worst first; empty where labels alone decide.
+    """The facts of the names that do not fit, worst first.
 
-    Runs of older versions have no such facts.
+    Where labels alone decide only names that changed places with others: that may be the labels' fault. Runs of older
+    versions have no such facts.
     """
-    if labels_alone_decide(metrics):
-        return []
     classes = (metrics.get("names") or {}).get("classes", ())
     found = [one for one in classes if one["verdict"] in ("nothing", "other")]
+    if labels_alone_decide(metrics):
+        rings = {one.name for ring in exchanges([to_tell(one) for one in found]) for one in ring}
+        found = [one for one in found if one["name"] in rings]
     return sorted(found, key=lambda one: float(one["fit"]))
+
+
+def to_tell(one: Mapping[str, Any]) -> ToldName:
+    """Facts of a name, to be said."""
+    example = one.get("example", "")
+    return ToldName(one["name"], one["verdict"], one["group"], one["labeled"], example)

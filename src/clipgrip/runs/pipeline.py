@@ -36,7 +36,7 @@ from clipgrip.runs.inputs import inputs_of
 from clipgrip.runs.knowledge import knowledge
 from clipgrip.runs.labels import label_facts
 from clipgrip.runs.lock import locked
-from clipgrip.runs.naming import doubted_names, name_facts
+from clipgrip.runs.naming import doubted_names, name_facts, to_tell
 from clipgrip.runs.outcome import (
     Outcome,
     assemble,
@@ -233,7 +233,7 @@ class Job:
         guesses = knows_nothing(self.findings) and self.ready.learning.teacher is None
         if guesses and not labels_teach(facts.get("labels")):
             listener.step(headline(SAY))  # the end gives the reasons
-        if doubted := [one["name"] for one in doubted_names(facts)]:
+        if doubted := [to_tell(one) for one in doubted_names(facts)]:
             listener.step(in_short(doubted, self.ready.task.n_classes, SAY))
 
     def _run_rounds(self, store: RunStore, identity: str, listener: Listener) -> None:

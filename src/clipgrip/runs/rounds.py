@@ -26,7 +26,7 @@ from clipgrip.runs.packed_labels import NamedLabels
 from clipgrip.runs.prepare import Prepared
 from clipgrip.runs.store import RunStore, StoredRound
 from clipgrip.sentences import Sentence, combined
-from clipgrip.strategy import Reached, Round, joined, short_classes
+from clipgrip.strategy import Reached, Round, answers_of, joint_of, short_classes
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import TrainingState
 from clipgrip.types import Probs
@@ -133,7 +133,8 @@ def _answers(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Prob
     prompt = ready.start.tuned(stored[-1].learned)
     learner = PromptLearner(prompt, inputs.pool, beside=ready.embeds.pool_beside)
     chosen = pseudolabels_of(stored[-1], ready.embeds, ready.task.n_classes)
-    return joined(learner, ready.task, chosen, ready.teacher, head_of(stored[-1], ready.method))[0]
+    head = head_of(stored[-1], ready.method)
+    return answers_of(learner, joint_of(learner, ready.task, chosen, ready.teacher, head))
 
 
 def head_of(stored: StoredRound, method: Method) -> HeadSettings | None:

@@ -1,1 +1,1 @@
-"""From pseudolabels to a tuned prompt: the losses, one loop, and its state, which outlives a kill."""
+"""From pseudolabels to a tuned prompt: losses, one training loop, and its state, from which a killed run resumes."""

@@ -1,4 +1,4 @@
-"""A prompt with the pool it learns on: answers, and learns anew from pseudolabels."""
+"""A prompt with the pool it is tuned on: it answers the pool, and `fit` tunes it on labels and pseudolabels."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from clipgrip.types import ImageEmbeds, Probs
 
 @dataclass(frozen=True)
 class PromptLearner:
-    """``fit`` returns a new learner that starts from this one's prompt; nothing behind a name changes."""
+    """Immutable: ``fit`` returns a new learner and leaves this one's prompt as it is."""
 
     prompt: Prompt
     inputs: Tensor = field(repr=False)
-    """(N, ...) the pool, as the prompt consumes it."""
+    """(N, ...) the pool, as the prompt consumes it: embeddings (``Prompt.consumes``) or pixels."""
     recipe: Recipe = field(default_factory=Recipe)
     labeled_share: float | None = 0.5
-    """Weight of the labels against the pseudolabels; None for the paper's weights."""
+    """Weight of the labels against the pseudolabels; None: the paper's weights."""
     beside: Tensor | None = field(default=None, repr=False)
-    """(N, e) what eyes see of the pool, where the inputs are pixels; embeddings bring it in columns of their own."""
+    """(N, e) the eyes' columns of the pool, where the inputs are pixels; embeddings have them as their last columns."""
 
     def predict_proba(self, inputs: Tensor | None = None) -> Probs:
         """(N, C) for the pool, or for other inputs."""
@@ -50,7 +50,7 @@ class PromptLearner:
             return torch.cat([answer(part) for part in inputs.split(ANSWERED_AT_ONCE)])
 
     def image_embeds(self) -> ImageEmbeds:
-        """(N, D) of the pool, as the prompt sees it, and what eyes see beside it."""
+        """(N, W) the pool as the prompt's image side embeds it, followed by the eyes' columns."""
         if self.prompt.consumes == "embeds":
             return self.inputs
         with torch.no_grad():
@@ -68,7 +68,7 @@ class PromptLearner:
         recalled: TrainingState | None = None,
         offer: Callable[[Callable[[], TrainingState]], None] = lambda _: None,
     ) -> PromptLearner:
-        """Tune on the task's labels and on pseudolabels; rows of the pool, both. The rest as in ``tune``."""
+        """Tune on the task's labels and on pseudolabels, both of rows of the pool; the other arguments as in `tune`."""
         truth = F.one_hot(task.labels[task.labeled], task.n_classes).to(pseudolabels.targets.dtype)
         rows = torch.cat([task.labeled, pseudolabels.rows])
         tuned = tune(
@@ -87,7 +87,7 @@ class PromptLearner:
         return replace(self, prompt=tuned)
 
     def _shift(self, task: Task, pseudolabels: PseudoLabels) -> Tensor | None:
-        """`label_shift` where every class may be answered and pseudolabels tell the shares; not in the paper's way."""
+        """(C,) the `label_shift`; None with the paper's weights, or if pseudolabels cannot be of every class."""
         if self.labeled_share is None or not len(pseudolabels.rows) or not len(task.labeled):
             return None
         if not bool(task.candidates.all()):

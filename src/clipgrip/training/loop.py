@@ -1,4 +1,4 @@
-"""The training loop: steps of an optimiser on a prompt's learned values, for any prompt."""
+"""The training loop: optimiser steps on a prompt's learned values, the same for any prompt."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Recipe:
     lr: float = 0.03
     steps: int = 60
     epochs: int = 0
-    """Where not 0, passes over the rows; ``steps`` then does not apply."""
+    """Passes over the training rows; if not 0, ``steps`` does not apply."""
     batch_size: int = 4096
     weight_decay: float = 1.0
     momentum: float = 0.9
     warmup: float = 0.1
     """Share of the steps over which the learning rate rises from 0."""
     loss: str = "cross-entropy"
-    """What pseudolabels are learned by, of ``loss.LOSSES``; labels of people always by cross-entropy."""
+    """The loss of pseudolabels, one of ``loss.LOSSES``; people's labels always have cross-entropy."""
 
 
 PAPER_RECIPE = Recipe(
@@ -53,12 +53,12 @@ def learning_rate(step: int, total: int, recipe: Recipe) -> float:
 
 
 def total_steps(rows: int, recipe: Recipe) -> int:
-    """How many optimiser steps a training takes."""
+    """Number of optimiser steps of a training."""
     return recipe.epochs * math.ceil(rows / recipe.batch_size) or recipe.steps
 
 
 def batches(rows: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Endless batches of positions: all rows where they fit, else reshuffled passes."""
+    """Endless batches of positions: all rows if they fit into one batch, else passes in random order."""
     if rows <= size:
         while True:
             yield torch.arange(rows)
@@ -80,13 +80,22 @@ def tune(
     recalled: TrainingState | None = None,
     offer: Callable[[Callable[[], TrainingState]], None] = lambda _: None,
 ) -> AnyPrompt:
-    """A new prompt, trained from ``prompt``'s values on ``inputs`` (n, ...) towards ``targets`` (n, C).
+    """A new prompt, tuned from ``prompt``'s values.
 
-    ``labeled`` (n,) marks the rows that a person labeled, to whose logits ``shift`` (C,) is added. ``on_step`` gets
-    (step, steps, loss). ``offer`` gets what makes the state after a step; given as ``recalled``, it lets the training
-    go on from there bit for bit.
+    Args:
+        prompt: where the tuning starts; returned itself if no row has any weight.
+        inputs: (n, ...) rows as the prompt consumes them.
+        targets: (n, C) distributions over the classes.
+        labeled: (n,) the rows that a person labeled; the others are pseudolabeled.
+        weights: of the mean loss of labeled and of pseudolabeled rows.
+        recipe: optimiser, learning rate, number of steps.
+        generator: draws the batches.
+        shift: (C,) added to the logits of labeled rows (`label_shift`).
+        on_step: is called with (step, steps, loss).
+        recalled: a state of this very training, from which it goes on bit for bit.
+        offer: is called after each step with a function that makes the state, so that only what is kept is copied.
     """
-    if not _has_something_to_say(labeled, weights):
+    if not _has_weight(labeled, weights):
         return prompt
     values = {name: value.clone().requires_grad_() for name, value in prompt.learned().items()}
     tuned, optimizer = prompt.with_learned(values), _optimizer(list(values.values()), recipe)
@@ -110,7 +119,7 @@ def tune(
 
 
 class Batch(NamedTuple):
-    """``rows`` of the training rows."""
+    """Some ``rows`` (B,) of the training rows, and what their loss is computed from."""
 
     inputs: InputRows
     targets: Tensor
@@ -120,7 +129,7 @@ class Batch(NamedTuple):
     shift: Tensor | None = None
 
     def loss(self, prompt: Prompt, class_embeds: Tensor, weights: Weights) -> Tensor:
-        """The mixed loss of these rows against class embeddings (C, D)."""
+        """The `mixed_loss` of these rows, with class embeddings (C, D)."""
         image_embeds = prompt.image_embeds(self.inputs[self.rows])
         logits = wide_logits(image_embeds, class_embeds, prompt.logit_scale)
         targets, labeled = (
@@ -130,7 +139,10 @@ class Batch(NamedTuple):
         return mixed_loss(logits, targets, labeled, weights, self.loss_of, shift)
 
     def share(self, part: Tensor, weights: Weights) -> Weights:
-        """Weights with which the losses of the parts of a batch sum to the loss of the batch."""
+        """The weights for one part of the batch, with which the losses of all parts sum to that of the batch.
+
+        Each loss is a mean over rows of a kind, so a part counts by its share of the batch's rows of that kind.
+        """
         whole, some = self.labeled[self.rows], self.labeled[part]
         kinds = (whole, some), (~whole, ~some)
         shares = [float(s.sum()) / max(1.0, float(w.sum())) for w, s in kinds]
@@ -138,9 +150,9 @@ class Batch(NamedTuple):
 
 
 def _backward(prompt: Prompt, batch: Batch, weights: Weights, at_once: int) -> float:
-    """Add the batch's gradient to the learned values and return its loss, in passes of ``at_once`` rows.
+    """Add the batch's gradient to the learned values and return its loss, in passes of at most ``at_once`` rows.
 
-    The text side runs once: the passes collect its gradient at the class embeddings.
+    The text side runs only once: the passes add up the gradient at the class embeddings, which is then backpropagated.
     """
     class_embeds = prompt.class_embeds()
     if len(batch.rows) <= at_once:
@@ -157,8 +169,8 @@ def _backward(prompt: Prompt, batch: Batch, weights: Weights, at_once: int) -> f
     return total
 
 
-def _has_something_to_say(labeled: Tensor, weights: Weights) -> bool:
-    """Whether any row counts; without, weight decay alone would move the prompt."""
+def _has_weight(labeled: Tensor, weights: Weights) -> bool:
+    """Whether any row counts; if none does, weight decay alone would move the prompt."""
     return bool((labeled.any() and weights.labeled) or ((~labeled).any() and weights.pseudo))
 
 

@@ -1,6 +1,6 @@
-"""What a tuned prompt is asked to agree with: losses of a row, whose target can be wrong, and their weights.
+"""Losses that tolerate wrong pseudolabels, and the weights of labels and pseudolabels in the batch's loss.
 
-A loss takes logits (B, C) and targets (B, C), which are distributions, and gives (B,) values.
+A loss takes logits (B, C) and targets (B, C), which are distributions, and returns (B,) values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Loss = Callable[[Logits, Tensor], Tensor]
 
 
 def cross_entropy(logits: Logits, targets: Tensor) -> Tensor:
-    """``-Σ t log p``, for one class as for a distribution."""
+    """``-Σ t log p``."""
     return F.cross_entropy(logits, targets, reduction="none")
 
 
@@ -34,7 +34,7 @@ def generalized_cross_entropy(logits: Logits, targets: Tensor, q: float = 0.7) -
 
 
 def mean_absolute_error(logits: Logits, targets: Tensor) -> Tensor:
-    """``Σ |t - p|``, from 0 to 2: a wrong pseudolabel pulls no harder than a right one.
+    """``Σ |t - p|``, from 0 to 2, so that one wrong pseudolabel has a bounded effect.
 
     Source: Ghosh, Kumar, Sastry, AAAI 2017 (arXiv 1712.09482); for prompts Pan et al., NLPrompt, CVPR 2025.
     """
@@ -54,7 +54,7 @@ def symmetric_cross_entropy(
 
 
 def bootstrapped(logits: Logits, targets: Tensor, trust: float = 0.95) -> Tensor:
-    """``-Σ (β t + (1 - β) p) log p``: the target mixed with the answer itself, β being ``trust``.
+    """``-Σ (β t + (1 - β) p) log p``, with β = ``trust``: the target is mixed with the prediction itself.
 
     Source: Reed et al., 2014 (arXiv 1412.6596), soft bootstrapping, equation 6, and their β = 0.95.
     """
@@ -63,9 +63,9 @@ def bootstrapped(logits: Logits, targets: Tensor, trust: float = 0.95) -> Tensor
 
 
 def partial_label(logits: Logits, targets: Tensor) -> Tensor:
-    """``-log Σ p`` over the classes whose target is not 0: one of them is right, and nobody says which.
+    """``-log Σ p`` over the candidate classes, i.e. those whose target is not 0: one of them is right, unknown which.
 
-    Cross-entropy where the set is one class; 0 where it is all of them.
+    Cross-entropy if there is one candidate; 0 if all classes are candidates.
     Source: Jin and Ghahramani, NIPS 2002; the classifier-consistent loss of Feng et al., NeurIPS 2020
     (arXiv 2007.08929).
     """
@@ -111,7 +111,7 @@ def paper_weights(n_labeled: int, n_pseudo: int, *, all_candidates: bool) -> Wei
 
 
 def mixing_weights(n_labeled: int, n_pseudo: int, *, labeled_share: float) -> Weights:
-    """One explicit mix: ``labeled_share`` on the labels, the rest on the pseudolabels; all on what there is."""
+    """``labeled_share`` on the labels and the rest on the pseudolabels; all on one kind if there is no other."""
     if n_labeled == 0:
         return Weights(0.0, 1.0)
     if n_pseudo == 0:
@@ -120,12 +120,13 @@ def mixing_weights(n_labeled: int, n_pseudo: int, *, labeled_share: float) -> We
 
 
 def label_shift(labels: Int[Tensor, " n"], targets: Probs) -> Float[Tensor, " C"]:
-    """(C,) to add to the logits of labeled images: the log of their class shares over the pool's.
+    """(C,) log(class shares of the labels / class shares of the pool), to be added to the logits of labeled images.
 
-    ``labels`` (n,) are a person's, ``targets`` (N, C) the pseudolabels; each class counts half an image more. Labels
-    are often given class by class; taken for the pool's shares, they would teach that all classes are equally frequent.
-    Source: Ren et al., Balanced Meta-Softmax, NeurIPS 2020 (arXiv 2007.10740), equation 3; Menon et al., ICLR 2021
-    (arXiv 2007.07314).
+    People often label equally many images of each class. Without the shift, training on these would teach the prompt
+    that the classes are equally frequent in the pool, too. ``labels`` (n,) are people's, ``targets`` (N, C) the
+    pseudolabels; half an image is added to each class.
+    Source: Ren et al., Balanced Meta-Softmax, NeurIPS 2020 (arXiv 2007.10740), equation 3; Menon et al., logit
+    adjustment, ICLR 2021 (arXiv 2007.07314).
     """
     given = torch.bincount(labels, minlength=targets.shape[1]).to(targets.dtype) + 0.5
     pool = targets.sum(0) + 0.5
@@ -142,8 +143,8 @@ def mixed_loss(
 ) -> Tensor:
     """γ · mean over labeled rows + λ · mean over pseudolabeled rows; a kind without rows adds nothing.
 
-    ``targets`` (B, C) are distributions, ``labeled`` (B,) says which rows a person labeled: those are learned by
-    cross-entropy of their logits plus ``shift`` (C,), the others by ``pseudo``, which may expect them to be wrong.
+    ``targets`` (B, C) are distributions. Rows that a person ``labeled`` (B,) have cross-entropy of their logits plus
+    ``shift`` (C,), the others the loss ``pseudo``.
     """
     total = 0 * logits.sum()  # a batch without weight still has a gradient: zero
     shifted = logits if shift is None else logits + shift

@@ -1,4 +1,4 @@
-"""How many images a training pass may hold at once, measured and not guessed."""
+"""How many images a training pass may hold at once, by measuring what autograd keeps for one of them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from torch import Tensor
 from clipgrip.prompts.base import Prompt
 
 BUDGET = 2**30
-"""Bytes for what a training pass keeps for its gradient; fixed, so that sums are the same in every run."""
+"""Bytes that a pass may keep for its gradient. Fixed, not free memory: sums must be split the same way in every run."""
 TUNED_ROWS = 1_000_000
-"""Images from which a prompt is tuned at most. A context has some thousand numbers; more images teach it no more."""
+"""Most images that a prompt is tuned on: more do not change the few thousand numbers of a context."""
 ANSWERED_AT_ONCE = 64
-"""Images in one pass without gradient."""
+"""Images, as pixels, in one pass without gradient."""
 
 
 class Picked:
-    """Some rows of a large tensor, copied only when they are asked for: of a million vectors all are 2 GB."""
+    """Some rows of a large tensor, copied only when they are indexed: a million vectors would be another 2 GB."""
 
     def __init__(self, inputs: Tensor, rows: Tensor) -> None:
         self._inputs, self._rows = inputs, rows
@@ -33,7 +33,10 @@ InputRows = Tensor | Picked
 
 
 def rows_at_once(prompt: Prompt, inputs: InputRows, *, budget: int = BUDGET) -> int:
-    """How many rows one pass with gradient may hold; all where they are vectors, which weigh little."""
+    """How many rows one pass with gradient may hold within ``budget`` bytes; all if they are vectors, which are small.
+
+    The difference between a pass of two rows and one of a single row is what a row costs.
+    """
     if not len(inputs) or inputs[torch.tensor([0])].ndim == 2:
         return max(1, len(inputs))
     one, two = (_kept_bytes(prompt, inputs[torch.zeros(n, dtype=torch.long)]) for n in (1, 2))

@@ -1,4 +1,4 @@
-"""A training in work, as far as it has come: enough to go on bit for bit."""
+"""The state of an unfinished training: enough to go on bit for bit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 BETWEEN = ":"
-"""Stands between the name of a value and what the optimiser remembers of it."""
+"""Separates the name of a learned value from the name of its optimiser state."""
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Learned values after ``step`` steps, and under ``name:memory`` the optimiser's memory of each."""
+    """Learned values after ``step`` steps by name, and each one's optimiser state under ``name:key``."""
 
     step: int
     tensors: dict[str, Tensor] = field(repr=False)
@@ -27,12 +27,12 @@ class TrainingState:
         """A copy on the CPU."""
         tensors = dict(values)
         for name, value in values.items():
-            memories = optimizer.state[value].items()
-            tensors |= {f"{name}{BETWEEN}{key}": memory for key, memory in memories}
+            of_value = optimizer.state[value].items()
+            tensors |= {f"{name}{BETWEEN}{key}": tensor for key, tensor in of_value}
         return cls(step, {name: t.detach().cpu().clone() for name, t in tensors.items()})
 
     def restore(self, values: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
-        """Put values and memories back where they came from."""
+        """Put the learned values and the optimiser's state back, in place."""
         for name, value in values.items():
             value.data.copy_(self.tensors[name])
             at = f"{name}{BETWEEN}"
@@ -46,10 +46,10 @@ class TrainingState:
 
 
 class Keeper(Protocol):
-    """Where trainings in work are kept, so that a killed one goes on."""
+    """Stores states of unfinished trainings, so that a killed run resumes within a round."""
 
     def recall(self, number: int) -> TrainingState | None:
-        """What was kept last of the training of round ``number``."""
+        """The last stored state of round ``number``; None without any."""
 
     def offer(self, number: int, state: Callable[[], TrainingState]) -> None:
-        """Called after each step; keeps the state when it is time to."""
+        """Called after each step of round ``number``; makes and stores the state if the last one is old enough."""

@@ -1,11 +1,12 @@
-"""Bets against a null hypothesis: wealths that on average do not grow while it holds, so they may be read at any time.
+"""Tests by betting: wealth processes that do not grow on average under the null, so they may be read at any time.
 
-A wealth E that starts at 1 and whose factors have a mean of at most 1 under the null reaches 1/alpha ever with a
-probability of at most alpha (Ville 1939). No reading is fixed before, and sums of such wealths with fixed weights are
-such wealths again. Source: Waudby-Smith & Ramdas (arXiv 2010.09686; without replacement 2006.04347).
+A wealth that starts at 1 and whose factors have a mean of at most 1 under the null (a nonnegative supermartingale) ever
+reaches 1/alpha with a probability of at most alpha (Ville 1939). No time of reading has to be fixed before, and a
+weighted mean of such wealths is one, too. Source: Waudby-Smith & Ramdas (arXiv 2010.09686; without replacement
+2006.04347).
 
-Answers are (n,) booleans in the order of the draw, true where wrong. A *chance* is the least probability, under the
-null, that the next answer is wrong.
+Answers are (n,) booleans in the order of the draw, true where wrong. A *chance* is the smallest probability that the
+next answer is wrong under the null.
 """
 
 from __future__ import annotations
@@ -20,20 +21,21 @@ Answers = NDArray[np.bool_]
 Values = NDArray[np.float64]
 
 MIXTURE = ((0.0, 0.4), (0.1, 0.15), (0.25, 0.2), (0.5, 0.15), (0.7, 0.1))
-"""Bets (what is left of the wealth after a wrong answer) and their weights; together 1."""
+"""Bets (the factor on the wealth after a wrong answer) and their weights, which sum to 1."""
 
 
 def pool_chances(wrong: Answers, size: int, null: int) -> Values:
-    """(n,) ``(null - wrong before) / (size - answers before)``: a pool of ``size`` that holds ``null`` wrong ones.
+    """(n,) ``(null - wrong before) / (size - answers before)``, for draws without replacement from a pool.
 
-    Without replacement. Above 1 once more wrong ones would have to be left than images are: the null is refuted.
+    The null is that ``null`` of its ``size`` images are wrong. Above 1 it is refuted: more wrong ones would have to be
+    left than images are.
     """
     before: Any = np.cumsum(wrong) - wrong
     return np.asarray((null - before) / (size - np.arange(len(wrong))), dtype=float)
 
 
 def stream_chances(answers: int, rate: float) -> Values:
-    """(n,) the same chance for every answer: new images of a source that is wrong at ``rate``."""
+    """(n,) a constant chance, for new images of a source whose error rate is ``rate`` under the null."""
     return np.full(answers, float(rate))
 
 
@@ -97,7 +99,7 @@ def deadline(wrong: Answers, size: int | None, null: float, planned: int, most: 
 
 
 def _products(factors: Values) -> Values:
-    """(..., n) running products; nothing stays nothing, even where a later factor has no bound."""
+    """(..., n) running products; once 0 they stay 0, even if a later factor is infinite."""
     with np.errstate(invalid="ignore", over="ignore"):
         found = np.cumprod(factors, axis=-1)
     return np.where(np.isnan(found), 0.0, found)

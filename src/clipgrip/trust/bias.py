@@ -1,4 +1,4 @@
-"""Which classes are preferred, never answered or confused, and whether rounds make it worse."""
+"""Class bias: which classes are answered too often, too seldom or never, which are confused, and whether it grows."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def answered_shares(probs: Probs) -> Prior:
 
 
 def expected_shares(probs: Probs) -> Prior:
-    """(C,) shares to expect without knowing the truth: sure answers count as they are, doubt counts for all alike."""
+    """(C,) class shares to expect without labels: the mean answer, mixed with equal shares as far as it is in doubt."""
     return sure_prior(probs)
 
 
 def class_bias(answered: Prior, expected: Prior, images: int) -> Bias:
-    """Classes answered far more or less often than expected, beyond what chance makes of ``images`` images.
+    """Classes whose share of ``images`` answers is far from the expected one, and by more than chance.
 
-    Beyond chance: over three standard deviations of a binomial count.
+    That is by a factor (`PREFERRED`, `NEGLECTED`) and by three standard deviations of a binomial count.
     """
     rows = [
         ClassBias(c, a, e, a / e if e > 0 else float("inf"))
@@ -68,10 +68,7 @@ def class_bias(answered: Prior, expected: Prior, images: int) -> Bias:
 
 
 def confused_pairs(probs: Probs, limit: int) -> list[tuple[int, int]]:
-    """The pairs of classes between which answers are torn most, without any truth.
-
-    By the product of both probabilities, summed over the images.
-    """
+    """The pairs of classes between which answers are most undecided: by Σ p_a p_b over the images, without labels."""
     shared = (probs.T @ probs).double().triu(1)
     order = shared.flatten().argsort(descending=True, stable=True)[:limit].tolist()
     pairs = [divmod(place, len(shared)) for place in order]
@@ -80,14 +77,14 @@ def confused_pairs(probs: Probs, limit: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Drift:
-    """Per round, zero-shot first: distance of the answered to the expected shares, and classes never answered."""
+    """Per round, zero-shot first: distance of answered from expected shares, and number of unanswered classes."""
 
     distances: tuple[float, ...]
     unanswered: tuple[int, ...]
 
     @property
     def change(self) -> float:
-        """Last distance less the first; over 0 where rounds moved away from what is expected."""
+        """Last distance less the first; above 0 if the rounds moved away from what is expected."""
         return self.distances[-1] - self.distances[0] if self.distances else 0.0
 
 
@@ -99,7 +96,7 @@ def drift(counts: Sequence[Sequence[int]], expected: Prior) -> Drift:
 
 
 def is_worse(found: Drift, images: int) -> bool:
-    """Whether rounds moved the shares away beyond noise (two standard errors of a share), or lost classes."""
+    """Whether rounds moved the shares away by more than two standard errors of a share, or lost classes."""
     noise = 2 * (0.25 / max(1, images)) ** 0.5
     lost = bool(found.unanswered) and found.unanswered[-1] > found.unanswered[0]
     return found.change > noise or lost

@@ -37,14 +37,17 @@ def rate_p_value(wrong: ArrayLike, audited: ArrayLike, rate: float) -> Values:
 
 
 def rate_bound(wrong: int, audited: int, alpha: float) -> float:
-    """Highest error rate that still fits, except with probability ``alpha``: Clopper and Pearson, one-sided."""
+    """Upper confidence bound of the error rate at level 1 - ``alpha``: Clopper and Pearson, one-sided."""
     if wrong >= audited:
         return 1.0
     return float(stats.beta.ppf(1 - alpha, wrong + 1, audited - wrong))
 
 
 def most_inside(size: ArrayLike, total: int, counted: ArrayLike) -> NDArray[np.int64]:
-    """Audit answers that fall into a scope of ``size`` among ``total``, three standard deviations above the mean."""
+    """Most audit answers to expect within a scope of ``size``, if ``counted`` are drawn from ``total`` images.
+
+    Three standard deviations above the mean of the hypergeometric distribution.
+    """
     size, counted = _whole(size), _whole(counted)
     share = size / max(1, total)
     spread = np.sqrt(counted * share * (1 - share) * (total - counted) / max(1, total - 1))

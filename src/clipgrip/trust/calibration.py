@@ -1,4 +1,4 @@
-"""Logits to probabilities that mean what they say: the fitted map, as a value that can be stored."""
+"""A fitted temperature as a value that can be stored; `fitting` fits it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ KIND = "temperature"
 
 
 def logits_of(probs: Probs) -> Logits:
-    """Logits whose softmax is ``probs``; a zero becomes the smallest number that is not."""
+    """Logits whose softmax is ``probs``; finite, because 0 becomes the smallest positive number."""
     return probs.clamp_min(torch.finfo(probs.dtype).tiny).log()
 
 
 @dataclass(frozen=True)
 class Temperature:
-    """``softmax(logits / value)`` (Guo et al., ICML 2017): the ranking of classes stays.
+    """``softmax(logits / value)`` (Guo et al., ICML 2017), which does not change the ranking of the classes.
 
-    Where only probabilities are known, give `logits_of` them.
+    Where only probabilities are known, pass `logits_of` them.
     """
 
     value: float
@@ -38,7 +38,7 @@ class Temperature:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Temperature:
-        """What `to_dict` gave, as a temperature again.
+        """The temperature that `to_dict` stored.
 
         ConfigError: it is another kind of calibration, or its value is missing.
         """

@@ -1,4 +1,4 @@
-"""What a new version changed on the same images: McNemar's test, exact (McNemar, Psychometrika 1947)."""
+"""Whether a new version is better or worse on the same images: McNemar's exact test (McNemar, Psychometrika 1947)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from scipy import stats
 
 
 def change_p_value(put_right: int, put_wrong: int) -> float:
-    """Chance of a difference at least so large, either way, were both versions equally good; 1 where none changed."""
+    """Two-sided p-value of "both versions are equally good"; 1 if no image changed between right and wrong."""
     changed = put_right + put_wrong
     if not changed:
         return 1.0

@@ -1,4 +1,4 @@
-"""Several models or prompts answer the same images: one answer from all, and where they differ."""
+"""Several models or prompts answer the same images: one answer from all of them, and how far they disagree."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ STEPS, TOLERANCE = 100, 1e-6
 
 
 def family_weights(families: Sequence[str]) -> Weights:
-    """One vote for each family of encoders, shared by its members: they err alike."""
+    """One vote per family of encoders, shared by its members, because these make the same errors."""
     votes = torch.tensor([1 / families.count(family) for family in families], dtype=torch.double)
     return votes / votes.sum()
 
 
 def pooled(ballots: Ballots, weights: Weights) -> Probs:
-    """Weighted geometric mean of the probabilities (N, C); give calibrated ones, else the loudest model wins."""
+    """(N, C) weighted geometric mean of the probabilities, which must be calibrated: overconfident models dominate."""
     logs = ballots.double().clamp_min(1e-30).log()
     return torch.einsum("m,mnc->nc", weights.double(), logs).softmax(1).to(ballots.dtype)
 
 
 def averaged(ballots: Ballots, weights: Weights) -> Probs:
-    """Weighted arithmetic mean of the probabilities (N, C): one sure model cannot veto a class."""
+    """(N, C) weighted arithmetic mean of the probabilities, in which no single model can rule out a class."""
     return torch.einsum("m,mnc->nc", weights.double(), ballots.double()).to(ballots.dtype)
 
 
 def agreement_weights(ballots: Ballots, families: Sequence[str]) -> Weights:
-    """Each model by its agreement, beyond chance, with the pooled and balanced answer; families stay one vote at most.
+    """Family weights times each model's agreement, beyond chance, with the pooled answer.
 
-    The pooled answer is balanced half way to equal classes, so that a class all models neglect is heard. A model at
-    chance counts nothing; where all are, families count alike.
+    The pooled answer is balanced to `sure_prior`, so that a class which all models neglect still occurs in it. A model
+    that agrees no better than chance gets 0; if all do, the family weights stay.
     """
     even = family_weights(families)
     answer = pooled(ballots, even)
@@ -59,9 +59,9 @@ def agreement_weights(ballots: Ballots, families: Sequence[str]) -> Weights:
 
 
 def disagreement(ballots: Ballots, weights: Weights) -> Float[Tensor, " N"]:
-    """How far the models differ on each image: 0 where all say the same, 1 where each is sure of another class.
+    """(N,) Jensen–Shannon divergence of the models' distributions over its largest value, the entropy of the weights.
 
-    The Jensen–Shannon divergence of the distributions over its largest value, the entropy of the weights.
+    0 where all models give the same probabilities, 1 where each is certain of another class.
     """
     most = _entropy(weights.double()[None, :])[0]
     if most <= 0:
@@ -74,8 +74,8 @@ def disagreement(ballots: Ballots, weights: Weights) -> Float[Tensor, " N"]:
 def dawid_skene(votes: Votes, classes: int, *, weights: Weights | None = None) -> Probs:
     """Class probabilities (N, C) by EM over votes with a confusion matrix for each model.
 
-    Source: Dawid & Skene, Applied Statistics 1979, eqs. 2.3 to 2.5, started from the shares of votes. ``weights``
-    temper a model's likelihood, the largest to exponent 1: two models of one family with half a vote count as one.
+    Source: Dawid & Skene, Applied Statistics 1979, eqs. 2.3 to 2.5, started from the shares of votes. ``weights``, over
+    the largest of them, are exponents of the models' likelihoods: two models with half a vote each count as one.
     DataError: an image has no vote.
     """
     onehot = torch.nn.functional.one_hot(votes.clamp_min(0), classes).double()

@@ -1,4 +1,4 @@
-"""In which order the images of a pool are asked, and which of them may count: fixed before the first answer."""
+"""The order in which an audit asks about the images of a pool, fixed before the first answer."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from clipgrip.trust.scope import Answered, Group, Truths, Whole
 class Draw:
     """Rows (N,) of a pool in a random order that depends on no answer.
 
-    Of a uniform draw a beginning is answered. Of one that draws *apart*, a beginning within each group, as long as each
-    needs: within a group the order is as random, so each group is read by itself.
+    The answered rows are the first of the order. If groups are drawn *apart*, they are the first of the order within
+    each group, as many as each group needs; within a group the order is random too, so each is a sample of its own.
     """
 
     order: Whole = field(repr=False)
     plan: int | None = None
-    """Answers at which an exact test is read, if that was fixed before; a uniform draw alone has one."""
+    """Answers at which an exact test is read, if that was fixed before; only without *apart*."""
     apart: bool = False
+    """Whether each group is drawn by itself."""
 
     def __post_init__(self) -> None:
         if self.apart and self.plan is not None:
@@ -37,11 +38,11 @@ class Draw:
         return None if self.plan is None else self.order[: self.plan]
 
     def within(self, inside: Truths) -> Whole:
-        """The rows of a group (N,), in their order."""
+        """The rows of a group ``inside`` (N,), in the order of the draw."""
         return self.order[inside[self.order]]
 
     def check(self, pool: Answered, rows: Whole, groups: Sequence[Group]) -> None:
-        """DataError where the answered ``rows`` (n,), in their order, are not the beginning of this draw."""
+        """DataError unless the answered ``rows`` (n,) are the first of this draw in its order, or of each group."""
         insides = (
             [g.members(pool.labels) for g in groups] if self.apart else [np.ones(len(pool), bool)]
         )

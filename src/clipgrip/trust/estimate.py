@@ -1,4 +1,4 @@
-"""Accuracy estimated without labels of the images in question, with its uncertainty said aloud."""
+"""Accuracy estimated without an audit of the images, with an interval and advice that belongs beside it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ LABELS_ADVICE = (
 
 
 BELOW, ABOVE = 0.20, 0.08
-"""How far under and over `by_refinement` the accuracy lay in nine of ten pools: see docs/decisions/0029."""
+"""In nine of ten pools the accuracy lay at most so far below and above `by_refinement` (docs/decisions/0029)."""
 ENOUGH_LABELS = 20
-"""Labels from which they say more of the accuracy than the pool does."""
+"""Labels from which `by_labels` is the better estimate."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """An accuracy between ``low`` and ``high``, by a signal of that name; ``advice`` belongs beside it."""
+    """An estimated accuracy between ``low`` and ``high``, from ``signal``; ``advice`` belongs beside it."""
 
     accuracy: float
     low: float
@@ -38,19 +38,19 @@ class Estimate:
 
 
 def by_refinement(probs: Probs, refined: Probs) -> Estimate:
-    """By the mean probability that refined answers give to the untouched ones, at most their own mean confidence.
+    """The mean probability of zero-shot's answers after refinement, or their mean confidence if that is lower.
 
-    ``refined`` comes from `clipgrip.pseudolabel.refine`; where it left the answers alone it says nothing of them. Too
-    high for answers that were themselves learned from refined ones: give zero-shot's. Nothing here sees texts that
-    stand at the wrong classes.
+    ``probs`` (N, C) must be zero-shot's: answers that were learned from refined ones agree with these too well.
+    ``refined`` (N, C) comes from `clipgrip.pseudolabel.refine`; if it left the answers as they were, this is only their
+    own confidence. Texts that are interchanged between classes cannot be noticed.
     """
-    given = refined.gather(1, probs.argmax(1, keepdim=True)).double().mean().item()
-    value = min(given, probs.max(1).values.double().mean().item())
+    agreement = refined.gather(1, probs.argmax(1, keepdim=True)).double().mean().item()
+    value = min(agreement, probs.max(1).values.double().mean().item())
     low, high = max(0.0, value - BELOW), min(1.0, value + ABOVE)
     return Estimate(value, low, high, "refined answers' probability", "untuned answers")
 
 
 def by_labels(right: int, total: int) -> Estimate:
-    """By labels that the answers were not learned from: the share right, with its exact 95% interval."""
+    """The share right on labels that the answers were not learned from, with its exact 95% interval."""
     low, high = exact_interval(right, total)
     return Estimate(right / max(1, total), low, high, "labels", f"{total} labels", LABELS_ADVICE)

@@ -1,4 +1,4 @@
-"""Calibration learned from labels, with honest figures before and after."""
+"""Calibration fitted to labels, and scores before and after it on labels that it was not fitted to."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ from clipgrip.types import Labels, Logits, Probs
 LOWEST, HIGHEST = 0.02, 50.0
 """Temperatures that are searched."""
 SPREAD = 0.5
-"""Standard deviation of the prior on log temperature: few labels stay near 1, hundreds go where they want."""
+"""Standard deviation of the prior on log temperature: with few labels it stays near 1, hundreds outweigh the prior."""
 
 
 LEAST = 20
-"""Labels below which a fit is refused."""
+"""Fewest labels that a temperature is fitted to."""
 FOLDS = 5
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
-    """The temperature of least log loss with a prior ``log T ~ N(0, SPREAD²)``; labels of -1 count nowhere.
+    """The temperature of least log loss plus a prior ``log T ~ N(0, SPREAD²)``; labels of -1 count nowhere.
 
-    Source: Guo et al., ICML 2017; the prior shrinks to no change where labels are few. DataError: fewer than `LEAST`
-    labels.
+    Source: Guo et al., ICML 2017; the prior is ours. DataError: fewer than `LEAST` labels.
     """
     known = labels >= 0
     if (count := int(known.sum())) < LEAST:
@@ -60,7 +59,7 @@ def fit_temperature(logits: Logits, labels: Labels) -> Temperature:
 
 @dataclass(frozen=True)
 class Checked:
-    """Figures of n labeled images before a calibration and after one that never saw them."""
+    """`figures` of n labeled images before calibration, and after a calibration that was fitted without them."""
 
     n: int
     before: dict[str, float]
@@ -78,13 +77,12 @@ def cross_fitted(
     """
     known = (labels >= 0).nonzero().flatten()
     logits, labels = logits[known], labels[known]
-    place = torch.arange(len(labels)) % FOLDS
-    place = place[torch.randperm(len(labels), generator=generator(0, "folds"))]
+    fold = torch.arange(len(labels)) % FOLDS
+    fold = fold[torch.randperm(len(labels), generator=generator(0, "folds"))]
     probs = torch.empty_like(logits)
-    for fold in range(FOLDS):
-        probs[place == fold] = fit(logits[place != fold], labels[place != fold])(
-            logits[place == fold]
-        )
+    for number in range(FOLDS):
+        own = fold == number
+        probs[own] = fit(logits[~own], labels[~own])(logits[own])
     return probs
 
 

@@ -1,4 +1,4 @@
-"""Which images of each group are asked next, where groups are drawn apart: as many as prove it if all are right."""
+"""Which images an audit asks about next, if groups are drawn apart: per group what proves more if all are right."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def further(
     *,
     most: int | None = None,
 ) -> Further:
-    """The images beyond the answered ``rows`` (n,) that pay: those that may free more images than they cost.
+    """The next images, beyond the answered ``rows`` (n,), of groups where a proof frees more images than it costs.
 
-    With at most so many, first the groups that free the most images per answer.
+    At most ``most`` of them, from groups with the most images per answer first.
     """
     called, by_group, taken = {group.name: group.called for group in groups}, {}, []
     left = len(pool) if most is None else most

@@ -1,4 +1,4 @@
-"""Whether answers are worse for one line, camera or shift than for the others."""
+"""Whether answers are worse for one group of images (a line, camera or shift) than for the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's confidence is worth, and what one temperature would make of it."""
+"""How well a model's confidence is calibrated, and how well it would be with one temperature."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from clipgrip.trust.fitting import Checked, cross_fitted, figures, fit_temperatu
 from clipgrip.types import Labels, Probs
 
 ENOUGH = 25
-"""Labels from which five folds leave the 20 that a temperature needs."""
+"""Fewest labels: four of five folds are then the 20 that a temperature needs."""
 AUDITED = 50
-"""Audited answers from which confidence is shown as calibrated."""
+"""Audited answers from which people are shown calibrated confidence."""
 
 
 @dataclass(frozen=True)
 class Honesty:
-    """Figures and reliability before a temperature and after; the after of each image is by the others' temperature."""
+    """Scores and reliability before a temperature, and cross-fitted after it: each image by other images' labels."""
 
     temperature: Temperature
-    """Fitted on all of the labels, for other images."""
+    """Fitted to all labels, for other images."""
     checked: Checked
     before: Reliability = field(repr=False)
     after: Reliability = field(repr=False)
 
     @property
     def gains(self) -> bool:
-        """Whether the temperature brings confidence nearer to the truth on images that it was not fitted on.
+        """Whether the temperature improves confidence on images that it was not fitted to.
 
-        By log loss and by the calibration error that people read: one that changes neither is no calibration.
+        It must lower the log loss, and must not raise the calibration error that people are shown.
         """
         before, after = self.checked.before, self.checked.after
         nearer = after["ece_equal_mass"] <= before["ece_equal_mass"]
@@ -48,7 +48,7 @@ class Honesty:
 
 
 def honesty(probs: Probs, labels: Labels, *, least: int = ENOUGH) -> Honesty | None:
-    """How honest the confidence of (N, C) answers is by the labels (N,) that are not -1; None below ``least`` of them.
+    """The calibration of answers (N, C) by labels (N,), -1 for none; None with fewer than ``least`` of them.
 
     The labels must be of images that the answers were not learned from.
     """
@@ -67,9 +67,9 @@ def honesty(probs: Probs, labels: Labels, *, least: int = ENOUGH) -> Honesty | N
 
 
 def calibrated(probs: Probs, labels: Labels) -> Probs:
-    """(N, C) at the temperature of their labels; labeled rows at that of the other folds, so that they judge fairly.
+    """(N, C) at the temperature fitted to the labels; labeled rows are cross-fitted, so that they may be scored.
 
-    DataError: fewer labels than `ENOUGH`.
+    DataError: fewer labels than a fold needs.
     """
     known = labels >= 0
     logits = logits_of(probs)

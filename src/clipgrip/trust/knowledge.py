@@ -1,4 +1,4 @@
-"""Signs that a model knows nothing of the classes it is asked for, and what they come to."""
+"""Whether a model knows nothing of the classes it is asked for: `Signs` go in, `Finding`s come out."""
 
 from __future__ import annotations
 
@@ -8,38 +8,49 @@ from typing import Any, Literal, get_args
 from clipgrip.trust.pointing import Pointing
 
 Kind = Literal[
-    "demo", "script", "some-unread", "alike", "codes", "pointless", "no-better", "one-class"
+    "demo",
+    "script",
+    "some-unread",
+    "alike",
+    "codes",
+    "pointless",
+    "no-better",
+    "one-class",
+    "untested",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 Help = Literal["model", "labels", "words"]
 
 FEW_IMAGES = 20
-"""Images below which nothing is said of how the answers lie."""
+"""Fewest images for a finding from the distribution of the answers."""
 FLAT = 2.6
-"""Spread of the logits below which skewness decides; two or three classes are never skewed and take a smaller one."""
+"""Spread of the logits (`Pointing`) below which skewness decides."""
 FLAT_OF_FEW = 2.2
+"""Spread below which up to `FEW_CLASSES` classes point at nothing: their logits are never skewed."""
 FEW_CLASSES = 3
 SKEWED = 0.4
-"""Skewness from which names mean some of the images; all measured by `python -m benchmarks.knowledge`."""
+"""Skewness from which names mean some of the images. These limits are measured by `python -m benchmarks.knowledge`."""
 CLEARLY_SKEWED = 0.8
+"""Skewness from which names that look like codes are not doubted."""
 ONE_CLASS = 0.95
-"""Share of one answer from which the pool is of one class, or the model cannot tell; how it lies says no more then."""
+"""Share of one answer from which the pool is of one class, or the model cannot tell the classes apart."""
 MOSTLY_ONE = 0.9
+"""Share of one answer from which spread and skewness of the logits say nothing."""
 ALIKE = 5.0
 """Likeness of the texts below which they are one text to the model: real names have 30 and more, those of nano 9."""
 DEMO_COSINE = 0.4
-"""Of nano with its demos 0.5, with photographs 0.3 and less."""
+"""Lowest cosine of images of nano's demos with their texts: it is 0.5 there, and 0.3 or less with photographs."""
 JUDGED = 30
-"""Labels from which the answers are compared with the commonest class."""
+"""Labels from which the answers are compared with the most frequent class."""
 CLOSE = 0.1
-"""A gain over the commonest class that is larger than this is not put down to chance."""
+"""A gain in accuracy over the most frequent class that is larger than this is not tested for significance."""
 LABELS_PER_CLASS = 5
-"""Labels a class from which a model of this kind, taught by them, is worth a look."""
+"""Labels per class from which it is worth looking at what a model like this learns from them."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """How many of ``total`` labeled images are answered right, and how many the commonest class would get right."""
+    """Of ``total`` labeled images: how many are answered right, and how many are of the most frequent class."""
 
     right: int
     common: int
@@ -49,7 +60,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Signs:
-    """What was seen; None or empty where it was not looked at."""
+    """What was measured; None or empty where it was not looked at."""
 
     names: tuple[str, ...]
     demo_model: bool = False
@@ -63,14 +74,14 @@ class Signs:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that speaks against the answers; ``values`` belong into its sentence."""
+    """One thing that speaks against the answers; ``values`` are those of its sentence."""
 
     kind: Kind
     values: dict[str, Any]
 
 
 def findings(signs: Signs) -> tuple[Finding, ...]:
-    """What the signs come to, the plainest first; empty where nothing speaks against the model."""
+    """What speaks against the answers by these signs, the clearest first; empty if nothing does."""
     made: list[Finding] = []
     if signs.demo_model and signs.best_cosine is not None and signs.best_cosine < DEMO_COSINE:
         made.append(Finding("demo", {}))
@@ -91,15 +102,20 @@ def findings(signs: Signs) -> tuple[Finding, ...]:
 
 
 def knows_nothing(found: tuple[Finding, ...]) -> bool:
-    """Whether the answers are to be taken for guesses.
+    """Whether the answers must be taken for guesses.
 
-    That nearly all are one class is not enough for it, nor that fewer than half of the texts cannot be read.
+    Not by "one-class" alone, nor by "some-unread" alone: then fewer than half of the texts cannot be read.
     """
     return any(one.kind not in ("one-class", "some-unread") for one in found)
 
 
+def untested(found: tuple[Finding, ...], held_out: object) -> tuple[Finding, ...]:
+    """The same of answers that labels taught, where none could be held out: whether they are guesses is not known."""
+    return (*found, Finding("untested", {})) if knows_nothing(found) and held_out is None else found
+
+
 def points_at_nothing(seen: Pointing) -> bool:
-    """Whether no name is high for some of the images alone, as it is where names mean them."""
+    """Whether no name has high logits on some of the images only, as names that mean something do."""
     if seen.images < FEW_IMAGES or seen.top >= MOSTLY_ONE or seen.classes < 2:
         return False
     if seen.classes <= FEW_CLASSES:
@@ -108,9 +124,9 @@ def points_at_nothing(seen: Pointing) -> bool:
 
 
 def no_better(judged: Judged) -> bool:
-    """Whether the labels leave it open that the answers are no better than the commonest class throughout.
+    """Whether the answers are not significantly better on the labels than always the most frequent class.
 
-    One-sided binomial test at 5% of the right answers against the share of the commonest class.
+    One-sided binomial test at 5% of the right answers against that class's share.
     """
     if judged.total < JUDGED or judged.right > judged.common + CLOSE * judged.total:
         return False
@@ -121,10 +137,12 @@ def no_better(judged: Judged) -> bool:
 
 
 def helps(found: tuple[Finding, ...]) -> tuple[Help, ...]:
-    """What to do, what helps most first: words where they are the only fault, else another model."""
+    """What to do, what helps most first: other words if only these are at fault, else another model."""
     kinds = {one.kind for one in found}
     if not knows_nothing(found):
         return ()
+    if "untested" in kinds:
+        return ("labels", "model", "words")
     if "demo" not in kinds and kinds & {"script", "alike"}:
         return ("words", "model", "labels")
     if "demo" not in kinds and "codes" in kinds:

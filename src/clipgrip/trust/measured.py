@@ -1,18 +1,17 @@
-"""Accuracy with its interval from a measuring draw: what the answers say, helped by what confidence predicts.
+"""Accuracy with its interval from a stratified draw (`measuring`): a model-assisted estimate from answers and risk.
 
-A line of risk, by doubt, by how often a class is answered and by a second opinion, is fitted to the answers and moved
-up and down until the weighted wrong answers no longer fit it: a score interval (Wilson, JASA 1927; for strata, Yan and
-Su 2010), centred at the difference estimator, which is the prediction-powered one (Angelopoulos et al., Science 2023).
-Only the images that nobody answered are uncertain. The line's own variance and that of the answers around it both
-count, so a line of the wrong shape is noticed. Where most answers share one confidence, and none of a few wrong ones
-was drawn, the line is too sure: they vary at least as their own count says with one right and one wrong answer more
-(Laplace's rule).
+A logistic risk curve (`risk`) is fitted to the answers: the probability of a wrong answer by doubt, by how often the
+class is answered, and by a second opinion. Its height is then shifted up and down until the weighted number of wrong
+answers contradicts it. That gives a score interval (Wilson, JASA 1927; for strata, Yan and Su 2010), centred at the
+difference estimator, as in prediction-powered inference (Angelopoulos et al., Science 2023). Only images without an
+answer are uncertain. The variance under the curve and that of the answers around it both count, so that a curve of the
+wrong shape is noticed. Where most answers have one confidence, their variance is at least that of their own count plus
+one right and one wrong answer (Laplace's rule of succession): a few wrong ones among them may not have been drawn.
 
-Fewer than `COUNTED` wrong answers are no normal sum: one that stands for fifty images says as little as one answer can.
-There the pool's interval reaches as far as the exact bound of a weighted count (Fay and Feuer, Stat. Med. 1997;
-Garwood's where all weights are alike), and so for right ones. Of classes, most have so few: theirs reaches as far as
-that bound at twice the tail (Brown, Cai and DasGupta, Stat. Sci. 2001, 4.1.1) where there are answers enough, and
-since the wrong ones of a class are whole images, its ends are whole too.
+With fewer than `COUNTED` wrong answers, each of which may stand for fifty images, their weighted sum is not normal. The
+interval then reaches as far as the exact bound of a weighted count (Fay and Feuer, Stat. Med. 1997; Garwood's for equal
+weights), and likewise for right answers. Most classes have so few: their interval reaches as far as that bound at twice
+the tail (Brown, Cai and DasGupta, Stat. Sci. 2001, 4.1.1) if there are `ENOUGH` answers, and its ends are whole images.
 """
 
 from __future__ import annotations
@@ -31,29 +30,29 @@ from clipgrip.trust.risk import crowding, fitted_risk
 from clipgrip.trust.scope import Numbers, Whole
 
 FEWEST = 20
-"""Answers below which nothing is said."""
+"""Fewest answers for an estimate."""
 SEEN = 0.85
-"""Share of the answers' own variance around the line in the variance that counts, the rest being the line's."""
+"""Weight of the answers' own variance around the curve, against the variance under the curve."""
 CLOSEST = 0.7
-"""Share of the line's variance that the answers' own is at least: a small class that is always wrong, and so fits the
-line exactly, says nothing of a large one of which no wrong answer was drawn."""
+"""Smallest ratio of the two: a small class that is always wrong fits the curve exactly, which says nothing about a
+large class of which no wrong answer was drawn."""
 WHOLE = 0.25
-"""Share of an image by which an end of a class's interval may miss the next whole number of wrong ones and be there."""
+"""The ends of a class's interval are rounded inwards to whole images, or outwards if that is at most so far."""
 ENOUGH = 10
-"""Answers of a class from which a few wrong, or right, ones of them are counted."""
+"""Fewest answers of a class for the bound of a weighted count."""
 FAR = 30.0
-"""Log odds beyond which a line is not moved."""
+"""Largest shift of the curve, in log odds."""
 COUNTED = 5
 """Wrong answers, or right ones, from which their weighted sum is nearly normal (Cochran's rule)."""
 OF_CLASS = 3
-"""The same in a class, whose interval need not be as sure of a few (Brown, Cai and DasGupta)."""
+"""The same within a class, whose interval may be less conservative (Brown, Cai and DasGupta)."""
 TIED = 20
-"""Answers of one confidence from which, where they are most of all, their own count says how uncertain they are."""
+"""Answers of one confidence from which Laplace's rule bounds their variance, if they are more than half of all."""
 
 
 @dataclass(frozen=True)
 class MeasuredShare:
-    """A share of right answers with its 95% interval, by so many answers."""
+    """A share of right answers with its interval, from so many answers."""
 
     value: float
     low: float
@@ -62,13 +61,13 @@ class MeasuredShare:
 
     @property
     def half_width(self) -> float:
-        """Of the interval."""
+        """Half the length of the interval."""
         return (self.high - self.low) / 2
 
 
 @dataclass(frozen=True)
 class MeasuredAccuracy:
-    """Accuracy of a pool, and of each answered class that has an answer, by class position."""
+    """Accuracy of a pool, and by class position that of each class of which an image was audited."""
 
     overall: MeasuredShare
     classes: dict[int, MeasuredShare] = field(default_factory=dict)
@@ -82,28 +81,35 @@ def measured(
     second: Numbers | None = None,
     sure: float = 0.95,
 ) -> MeasuredAccuracy | None:
-    """From the answered ``rows`` (n,), of each stratum the first of its order; None below `FEWEST` of them.
+    """The accuracy by audited ``rows`` (n,) and whether each was ``wrong`` (n,); None with fewer than `FEWEST` rows.
 
-    ``labels`` (N,) are the model's answers, ``second`` (N,) the probability that somebody else gives to each. A stratum
-    without an answer counts with its neighbour.
+    The rows must be the first of each stratum's order. ``labels`` (N,) are the model's answers, ``second`` (N,) the
+    probability that a second opinion gives to each of them, ``sure`` the level of the interval. A stratum without an
+    audited row is joined with its neighbour.
     """
     if len(rows) < min(FEWEST, len(made.of)):
         return None
-    moved = _Moved.of(made, labels, rows, wrong.astype(float), second, sure)
-    classes = {int(c): moved.of_class(labels == c) for c in np.unique(labels[rows])}
-    return MeasuredAccuracy(moved.of_pool(), classes)
+    fit = _CurveFit.of(made, labels, rows, wrong.astype(float), second, sure)
+    classes = {int(c): fit.of_class(labels == c) for c in np.unique(labels[rows])}
+    return MeasuredAccuracy(fit.of_pool(), classes)
 
 
 @dataclass(frozen=True)
-class _Moved:
-    """Log odds (N,) of the fitted line; of each answer (n,) its row, doubt, whether wrong, and images it stands for."""
+class _CurveFit:
+    """The risk curve fitted to audited images, and these images."""
 
     logit: Numbers
+    """(N,) log odds of a wrong answer by the fitted curve."""
     rows: Whole
+    """(n,) the audited images."""
     doubt: Numbers
+    """(n,)"""
     wrong: Numbers
+    """(n,) 1 where the answer was wrong, else 0."""
     weight: Numbers
+    """(n,) how many images of its stratum each stands for."""
     bound: float
+    """Standard deviations of the interval's level: 1.96 for 95%."""
 
     @classmethod
     def of(
@@ -114,7 +120,7 @@ class _Moved:
         wrong: Numbers,
         second: Numbers | None,
         sure: float,
-    ) -> _Moved:
+    ) -> _CurveFit:
         of = _joined(made, rows)[made.of]
         answered = np.bincount(of[rows], minlength=len(made.order))
         weight = (np.bincount(of, minlength=len(made.order)) / np.maximum(1, answered))[of[rows]]
@@ -125,7 +131,7 @@ class _Moved:
         return cls(line.logit(made.score, crowded, other), rows, own, wrong, weight, bound)
 
     def of_pool(self) -> MeasuredShare:
-        """Of all images."""
+        """The accuracy of the whole pool."""
         size, known, right = len(self.logit), float(self.wrong.sum()), float((1 - self.wrong).sum())
         few, middle, many = self._counts(np.ones(size, dtype=bool), SEEN)
         tail = float(stats.norm.sf(self.bound))
@@ -134,7 +140,7 @@ class _Moved:
         return MeasuredShare(1 - middle / size, 1 - many / size, 1 - few / size, len(self.rows))
 
     def of_class(self, members: NDArray[np.bool_]) -> MeasuredShare:
-        """Of the images that are answered with one class, ``members`` (N,)."""
+        """The accuracy of the images that are answered with one class, ``members`` (N,)."""
         inside, size = members[self.rows], int(members.sum())
         answers, known = int(inside.sum()), float(self.wrong[inside].sum())
         few, middle, many = self._counts(members, 0.0)
@@ -149,7 +155,7 @@ class _Moved:
         return MeasuredShare(1 - middle / size, 1 - many / size, 1 - few / size, answers)
 
     def _counts(self, members: NDArray[np.bool_], seen: float) -> tuple[float, float, float]:
-        """Fewest, likely and most wrong among ``members`` (N,), the unanswered of them as the moved line predicts."""
+        """Fewest, expected and most wrong answers among ``members`` (N,): known ones, and by the shifted curves."""
         inside = members[self.rows]
         answered = np.zeros(len(members), dtype=bool)
         answered[self.rows] = True
@@ -161,7 +167,10 @@ class _Moved:
         return few, middle, min(known + len(left), middle + ((many - middle) ** 2 + high) ** 0.5)
 
     def _fewest(self, hits: NDArray[np.bool_], below: int, tail: float) -> float:
-        """The fewest images that the answers ``hits`` (n,) allow by their weights; infinite where they are not few."""
+        """Lower bound (Fay and Feuer) of the images that the answers ``hits`` (n,) stand for.
+
+        Infinite for no hit, and from ``below`` hits on, where the normal interval is good enough.
+        """
         weight = self.weight[hits]
         if not 0 < len(weight) < below:
             return np.inf
@@ -169,7 +178,7 @@ class _Moved:
         return squares / total * float(gammaincinv(total**2 / squares, tail))
 
     def _shifts(self, inside: NDArray[np.bool_], seen: float) -> tuple[float, float, float]:
-        """Shifts of the line that the answers just allow, below and above the one that they say."""
+        """Lower end, best fit and upper end of the curve's shift, by the answers ``inside`` (n,)."""
         logit, wrong = self.logit[self.rows[inside]], self.wrong[inside]
         weight, least = self.weight[inside], _least_variance(self.doubt[inside], wrong)
 
@@ -191,7 +200,7 @@ class _Moved:
 
 
 def _least_variance(doubt: Numbers, wrong: Numbers) -> Numbers:
-    """(n,) variance that answers of one confidence show by themselves, where they are most of all; 0 elsewhere."""
+    """(n,) p (1 - p) by Laplace's rule for answers of one confidence, if more than half have it; 0 elsewhere."""
     _, group, many = np.unique(doubt, return_inverse=True, return_counts=True)
     most = (many >= TIED) & (2 * many > len(doubt))
     share = (np.bincount(group, wrong) + 1) / (many + 2)
@@ -200,14 +209,14 @@ def _least_variance(doubt: Numbers, wrong: Numbers) -> Numbers:
 
 
 def _root(falling: Callable[[float], float]) -> float:
-    """Where a function of the shift is zero; the end of the range where it is not."""
+    """The shift at which a falling function is zero; the end of the range if it is nowhere."""
     if falling(-FAR) <= 0:
         return -FAR
     return FAR if falling(FAR) >= 0 else float(brentq(falling, -FAR, FAR, xtol=1e-6))
 
 
 def _joined(made: Strata, rows: Whole) -> Whole:
-    """(H,) stratum that each counts with: itself, or the nearest that has an answer, the more doubtful first."""
+    """(H,) the stratum that each is joined with: itself, or the nearest with an answer, of two the more doubtful."""
     have = np.flatnonzero(np.bincount(made.of[rows], minlength=len(made.order)))
     nearest = [int(have[np.argmin(np.abs(have - h))]) for h in range(len(made.order))]
     return np.array(nearest, dtype=np.int64)

@@ -22,14 +22,14 @@ STRATA = 8
 FIRST = 0.5
 """Share of the planned answers that the first phase takes."""
 EVEN = 0.05
-"""Share of every image's risk that is the mean of all: no stratum is left to chance."""
+"""Share of the mean risk that is mixed into every image's risk, so that no stratum gets too few answers."""
 FORMER_EVEN = 0.1
-"""The same of draws until decision 0056."""
+"""The same for draws made before decision 0056."""
 LEAST = 2
-"""Answers of each stratum in the first phase, where it has so many images."""
+"""Fewest answers of each stratum in the first phase, if it has so many images."""
 GAINS = ((0.97, 1.0), (0.9, 1.75), (0.0, 1.4))
-"""(accuracy above, uniform answers that one answer drawn to measure is worth): below the least that a real model gave
-in benchmarks.measuring; where nearly nothing is wrong there is nothing to gain."""
+"""(accuracy above, how many uniform answers one stratified answer is worth): less than with any real model in
+benchmarks.measuring. Where nearly nothing is wrong there is nothing to gain."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,10 @@ class Strata:
 
 
 def strata(pool: Answered, hashes: Sequence[str], seed: int, *, former: bool = False) -> Strata:
-    """By the confidence alone, before any answer: neither the order of files nor a truth has a part in it.
+    """The strata of a pool by confidence alone; independent of the order of files and of any answer.
 
-    ``former``: as until decision 0056. Answers are read by the strata that drew them, or they weigh wrongly.
+    ``former``: as before decision 0056. Answers must be read with the strata that drew them, or their weights are
+    wrong.
     """
     score = doubt(pool.confidence)
     spread = np.sqrt(_floored(expected_risk(score), FORMER_EVEN if former else EVEN))
@@ -70,7 +71,7 @@ def strata(pool: Answered, hashes: Sequence[str], seed: int, *, former: bool = F
 
 
 def doubt(confidence: Numbers) -> Numbers:
-    """(N,) log odds against the answer in standard deviations of the pool; 0 where all are equally sure."""
+    """(N,) log odds against the answer, standardised over the pool; 0 if all confidences are equal."""
     sure = np.clip(confidence, 1e-6, 1 - 1e-4)
     odds = np.log1p(-sure) - np.log(sure)
     spread = odds.std()
@@ -78,26 +79,26 @@ def doubt(confidence: Numbers) -> Numbers:
 
 
 def answers_to_measure(uniform: int, accuracy: float) -> int:
-    """Answers drawn to measure that give the interval of so many uniform ones, at an assumed accuracy."""
+    """Stratified answers that give as short an interval as ``uniform`` uniform ones, at an assumed accuracy."""
     gain = next(worth for above, worth in GAINS if accuracy > above or above == 0)
     return min(uniform, max(20, ceil(uniform / gain)))
 
 
 def first_phase(made: Strata, planned: int) -> Whole:
-    """Rows to ask about first, of a plan of so many answers; any beginning of them is spread over the strata."""
+    """The first rows to ask about, if ``planned`` answers are; any beginning of them is spread over the strata."""
     n = min(len(made.of), max(LEAST * len(made.order), round(FIRST * planned)))
     return _rows(made, np.zeros(len(made.order), np.int64), _allocated(made, None, n))
 
 
-def further(made: Strata, rows: Whole, wrong: NDArray[np.bool_], total: int) -> Whole:
-    """Rows to ask about after ``rows`` (n,), of which some were ``wrong``, until there are ``total``."""
+def second_phase(made: Strata, rows: Whole, wrong: NDArray[np.bool_], total: int) -> Whole:
+    """The rows to ask about after ``rows`` (n,), of which some were ``wrong`` (n,), until there are ``total``."""
     done = np.bincount(made.of[rows], minlength=len(made.order))
     risk = fitted_risk(made.score[rows], wrong)
     return _rows(made, done, _allocated(made, risk, min(total, len(made.of)), done))
 
 
 def _allocated(made: Strata, risk: RiskCurve | None, n: int, done: Whole | None = None) -> Whole:
-    """(H,) answers in each stratum, never fewer than are ``done``: proportional to its summed spread."""
+    """(H,) answers per stratum by Neyman's rule, proportional to its summed standard deviation; at least ``done``."""
     chance = expected_risk(made.score) if risk is None else risk(made.score)
     spread = np.bincount(made.of, np.sqrt(_floored(chance)), minlength=len(made.order))
     sizes = made.sizes
@@ -115,7 +116,7 @@ def _allocated(made: Strata, risk: RiskCurve | None, n: int, done: Whole | None 
 
 
 def _rows(made: Strata, done: Whole, wanted: Whole) -> Whole:
-    """The next rows of each stratum, the strata mixed evenly."""
+    """The rows of each stratum's order from ``done`` (H,) up to ``wanted`` (H,), the strata mixed evenly."""
     keyed = [
         ((n + 0.5) / (end - start), h, int(made.order[h][start + n]))
         for h, (start, end) in enumerate(zip(done.tolist(), wanted.tolist(), strict=True))
@@ -125,15 +126,15 @@ def _rows(made: Strata, done: Whole, wanted: Whole) -> Whole:
 
 
 def _floored(chance: Numbers, even: float = EVEN) -> Numbers:
-    """(N,) variance of right or wrong, with a share of the mean risk mixed in."""
+    """(N,) variance p (1 - p) of an answer being wrong, with a share ``even`` of the mean risk mixed into p."""
     mixed = (1 - even) * chance + even * chance.mean()
     return mixed * (1 - mixed)
 
 
 def _ties_together(cut: Whole, score: Numbers, former: bool) -> Whole:
-    """Images of one score are in one stratum, that of their middle, so that equal images have equal weights.
+    """Images of equal score get one stratum, the middle one's, so that equal images have equal weights.
 
-    ``former``: that of their first.
+    ``former``: the first one's.
     """
     starts = np.flatnonzero(np.diff(score, prepend=np.inf))
     many = np.diff(np.append(starts, len(cut)))
@@ -141,7 +142,7 @@ def _ties_together(cut: Whole, score: Numbers, former: bool) -> Whole:
 
 
 def _in_turn(rows: Whole, labels: Whole, chance: Numbers, purpose: str) -> Whole:
-    """Rows so that each beginning has every class by its share: a random order, evenly spread class by class."""
+    """The rows in a random order in which every beginning has each class by about its share."""
     key = np.empty(len(rows))
     for label in np.unique(labels[rows]):
         of_class = labels[rows] == label

@@ -1,6 +1,6 @@
-"""Names that fit: for each class, how far the images form a group that its text points at.
+"""Names that fit: for each class, whether its text points at a group of the images, by a logistic score.
 
-Decision 0030 says why these figures; `python -m benchmarks.names` measures them.
+Decision 0030 says why these features; `python -m benchmarks.names` measures them.
 """
 
 from __future__ import annotations
@@ -18,38 +18,41 @@ from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits
 Verdict = Literal["fits", "nothing", "other", "unknown"]
 
 SAMPLE = 20_000
-"""Images that are read at least, of very many."""
+"""Of larger pools an even sample of at least so many images is read."""
 FEW_IMAGES = 20
+"""Fewest images for a verdict without labels."""
 FEW_A_CLASS = 3
-"""Images a class on the mean, below which nothing is said without labels."""
+"""Fewest images per class for that."""
 FEW_CLASSES = 3
-"""Classes from which the others say what is usual; of two, only labels tell which text is wrong."""
+"""Fewest classes for that: the others say what is usual, and of two only labels tell which text is wrong."""
 FREE = (-0.63, -0.19, -2.55, -0.64)
 """Weights of lead, near_lead, rise and share, by logistic regression on the even half of the benchmark."""
 FREE_LIMIT = 1.05
+"""The weighted sum above which a text is doubted."""
 TAUGHT = (-0.16, -0.86, -0.64, -0.25)
 """Weights of lead, rise, own_rise and own_lead where the class has labels."""
 TAUGHT_LIMIT = -2.33
+"""The same limit there."""
 ANOTHERS = 0.5
-"""Rise on another's images, as a share of what its own text has there (labels: what is usual), from which a text points
-at them."""
+"""A text points at another class's images if its rise there is at least this share of the rise of their own text (by
+labels: of the usual rise)."""
 SHOWN = 8
-"""Images that show what a name points at."""
+"""Images that are shown for what a name points at."""
 
 
 @dataclass(frozen=True)
 class NameFit:
-    """One class. ``fit`` is from 0 to 1, doubted below one half; None where too little is there to say."""
+    """One class's name. ``fit`` is from 0 to 1 and doubted below one half; None if there is too little evidence."""
 
     position: int
     fit: float | None
     verdict: Verdict
     group: int | None = None
-    """The class whose images the text points at, where they are another's."""
+    """The other class whose images the text points at; None if at none."""
     labeled: int = 0
-    """Images that people gave the class."""
+    """Number of the class's labeled images."""
     rows: tuple[int, ...] = ()
-    """Images that the text points at most."""
+    """The images that the text points at most, of a doubted name."""
 
     @property
     def doubted(self) -> bool:
@@ -59,7 +62,7 @@ class NameFit:
 
 @dataclass(frozen=True)
 class Naming:
-    """All classes in their order, and the images that no name which fits points at."""
+    """All names in the order of the classes, and images that no fitting name points at (``nameless``)."""
 
     names: tuple[NameFit, ...]
     nameless: tuple[int, ...] = ()
@@ -73,21 +76,25 @@ class Naming:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the texts look like on the images; logits in the model's own unit."""
+    """The features of the texts on the images, from logits.
+
+    A *lead* is a logit less the highest other logit of the image. A *rise* is a double-centred logit: less the image's
+    mean over the texts, and less the text's mean over the images.
+    """
 
     free: Tensor
-    """(C, 4) lead, near_lead, rise and share of every text."""
+    """(C, 4) lead, near_lead, rise and share of every text, which need no labels."""
     taught: Tensor
-    """(C, 2) own_rise and own_lead on the images labeled so; NaN where none is."""
+    """(C, 2) own_rise and own_lead on the class's labeled images; NaN without any."""
     rises: Tensor
-    """(C, C) how high each group's images stand (rows) on each text (columns); NaN where nobody labeled."""
+    """(C, C) mean rise of each text (column) on each class's labeled images (row); NaN without any."""
     labeled: Tensor
-    """(C,) labels."""
+    """(C,) number of labeled images."""
     nearest: Tensor
     """(n, C) the rows on which each text rises most."""
     matches: Tensor
-    """(C, C) how high each text (rows) rises on the images nearest to it that another class (columns) leads, against
-    the leader's own text."""
+    """(C, C) rise of each text (row) over that of another text (column), on those of its nearest images that have the
+    other as their answer; 0 unless they are the majority."""
 
 
 def naming(
@@ -96,7 +103,7 @@ def naming(
     logit_scale: float,
     labels: Labels | None = None,
 ) -> Naming:
-    """Of the untuned texts (C, D) on the pool (N, D); ``labels`` (N,) are people's, -1 elsewhere."""
+    """The verdicts on untuned texts (C, D) by a pool (N, D); ``labels`` (N,) are people's, -1 elsewhere."""
     images, step = even_sample(image_embeds, SAMPLE), max(1, len(image_embeds) // SAMPLE)
     seen = look(image_embeds, class_embeds, logit_scale, labels)
     enough = _enough(len(images), len(class_embeds))
@@ -116,7 +123,7 @@ def look(
     logit_scale: float,
     labels: Labels | None = None,
 ) -> Seen:
-    """The figures that a verdict is made from."""
+    """The features that `naming` judges by."""
     texts = class_embeds.float()
     logits = logit_scale * even_sample(image_embeds, SAMPLE).float() @ texts.T
     means = (logits - logits.mean(1, keepdim=True)).mean(0)
@@ -142,7 +149,7 @@ def look(
 
 
 def _rises(logits: Logits, means: Tensor) -> Tensor:
-    """Logits apart from what all texts share on an image, and what all images share on a text."""
+    """(N, C) double-centred logits; ``means`` (C,) are those of the texts over the images, each image centred."""
     return logits - logits.mean(1, keepdim=True) - means
 
 
@@ -157,7 +164,7 @@ def _leads(logits: Logits) -> Tensor:
 def _taught(
     images: ImageEmbeds, texts: Tensor, scale: float, means: Tensor, labels: Labels | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """own_rise and own_lead (C, 2), rises of groups on texts (C, C), and labels a class (C,)."""
+    """``taught`` (C, 2), ``rises`` (C, C) and ``labeled`` (C,) of `Seen`."""
     classes = len(texts)
     known = torch.full((len(images),), -1) if labels is None else labels
     rows = (known >= 0).nonzero().squeeze(1)
@@ -171,7 +178,7 @@ def _taught(
 
 
 def _matches(rises: Tensor, nearest: Tensor, leaders: Tensor) -> Tensor:
-    """(C, C) by text and leader: its rise over the leader's own, times the leader's share of the nearest images."""
+    """(C, C) ``matches`` of `Seen`; ``leaders`` (n, C) are the answers for the ``nearest`` images of each text."""
     found = torch.zeros(rises.shape[1], rises.shape[1])
     for c in range(rises.shape[1]):
         rows, led = nearest[:, c], leaders[:, c]

@@ -1,4 +1,4 @@
-"""How many answers a promise needs: before an audit, and while it goes on."""
+"""How many answers a promise needs: before an audit (`plan_size`), and during it (`more_answers`)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from clipgrip.trust.scope import Answered, Group, Truths, Whole
 from clipgrip.trust.terms import Terms
 
 POWER = 0.8
+"""Probability with which a plan succeeds."""
 MOST_WRONG = 400
-"""Wrong answers up to which a plan is sought."""
+"""Most wrong answers that a plan allows for."""
 GROWTH = 1.1
+"""Step of the searches: each size tried is so many times the one before."""
 WORTH = 0.5
-"""Share of the images that a plan which nobody asked for can prove."""
+"""Share of the images that the usual plan can prove."""
 
 
 @cache
@@ -33,10 +35,9 @@ def plan_size(
     error: float = 0.0,
     power: float = POWER,
 ) -> int | None:
-    """The fewest answers of a plan that prove ``share`` of ``size`` images with probability ``power``.
+    """The fewest planned answers that prove ``share`` of ``size`` images with probability ``power``; None if none do.
 
-    Should a share ``error`` of these be wrong. The exact test is read once, with all of alpha.
-    None where no plan does.
+    A share ``error`` of these is assumed to be wrong. The exact test is read once, with all of alpha.
     """
     scope, alpha = max(1, round(share * size)), terms.alpha
     for most in _counts():
@@ -50,16 +51,16 @@ def plan_size(
 
 
 def usual_plan(size: int, terms: Terms) -> int | None:
-    """Answers that are planned where nobody says how many: half the images can be promised, if none is wrong."""
+    """The planned answers if nobody says how many: enough to promise half of the images, if none is wrong."""
     return plan_size(size, terms, share=WORTH) or plan_size(size, terms)
 
 
 def more_answers(
     promise: Promise, pool: Answered, rows: Whole, truth: Whole, groups: Sequence[Group]
 ) -> dict[str, int | None]:
-    """By group: answers beyond ``rows`` (n,) until all of it is promised with probability `POWER`.
+    """By group: answers beyond ``rows`` (n,) until the whole group is promised with probability `POWER`.
 
-    Should its error rate stay as it is seen in all answers given; 0 where it is promised already, None where no size
+    The group's error rate is assumed to stay that of the answers so far. 0 if it is promised already, None if no size
     of audit is enough.
     """
     needed: dict[str, int | None] = {}
@@ -83,7 +84,7 @@ def more_answers(
 
 
 def _further(wrong: Truths, size: int, terms: Terms, alpha: float) -> int | None:
-    """Answers within a group of ``size`` beyond those given, by the bets; the wrong ones to come lie evenly."""
+    """Further answers within a group of ``size`` until the bets prove it; wrong ones to come are spread evenly."""
     null = (
         Null(None, terms.max_error)
         if terms.about == "source"

@@ -11,26 +11,26 @@ from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
 
 SAMPLE = 50_000
-"""Images that are read at least, of very many."""
+"""Of larger pools an even sample of at least so many images is read."""
 
 
 @dataclass(frozen=True)
 class Pointing:
-    """How the answers of zero-shot for ``images`` images lie."""
+    """The distribution of zero-shot's logits over ``images`` images."""
 
     images: int
     classes: int
     spread: float
-    """Deviation of the logits, apart from what all images and all classes share."""
+    """Standard deviation of the double-centred logits."""
     skew: float
-    """Mean skewness of a class's logits over the images: a name that means some of them is high for these alone."""
+    """Mean skewness of a class's logits over the images: a name that means some of them is high on these alone."""
     top: float
-    """Share of the images that the commonest answer has."""
+    """Share of the images with the most frequent answer."""
     top_class: int
 
 
 def pointing(probs: Probs) -> Pointing:
-    """Of answers (N, C); of very many images an even sample is read."""
+    """The distribution for answers (N, C), on an even sample of many."""
     logits = even_sample(probs, SAMPLE).double().clamp_min(torch.finfo(torch.float32).tiny).log()
     found = logits - logits.mean(1, keepdim=True)
     found = found - found.mean(0)
@@ -47,7 +47,7 @@ def pointing(probs: Probs) -> Pointing:
 
 
 def likeness(class_embeds: ClassEmbeds, logit_scale: float) -> float:
-    """Mean distance of the texts (C, D) from their middle, times the scale: how far apart the model reads them."""
+    """Mean distance of the texts (C, D) from their mean, times the logit scale: small if all are nearly one text."""
     middle = class_embeds.double().mean(0)
     return float((class_embeds.double() - middle).norm(dim=1).mean()) * logit_scale
 
@@ -59,7 +59,7 @@ def best_cosine(image_embeds: ImageEmbeds, class_embeds: ClassEmbeds) -> float:
 
 
 def _skewness(values: Tensor) -> float:
-    """Mean over the columns; 0 where they do not vary."""
+    """Mean skewness of the columns that vary; 0 if none does."""
     if not len(values):
         return 0.0
     spread = values.square().mean(0).sqrt()

@@ -1,12 +1,12 @@
 """Automate as much as possible with at most so many errors: risk control from a random audit.
 
 Fixed-sequence testing as in Learn then Test (Angelopoulos et al., arXiv 2110.01052): scopes from strict to wide, in an
-order that no answer sets, each with its own wealth of bets (`clipgrip.trust.proof`), until one is not proven. Whatever
-the model's confidence is worth, the promise holds: a bad one only automates less. Every answer counts at once, and
-reading the audit as often as one likes costs nothing.
+order that depends on no answer, are tested one after the other (`clipgrip.trust.proof`) until one is not proven. The
+promise holds for any confidence; a poor one only means that less is automated. Every answer counts at once, and the
+audit may be read after each of them.
 
-Groups share alpha. One that is proven as a whole leaves its part to the others (Holm, Scand. J. Stat. 1979; with parts
-handed on, Bretz et al., Stat. Med. 2009; the wealths are the same at every level, so this may be read at any time too).
+Groups share alpha. One that is proven as a whole hands its part on to the others (Holm, Scand. J. Stat. 1979; Bretz et
+al., Stat. Med. 2009). The wealth of the bets does not depend on alpha, so this holds at any time of reading, too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from clipgrip.trust.terms import Terms
 
 @dataclass(frozen=True)
 class Promise:
-    """Scopes that hold together, from the first ``counted`` answers of the audit."""
+    """Scopes that all hold at the stated confidence together, from the first ``counted`` answers of the audit."""
 
     terms: Terms
     counted: int
@@ -41,13 +41,13 @@ class Promise:
     apart: bool = False
     """Whether each group was drawn by itself."""
     alpha: float = 0.0
-    """With which each group that is not promised as a whole is tested now."""
+    """The level at which each group that is not promised as a whole is tested now."""
     unproven: tuple[tuple[ScopeSequence, Scope], ...] = field(default=(), repr=False, compare=False)
     """The groups that are tested and not promised as a whole."""
 
     @cached_property
     def wider(self) -> tuple[Wider, ...]:
-        """What would prove more, for each group that is not promised as a whole."""
+        """The next wider scope of each group that is not promised as a whole, and what would prove it."""
         steps = (sequence.following(scope, self.alpha) for sequence, scope in self.unproven)
         return tuple(one for one in steps if one is not None)
 
@@ -63,9 +63,9 @@ class Promise:
 
     @property
     def following(self) -> Wider | None:
-        """The wider scope that needs the fewest further answers, of those worth them; None where it is best to stop.
+        """The wider scope that needs the fewest further answers, of those that pay; None where it is best to stop.
 
-        As long as nothing is promised, any is worth its answers.
+        As long as nothing is promised, any pays.
         """
         any_pays = not self.decided.any()
         open_ones = [one for one in self.wider if one.draws and (one.pays or any_pays)]
@@ -81,11 +81,11 @@ def promise(
     *,
     draw: Draw | None = None,
 ) -> Promise:
-    """The widest scopes that the audit proves: its drawn ``rows`` (n,) in their order, and the ``truth`` (n,) of each.
+    """The widest scopes that an audit proves: its ``rows`` (n,) in the order of the draw and their ``truth`` (n,).
 
     Args:
-        draw: the whole draw, whose beginning (of each group, where these were drawn apart) ``rows`` are. With a plan
-            the exact test is read at its end with all of alpha. Without a draw, ``rows`` begin one without a plan.
+        draw: the whole draw, whose first rows (in each group, if apart) were answered. With a plan the exact test is
+            read there with all of alpha. None: a draw without a plan that begins with ``rows``.
 
     Raises:
         DataError: a row twice or outside the pool, rows that do not begin the draw, or *source* without a draw.
@@ -108,7 +108,7 @@ def promise(
     if terms.about == "decided" and not draw.apart and seen.horizon < len(rows):
         ends.append(seen.horizon)
     read = [_read(replace(seen, rows=rows[:n], truth=truth[:n]), groups) for n in ends]
-    # what people answered beyond the horizon is theirs, though the proof at the horizon is of it too
+    # what people answered after the horizon is not left to the model, though the proof at the horizon covers it
     left = [_without(one.decided, rows) for one in read]
     best = max(range(len(read)), key=lambda n: (left[n].sum(), read[n].decided.sum()))
     return replace(read[best], decided=left[best])
@@ -142,7 +142,7 @@ def _read(seen: AuditSeen, groups: Sequence[Group]) -> Promise:
 
 
 def _without(decided: Truths, rows: Whole) -> Truths:
-    """(N,) without the answered rows."""
+    """(N,) ``decided`` without the answered rows."""
     left = decided.copy()
     left[rows] = False
     return left

@@ -19,39 +19,39 @@ from clipgrip.trust.betting import (
 )
 
 FARTHEST = 5000
-"""Right answers in a row beyond which no proof is looked for."""
+"""Most right answers in a row that `right_needed` looks ahead."""
 STEP = 250
-"""Answers to come that are looked at first; then twice as many, until the proof stands."""
+"""Answers that it looks ahead first; then twice as many each time."""
 REMEMBERED, LONGEST = 512, 10_000
-"""Bets that are not computed again, since a further answer changes those of few groups and scopes, and the most answers
-of one: together they take 50 MB at most."""
+"""Wealths that are cached, as one more answer changes those of few groups and scopes; and the most answers of a cached
+one. Together at most 50 MB."""
 
 
 @dataclass(frozen=True)
 class Null:
-    """To be refuted: ``wrong`` of ``size`` images are wrong; without a size, a source errs at the rate ``wrong``."""
+    """At least ``wrong`` of ``size`` images are wrong; without a size, the error rate is at least ``wrong``."""
 
     size: int | None
     wrong: float
 
     @classmethod
     def of_pool(cls, size: int, allowed: float) -> Null:
-        """More than ``allowed`` of ``size`` images are wrong."""
+        """The null that more than ``allowed`` of ``size`` images are wrong."""
         return cls(size, int(cls.wrong_of(np.array(allowed))))
 
     @staticmethod
     def wrong_of(allowed: Values) -> NDArray[np.int64]:
-        """(...) the fewest wrong ones that are more than ``allowed``; a tolerance of 1e-9 for rounding."""
+        """(...) the smallest whole number above ``allowed``, with a tolerance of 1e-9 for rounding."""
         return np.floor(allowed + 1e-9).astype(np.int64) + 1
 
 
 def proof(wrong: Answers, null: Null, alpha: float, planned: int | None = None) -> Values:
-    """(n,) how far the proof has come after each answer: it stands once this has ever reached 1.
+    """(n,) alpha times a test martingale after each answer: the null is refuted once this has ever reached 1.
 
-    Without a plan ``alpha`` times the wealth of the mixture of bets. With one, the exact test of ``planned`` answers
-    has all of alpha: the probability that it will reject, and beside it the bets with what its level leaves of alpha,
-    since counts are whole. So it is read at the plan as if nothing else were, may stand earlier, and may go on. Both
-    start at alpha and do not grow on average while the null holds, and so does their sum (Ville).
+    Without a plan it is ``alpha`` times the wealth of the mixture of bets. With one, it is the probability that the
+    exact test of ``planned`` answers will reject (`deadline`), plus the bets with the part of alpha that the test
+    leaves unused, since counts are whole. So at the plan the exact test has its full power, the proof may stand before
+    it, and may go on after it. The sum starts at alpha at most and does not grow on average under the null (Ville).
     """
     bets = (_known_bets if len(wrong) <= LONGEST else _bets)(wrong.tobytes(), null)
     if planned is None:
@@ -65,7 +65,7 @@ def proof(wrong: Answers, null: Null, alpha: float, planned: int | None = None) 
 
 def is_proven(wrong: Answers, null: Null, alpha: float, planned: int | None = None) -> bool:
     """Whether the proof stands after these answers, or stood after some of them."""
-    if planned is not None and len(wrong) >= planned:  # the answer of most, without the way to it
+    if planned is not None and len(wrong) >= planned:  # mostly decides, without the whole path
         most, _ = _critical(null, planned, alpha)
         if wrong[:planned].sum() <= most:
             return True
@@ -76,13 +76,13 @@ def is_proven(wrong: Answers, null: Null, alpha: float, planned: int | None = No
 def right_needed(
     wrong: Answers, null: Null, alpha: float, planned: int | None = None
 ) -> int | None:
-    """The fewest right answers in a row that would complete the proof; None where no number would."""
+    """The fewest right answers in a row that would complete the proof; None if no number would."""
     left = FARTHEST if null.size is None else min(FARTHEST, null.size - len(wrong))
     return _needed(wrong, np.zeros(max(0, left), bool), null, alpha, planned)
 
 
 def hoped_needed(wrong: Answers, null: Null, alpha: float, rate: float, left: int) -> int | None:
-    """Answers until the bets prove it, should a share ``rate`` of the ``left`` ones be wrong, evenly; None if never."""
+    """Answers until the bets prove it, if a share ``rate`` of the next ``left`` is wrong, evenly; None if never."""
     coming = np.diff(np.floor(np.arange(left + 1) * rate + 0.5)) > 0
     return _needed(wrong, coming, null, alpha)
 
@@ -103,7 +103,7 @@ def _needed(
 
 
 def _bets(answers: bytes, null: Null) -> Values:
-    """(n,) wealth of the mixture of bets; no level has a part in it. ``answers``: the bytes of (n,) booleans."""
+    """(n,) wealth of the mixture of bets, which depends on no level. ``answers`` are the bytes of (n,) booleans."""
     wrong = np.frombuffer(answers, dtype=bool)
     chances = (
         stream_chances(len(wrong), null.wrong)

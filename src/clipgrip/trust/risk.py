@@ -1,7 +1,7 @@
-"""How likely an answer is wrong: a logistic line that a few audited answers move.
+"""How likely an answer is wrong: a logistic regression on audited answers, with a normal prior.
 
-It rises with doubt and, where the answers say so, with how often the same class is answered: in a pool that has all
-classes alike, a class that is answered too often is wrong more often than it is doubtful.
+It rises with doubt and, if the answers show it, with how often the class is answered: in a pool with equally frequent
+classes, a class that is answered too often is wrong more often than its confidence says.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from scipy.special import expit
 from clipgrip.trust.scope import Numbers, Whole
 
 BEFORE = (-1.0, 0.75)
-"""Height and slope that are expected before an answer: flatter than most models, for many are too sure."""
+"""Height and slope assumed before any audited answer: flatter than for most models, since some are overconfident."""
 PRIOR_MEAN = np.array([-1.0, 1.5, 0.0, 0.0])
 PRIOR_SPREAD = np.array([2.0, 1.5, 0.7, 1.0])
-"""Normal prior of height, slope, crowd and second opinion: so wide that fifty answers decide, and either sign is
+"""Normal prior of height, slope, crowding and second opinion: so wide that fifty answers outweigh it and any sign is
 possible."""
 STEPS, FAR = 50, 2.0
+"""Most Newton steps, and the longest step in any coefficient."""
 CROWDED = 3.0
-"""Standard deviations of the sizes of classes beyond which one counts as no larger or smaller."""
+"""`crowding` is clipped at so many standard deviations."""
 
 
 @dataclass(frozen=True)
 class RiskCurve:
-    """Probability of a wrong answer by standardised doubt, crowding and second doubt: expit of their weighted sum."""
+    """The probability of a wrong answer: expit(height + slope · doubt + crowd · crowding + second · second doubt)."""
 
     height: float
     slope: float
@@ -35,19 +36,19 @@ class RiskCurve:
     second: float = 0.0
 
     def __call__(self, doubt: Numbers) -> Numbers:
-        """(N,) probabilities, in a class of middle size."""
+        """(N,) probabilities by doubt alone, the other terms being at their mean of 0."""
         found: Numbers = expit(self.logit(doubt))
         return found
 
     def logit(
         self, doubt: Numbers, crowding: Numbers | float = 0.0, second: Numbers | float = 0.0
     ) -> Numbers:
-        """(N,) their log odds."""
+        """(N,) log odds of a wrong answer."""
         return self.height + self.slope * doubt + self.crowd * crowding + self.second * second
 
 
 def crowding(labels: Whole) -> Numbers:
-    """(N,) log of how often each answer is given, in standard deviations of the pool; 0 where all are alike."""
+    """(N,) log of how often each image's answer is given, standardised over the pool; 0 if all are equally frequent."""
     size = np.log(np.bincount(labels)[labels])
     spread = size.std()
     if spread < 1e-9:
@@ -57,7 +58,7 @@ def crowding(labels: Whole) -> Numbers:
 
 
 def expected_risk(doubt: Numbers) -> Numbers:
-    """(N,) before any answer."""
+    """(N,) the risk assumed before any audited answer."""
     return RiskCurve(*BEFORE)(doubt)
 
 
@@ -67,10 +68,10 @@ def fitted_risk(
     crowded: Numbers | float = 0.0,
     second: Numbers | float = 0.0,
 ) -> RiskCurve:
-    """The likeliest line with its prior, by damped Newton steps: the sum is concave, so there is one.
+    """The maximum a posteriori curve for audited answers (n,), by damped Newton steps; the posterior is concave.
 
-    ``crowded``: the `crowding` (n,) of the answers; ``second``: the other's doubt (n,), standardised too. What is not
-    given has no weight in the line.
+    ``crowded`` (n,) is their `crowding`, ``second`` (n,) the second opinion's standardised doubt. A term that is not
+    given keeps its prior mean of 0.
     """
     columns = np.stack(np.broadcast_arrays(1.0, doubt, crowded, second), 1)
     values = PRIOR_MEAN.copy()

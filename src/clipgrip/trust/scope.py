@@ -1,4 +1,4 @@
-"""What a promise speaks of: groups of answers, each with its own kind of wrong, and how far down in confidence."""
+"""What a promise is about: groups of answers, each with its own kind of error, and thresholds of confidence."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ class Answered:
 
 @dataclass(frozen=True)
 class Group:
-    """Answers that are promised apart: those of ``called`` classes, wrong where ``wrong`` (C, C) says so."""
+    """Answers with a promise of their own."""
 
     name: str
     called: Truths = field(repr=False)
+    """(C,) the answers that belong to the group."""
     wrong: Truths = field(repr=False)
-    """``wrong[answer, truth]``."""
+    """(C, C) whether ``wrong[answer, truth]`` is an error."""
 
     def members(self, labels: Whole) -> Truths:
         """(N,) which answers belong to the group."""
@@ -66,21 +67,21 @@ def misses_and_overkill(n_classes: int, ok: Sequence[int]) -> tuple[Group, Group
 
 
 def against_all(labels: Whole, groups: Sequence[Group]) -> Whole:
-    """(n,) for each answer a class that counts as wrong in its group: what stands for a truth that nobody can tell.
+    """(n,) for each answer a truth that makes it an error in its group, to stand for a truth that nobody can tell.
 
-    Not just another class: one defect taken for another is neither a miss nor overkill.
+    Not just any other class would do: one defect taken for another is neither a miss nor overkill.
     """
     return np.asarray(_wrong_in(groups).argmax(1)[labels], dtype=np.int64)
 
 
 def count_every_error(groups: Sequence[Group]) -> bool:
-    """Whether each label that is not the truth is wrong in its group: not so where one defect may pass for another."""
+    """Whether every answer that is not the truth is an error; not with groups where one defect may pass for another."""
     wrong = _wrong_in(groups)
     return bool(wrong.sum() == len(wrong) * (len(wrong) - 1))
 
 
 def _wrong_in(groups: Sequence[Group]) -> Truths:
-    """(C, C) which answer counts as wrong at which truth, each in its group."""
+    """(C, C) whether an answer (row) is an error in its group at a truth (column)."""
     return np.asarray(np.any([group.called[:, None] & group.wrong for group in groups], axis=0))
 
 

@@ -1,7 +1,7 @@
-"""The scopes of one group from strict to wide; each is proven only after the one before, or by a share of its own.
+"""The scopes of one group from strict to wide, tested one after the other.
 
-A fixed sequence with fallback (Wiens & Dmitrienko, J. Biopharm. Stat. 2005): parts of alpha begin at starts that no
-answer sets; what has proven one scope tests the next, together with the part that begins there.
+A fixed sequence with fallback (Wiens & Dmitrienko, J. Biopharm. Stat. 2005): alpha is split over several starts, which
+depend on no answer. A scope is tested with the alpha that proved the one before it, plus the part that starts there.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from clipgrip.trust.steps import Scope, Wider
 from clipgrip.trust.terms import Terms
 
 LEAST = 0.4
-"""Without a plan the scopes begin with this share of a group; with more than a few groups, with all of each."""
+"""Without a plan the first scope holds this share of a group; with more than a few groups, all of each."""
 STARTS_APART = ((0.3, 0.15), (0.6, 0.15), (1.0, 0.7))
-"""Of groups drawn apart: shares of the group at which scopes begin, and of alpha. Chosen on simulated and real
-answers (decision 0034): a class that errs too often as a whole may still decide its surest answers."""
+"""For groups drawn apart: (share of the group in a scope with a start, share of alpha). Chosen on simulated and real
+answers (decision 0034): of a class with too many errors the most confident answers may still be promised."""
 LOOSE = 0.2
-"""Share of alpha with which a plan begins where one wrong answer is borne as well."""
+"""With a plan: share of alpha that starts at the scope which can be proven in spite of one wrong answer."""
 HOPE = 0.5
-"""Of a group drawn apart more answers pay if they would with so many times the errors seen so far."""
+"""For a group drawn apart, more answers pay if they would with so many times the error rate seen so far."""
 HORIZON = 0.2
-"""Share of the pool up to which *decided* is read where no size is planned."""
+"""Without a plan: share of the pool after which answers no longer count for a promise of *decided*."""
 
 
 @dataclass(frozen=True)
 class AuditSeen:
-    """What is read: the answers (n,) of a draw from a pool, and what is to be promised."""
+    """An audit as it is read: the first n answers of a draw from a pool, and the terms of the promise."""
 
     pool: Answered
     rows: Whole = field(repr=False)
@@ -44,11 +44,11 @@ class AuditSeen:
     terms: Terms
     draw: Draw
     few: bool
-    """Whether there are so few groups that each may begin with a part of its images."""
+    """Whether there are so few groups that the scopes of each may start with a part of its images."""
 
     @property
     def horizon(self) -> int:
-        """Answers of a uniform draw up to which *decided* is read."""
+        """Answers of a uniform draw that count for *decided*."""
         planned = self.draw.plan
         n = len(self.pool)
         return ceil(HORIZON * n) if planned is None else min(planned, n)
@@ -83,10 +83,9 @@ class ScopeSequence:
         self.starts = self._starts()
 
     def read(self, alpha: float) -> tuple[Scope, float]:
-        """The widest scope proven with ``alpha``, and the alpha left at its end.
+        """The widest scope proven with ``alpha``, and the alpha that other groups may then have.
 
-        Where all of the group is proven, other groups may have what was handed on to there: less than all of it where a
-        stricter start was not proven.
+        0 unless the whole group is proven, and less than ``alpha`` if a stricter scope with a start was not.
         """
         passed, level = None, 0.0
         for at in range(len(self.levels)):
@@ -107,9 +106,10 @@ class ScopeSequence:
         return Scope(self.group.name, float(self.levels[at]), *counts, size == len(self.confidence))
 
     def _countable(self, inside: Truths) -> tuple[Truths, Whole]:
-        """(N,) the rows whose answers count, and those of the group that never do.
+        """(N,) the rows whose answers count; and the rows of the group that never do.
 
-        A promise about new images begins where images outside the audit say; so their part is fixed, and at least half.
+        For a promise about new images the starts are read off images whose answers never count, so these are fixed
+        before: up to half of the pool.
         """
         draw, counted = self.seen.draw, np.ones(len(self.seen.pool), bool)
         self.limit = self.horizon if draw.apart else self.total
@@ -125,10 +125,10 @@ class ScopeSequence:
         return self.bad[self.level >= self.levels[at]]
 
     def _nulls(self) -> Whole:
-        """(L,) wrong answers of each scope that have to be refuted, where it is about this pool.
+        """(L,) the null of each scope, as a number of wrong images of this pool.
 
-        They depend on no draw, so that the first scope that fails is the same in all. A promise of what the model
-        decides may leave out the images that are answered inside.
+        It must not depend on the draw, so that the first scope whose null is true is the same for every draw. *decided*
+        leaves out audited images, of which only the largest likely number is known before.
         """
         of = self.sizes.astype(float)
         if self.terms.about == "decided":
@@ -144,22 +144,22 @@ class ScopeSequence:
         return None if self.drawn is None else int((self.drawn >= self.levels[at]).sum())
 
     def _proven(self, at: int, alpha: float, most: float) -> bool:
-        """Whether the scope is proven with ``alpha``, and with the ``most`` that it may ever be tested with.
+        """Whether the scope is proven with ``alpha``, and with ``most``, the alpha that it may ever be tested with.
 
-        Counts are whole, so a plan's test with more alpha need not hold what one with less does; asking for both, no
-        more than ``most`` is spent.
+        Counts are whole, so with a plan a larger alpha need not prove all that a smaller one does. Asking for both
+        makes sure that no more than ``most`` is spent.
         """
         null, wrong, planned = self._null(at), self._answers(at), self._planned(at)
         if self.terms.about == "decided":
             allowed = self.terms.max_error * (self.sizes[at] - len(wrong)) + 1e-9
             if null.wrong - 1 - wrong.sum() > allowed:
-                return False  # more answers fell inside than the null was put for
+                return False  # more audited images fell into the scope than the null allows for
         if not is_proven(wrong, null, alpha, planned):
             return False
         return planned is None or alpha == most or is_proven(wrong, null, most, planned)
 
     def _starts(self) -> dict[int, float]:
-        """Where the sequence begins, with shares of alpha; no error of the audit has a say."""
+        """The scopes with a start, and the share of alpha at each; independent of the audit's answers."""
         if not len(self.levels):
             return {}
         least = self.terms.least
@@ -177,17 +177,17 @@ class ScopeSequence:
         return starts
 
     def _most(self, at: int) -> float:
-        """The share of alpha that a scope may ever be tested with."""
+        """The largest share of alpha that a scope may ever be tested with."""
         return sum(share for start, share in self.starts.items() if start <= at)
 
     def _unasked(self) -> Whole:
         return _at_least(self.seen.pool.confidence[self.rest], self.levels)
 
     def _starts_of_plan(self) -> dict[int, float]:
-        """Where the plan can be expected to prove something without an error; and with one, if half the group suffices.
+        """The strictest scope that the plan can prove without an error, and with one if that is at most half the group.
 
-        The stricter start has most of alpha: where errors are common it alone proves anything, and where they are rare
-        it hands its part on.
+        The stricter start has most of alpha: if errors are common it alone can prove anything, and if they are rare it
+        hands its part on.
         """
         planned, total = self.horizon, self.total
         sizes = self.sizes
@@ -206,7 +206,7 @@ class ScopeSequence:
         return {strict: 1 - LOOSE, loose: LOOSE}
 
     def _first(self, mistakes: int, answers: Whole) -> int | None:
-        """The strictest scope that so many answers within it prove in spite of so many wrong ones."""
+        """The strictest scope that ``answers`` (L,) within each would prove with so many wrong ones; None if none."""
         enough = (self._p_values(mistakes, answers) <= self.alpha) & (answers > mistakes)
         return int(enough.argmax()) if enough.any() else None
 
@@ -218,9 +218,9 @@ class ScopeSequence:
         )
 
     def following(self, scope: Scope, alpha: float) -> Wider | None:
-        """What would prove a wider ``scope``: the next one, or one with a share of alpha; that with most per answer.
+        """What would prove a wider scope than ``scope``: of the next one and those with a start, the most worthwhile.
 
-        Where a group is drawn apart also all of it: what answers prove in between comes along.
+        If the group is drawn apart, also the whole of it; the scopes in between are then proven on the way.
         """
         passed = None if scope.threshold is None else int((self.levels > scope.threshold).sum())
         after, last = -1 if passed is None else passed + 1, len(self.levels) - 1

@@ -1,4 +1,4 @@
-"""What the sizes of groups say before the first answer: which can be proven, and up to which answer one is read."""
+"""What follows from the sizes of groups before the first answer: which are tested, and how many answers count."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from clipgrip.trust.scope import Answered, Group
 from clipgrip.trust.terms import Terms
 
 FEW = 2
-"""Groups up to which all share alpha, whatever their sizes."""
+"""Up to so many groups all share alpha, whatever their sizes."""
 SLACK = 1.5
-"""Of a group drawn apart, *decided* is read up to so many times the answers that prove it without an error."""
+"""For a group drawn apart, so many times the answers that prove it without an error count for *decided*."""
 
 
 def provable(pool: Answered, groups: Sequence[Group], terms: Terms) -> list[Group]:
-    """The groups that share alpha: of many, as many as half of their images could prove, the largest first.
+    """The groups that share alpha: of many, as many of the largest as right answers for half their images could prove.
 
-    Sizes of groups depend on no answer of the audit.
+    Sizes depend on no answer of the audit.
     """
     sizes = [int(group.members(pool.labels).sum()) for group in groups]
     if len(groups) <= FEW:
@@ -35,7 +35,7 @@ def provable(pool: Answered, groups: Sequence[Group], terms: Terms) -> list[Grou
 
 
 def _right_alone(size: int, terms: Terms, alpha: float) -> float:
-    """Right answers in a row that prove a group of ``size``; infinite where no number does."""
+    """Right answers in a row that prove a group of ``size``; infinite if no number does."""
     error = terms.max_error
     null = Null(None, error) if terms.about == "source" else Null.of_pool(size, error * size)
     right = right_needed(np.zeros(0, bool), null, alpha)
@@ -44,7 +44,7 @@ def _right_alone(size: int, terms: Terms, alpha: float) -> float:
 
 @cache
 def deciding(size: int, error: float, alpha: float) -> int:
-    """Answers up to which *decided* is read in a group of ``size``: some more than prove the rest without an error."""
+    """Answers that count for *decided* in a group of ``size``: `SLACK` times those that prove the rest, all right."""
     none, few = np.zeros(0, bool), 1
     while few <= size // 2:
         right = right_needed(none, Null.of_pool(size, error * (size - few)), alpha)

@@ -1,4 +1,4 @@
-"""What is proven for a group, and its next step: the scope that holds, and what would prove a wider one."""
+"""The proven scope of a group, and its next step: what would prove a wider one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scope:
-    """What is promised for a group: the model decides at and above ``threshold``; None where it decides nothing."""
+    """What is promised for a group: answers with a confidence of ``threshold`` or more; None: nothing."""
 
     group: str
     threshold: float | None
@@ -30,18 +30,17 @@ class Wider:
 
     group: str
     right: int | None
-    """Right answers in a row within it that would; None where no number does."""
+    """Right answers in a row within it that would prove it; None if no number does."""
     draws: int | None
-    """Images of the draw that hold about so many; of a group drawn apart, images of the group."""
+    """Images that must be drawn to have about so many within it; of a group drawn apart, from this group."""
     images: int
-    """Images that it holds more than the scope proven now; of a group drawn apart, those of them without an answer."""
+    """Images that it adds to the scope proven now; of a group drawn apart, only those without an answer."""
     pays: bool
     """Whether it adds more images than people would have to answer."""
     gain: int = 0
-    """Images of the pool that the model would then decide more than now, 0 where it would fewer; people answered the
-    others."""
+    """By how many images, without those that people answer, the model would decide more than now; at least 0."""
 
     @property
     def worth(self) -> float:
-        """Images per answer."""
+        """Images added per answer; 0 if it cannot be proven."""
         return self.images / self.draws if self.draws else 0.0

@@ -1,4 +1,4 @@
-"""What is promised: at most so many errors, of what, and how sure."""
+"""The terms of a promise: the most errors, among which answers, and the confidence."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from clipgrip.errors import ConfigError, among
 About = Literal["delivered", "decided", "source"]
 KINDS: tuple[str, ...] = get_args(About)
 BEFORE = {"pool": "decided"}
-"""What version 0.1 called it."""
+"""Names of version 0.1."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """At most ``max_error`` of what is promised are wrong, ``confidence`` sure.
+    """At most a share ``max_error`` is wrong, at this ``confidence``; ``about`` says of what.
 
     *delivered*: of all labels within the scope, the model's and those that the audit corrected. *decided*: of the
-    model's own among them, the audited left out. *source*: the probability that an answer within the scope is wrong
-    for a new image that comes from where the audited ones came from, if the model has learned from none of these.
+    model's own labels within the scope, without the audited images. *source*: of the answers within the scope for new
+    images from where the audited ones came from, provided that the model has learned from none of these.
 
-    ``least``: the smallest share of a group that is worth a promise; the scopes begin there. None: as the plan allows.
+    ``least``: the smallest share of a group that is worth a promise, where its scopes begin; None: as the plan allows.
 
     Raises:
         ConfigError: a share that is not between 0 and 1, or an unknown kind.

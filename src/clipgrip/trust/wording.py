@@ -1,4 +1,4 @@
-"""Whether a model can read the words of a class: codes say nothing, and an unknown script falls apart into bytes."""
+"""Whether a model can read the words of a class: codes mean nothing, and an unknown script is tokenized as bytes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ Tokenize = Callable[[Sequence[str]], list[list[int]]]
 WORD = re.compile(r"[^\W_]+")
 VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
 LONG_NUMBER = 4
-"""Digits from which a number is no longer one that people say."""
+"""Digits from which a number is a code and not a quantity, as 7 is."""
 PIECES = {True: 1.25, False: 0.8}
-"""Tokens a character from which a script is spelled in bytes: one where a character is a word, or an alphabet."""
+"""Tokens per character from which a text is tokenized as bytes: of scripts whose characters are words or syllables
+(True), and of alphabets (False)."""
 
 
 def is_code(text: str) -> bool:
-    """Whether every word is a part number or the like, as in ``2T7094VA79A05``, ``M-1023`` or ``80417``.
+    """Whether the text is only part numbers or the like, as ``2T7094VA79A05``, ``M-1023`` or ``80417`` are.
 
-    A word of letters that can be spoken makes it none; so does a number that people say, as in ``7``.
+    Not if any word can be pronounced, nor if it is only a small number, such as ``7``.
     """
     words = WORD.findall(text)
     digits = sum(char.isdigit() for char in text)
@@ -30,7 +31,7 @@ def is_code(text: str) -> bool:
 
 
 def unread(texts: Sequence[str], tokenize: Tokenize) -> tuple[str, ...]:
-    """The texts in a script that the model's tokenizer knows only as bytes, or does not know at all."""
+    """The texts in a script that the model's tokenizer splits into bytes, or does not know at all."""
     foreign = [text for text in dict.fromkeys(texts) if _letters(text)]
     if not foreign:
         return ()
@@ -52,7 +53,7 @@ def _is_spoken(word: str) -> bool:
 
 
 def _letters(text: str) -> str:
-    """Its letters that are not Latin."""
+    """The letters of a text that are not Latin."""
     return "".join(
         c for c in text if c.isalpha() and not _name(c).startswith(("LATIN", "FULLWIDTH"))
     )

@@ -141,7 +141,7 @@ class Journal:
             with self._step() as db:
                 return change(db)
         except sqlite3.Error as error:
-            raise NotKept(str(error)) from error
+            raise NotKept.because(error) from error
 
     def notice(self, db: sqlite3.Connection, at: str, body: Mapping[str, Any]) -> None:
         """A message to those who want to be told, in order with the answers."""

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 class NotKept(sqlite3.OperationalError):
     """The disk refused, so nothing was acknowledged."""
+
+    is_full = False
+    """Whether the disk has no room, as the error says that it comes from."""
+
+    @classmethod
+    def because(cls, error: Exception) -> NotKept:
+        """In the words of the error that was met."""
+        if isinstance(error, NotKept):
+            return error
+        made = cls(str(error) or type(error).__name__)
+        code = getattr(error, "sqlite_errorcode", None)
+        made.is_full = code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in FULL
+        return made
 
 
 class Store(Protocol):

@@ -106,7 +106,7 @@ async def _full(request: Request, error: Exception) -> Response:
 
 
 async def _not_kept(request: Request, error: Exception) -> Response:
-    is_full = "full" in str(error)
+    is_full = isinstance(error, NotKept) and error.is_full
     why = Sentence(NOT_KEPT if is_full else NOT_KEPT_NOW, why=cause(error))
     text = words_of(request).translated(why)
     return refusal(503, text, "not_kept", 5)

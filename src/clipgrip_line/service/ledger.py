@@ -161,8 +161,9 @@ class Ledger:
     def _refused(self, future: Future[Any], error: Exception) -> None:
         if not self.failing:
             log.error("%s could not be written: %s", self.path, error)
-        self.failing = str(error) or type(error).__name__
-        future.set_exception(NotKept(self.failing))
+        refused = NotKept.because(error)
+        self.failing = str(refused)
+        future.set_exception(refused)
 
 
 def _written(db: sqlite3.Connection, group: Group) -> list[Any]:

@@ -16,8 +16,8 @@ from clipgrip_line.words import Words
 
 LAST_SHIFTS = 3
 SHADOW = mark(
-    "Shadow {version}: {differ} of {images} images differ. Of {answered} that people answered, {right} are right here "
-    "and {shadow_right} in the shadow."
+    "Shadow {version}: {differ} of {images} images differ. People answered {answered}; right here {right}, in "
+    "the shadow {shadow_right}."
 )
 
 UNREACHED = mark("The webhook of alarms is not reached: {reason}.")

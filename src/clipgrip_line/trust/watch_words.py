@@ -207,7 +207,7 @@ def corrected_words(corrected: int, say: Words) -> str:
     """That answers were put right after they had counted; empty where none were."""
     if not corrected:
         return ""
-    return say(" ({n} of these answers were corrected after they had counted)", n=corrected)
+    return say(" ({n} of these answers were corrected after the count)", n=corrected)
 
 
 def audited_words(right: Measured, say: Words) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -141,16 +142,22 @@ def test_an_image_that_waited_too_long_is_refused_with_429(start: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("why", "advice"),
-    [("database or disk is full", "Make room"), ("database is locked", "Ask again later")],
+    ("why", "code", "advice"),
+    [
+        ("database or disk is full", sqlite3.SQLITE_FULL, "Make room"),
+        ("database is locked", sqlite3.SQLITE_BUSY, "Ask again later"),
+        ("unable to open /carefully/line.db", sqlite3.SQLITE_CANTOPEN, "Ask again later"),
+    ],
 )
 def test_why_an_answer_is_not_kept_says_what_to_do(
-    start: Any, monkeypatch: pytest.MonkeyPatch, why: str, advice: str
+    start: Any, monkeypatch: pytest.MonkeyPatch, why: str, code: int, advice: str
 ) -> None:
     service, client = start()
 
     def refused(*_: Any) -> Any:
-        raise NotKept(why)
+        error = sqlite3.OperationalError(why)
+        error.sqlite_errorcode = code
+        raise NotKept.because(error)
 
     monkeypatch.setattr(type(service.keeping), "write", refused)
     told = client.post("/v1/predict", content=GOOD)

@@ -23,4 +23,4 @@ def doubts(results: Results, say: Words) -> list[str]:
             total=say.number(share.total),
         )
         return [text]
-    return ([headline(say)] if knows_nothing(found) else []) + reasons(found, say)
+    return ([headline(say, found)] if knows_nothing(found) else []) + reasons(found, say)

@@ -55,7 +55,7 @@ def unknowns(results: Results, say: Words) -> tuple[str, ...]:
 
 def _lost(results: Results, say: Words) -> str:
     lost = say.number(results.facts.lost)
-    text = mark("{n} images of the run are gone or cannot be read; no figure here is about them.")
+    text = mark("{n} images are gone or cannot be read, and stand in no figure here.")
     return say(text, n=lost) if results.facts.lost else ""
 
 
@@ -159,7 +159,8 @@ def _unsure(results: Results, say: Words) -> str:
     if evidence is None or not evidence.unsure:
         return ""
     return say(
-        "Of {n} drawn images people could not tell the class: they count as wrong in the accuracy, and nowhere else.",
+        "People could not tell the class of {n} drawn images: that counts as wrong in the accuracy, and "
+        "nowhere else.",
         n=say.number(evidence.unsure),
     )
 

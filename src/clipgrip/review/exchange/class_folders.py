@@ -47,8 +47,8 @@ def write_folders(content: ExportContent, file: IO[bytes], options: Options) -> 
 
 def _missing_text(written: Written, say: Words) -> bytes:
     counted = say(
-        "{all} images have a label from people; {here} are in this ZIP, {missing} are not. Their labels stand in the "
-        "export labels.csv.",
+        "{all} images have a label from people; this ZIP holds {here}, and lacks {missing}. The labels of all "
+        "stand in the export labels.csv.",
         all=written.labels + len(written.left),
         here=written.labels,
         missing=len(written.left),

@@ -17,7 +17,7 @@ from clipgrip.review.exchange.fiftyone import GUESS, TRUTH
 from clipgrip.sentences import mark
 
 IS_JSON = mark(
-    "the file is JSON and no table. Bring it in on the page Files of clipgrip review, as what its tool writes: Label "
+    "{name} is JSON and no table. Bring it in on the page Files of clipgrip review, as what its tool writes: Label "
     "Studio, COCO or FiftyOne; or make of it a CSV with the columns path and label."
 )
 _TICKS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False, "": False}
@@ -27,7 +27,7 @@ def read_csv(data: bytes, known: Known, called: str = THE_FILE) -> Iterator[Read
     """One claim for each line of the file that is ``called`` so. DataError: no CSV, or a column is missing."""
     text = decoded(data, called)
     if text.lstrip()[:1] in ("[", "{"):
-        raise DataError(IS_JSON)
+        raise DataError(IS_JSON, name=called)
     table = parse_csv(text, called)
     if label_studio.is_label_studio(table):
         yield from label_studio.read_table(table, known)

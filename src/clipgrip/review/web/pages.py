@@ -233,7 +233,7 @@ def _doubts(o: Overview, context: PageContext) -> dict[str, Any]:
     say, learns = context.say, _strategy(context) != "zero-shot"
     given = int(context.snapshot.view.learned.sum())
     return {
-        "guesses": headline(say) if knows_nothing(o.doubts) else "",
+        "guesses": headline(say, o.doubts) if knows_nothing(o.doubts) else "",
         "against": reasons(o.doubts, say),
         "remedies": remedies(o.doubts, len(o.classes), say, given=given, learns=learns),
     }
@@ -242,8 +242,8 @@ def _doubts(o: Overview, context: PageContext) -> dict[str, Any]:
 def _doubted(context: PageContext) -> str:
     """One sentence about the names that do not seem to fit; empty where all do."""
     lines = context.server.names.lines(context.snapshot).values()
-    names = [line.about.name for line in lines if line.doubted]
-    return in_short(names, len(lines), context.say) if names else ""
+    doubted = [line.about for line in lines if line.doubted]
+    return in_short(doubted, len(lines), context.say)
 
 
 def _bars(o: Overview) -> list[tuple[str, float, float, int]]:

@@ -10,6 +10,7 @@ from clipgrip.review.measure import calibration, measured_rows
 from clipgrip.review.overview import Overview, Step
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.store import Change, ReviewRound
+from clipgrip.sentences import both_forms
 from clipgrip.trust.changed import change_p_value
 from clipgrip.trust.honesty import AUDITED
 from clipgrip.words import Words, mark
@@ -141,7 +142,7 @@ SCRIPT = (
     mark("known"),
     mark("please check"),
     mark("Saved: {labels} labels of {images} images under review."),
-    mark("{n} images are not in the file; their labels stand in the CSV."),
+    mark("{n} images are not in the file; the CSV has the labels of all."),
     mark("Why"),
     mark(", "),
     mark(" "),
@@ -154,20 +155,19 @@ SCRIPT = (
     mark("{done} of {total} MB sent"),
     mark("sent; the labels are being read …"),
     mark(
-        "The model of round {n} answers again instead of that of round {now}. Answers that people gave stay. Classes, "
-        "their names and texts do not go back: they stay as they are now. No round is deleted."
+        "Round {n}: its model answers again, instead of that of round {now}. Answers that people gave stay. "
+        "Classes, their names and texts do not go back: they stay as they are now. No round is deleted."
     ),
     mark(
-        "Take “{klass}” away? The {n} answers with this class become invalid, and those images come back for review. "
-        "A class that was taken away does not come back."
+        "Take “{klass}” away? What was answered with this class becomes invalid ({n} answers), and comes back for "
+        "review. A class that was taken away does not come back."
     ),
     mark(
-        "Split “{klass}” into {names}? The {n} answers with “{klass}” become invalid, and those images come back for "
-        "review. A split cannot be undone."
+        "Split “{klass}” into {names}? What was answered with “{klass}” becomes invalid ({n} answers), and comes back "
+        "for review. A split cannot be undone."
     ),
     mark(
-        "Merge “{klass}” into “{into}”? Its {n} answers count as answers with “{into}” from now on. A merger cannot be "
-        "undone."
+        "Merge “{klass}” into “{into}”? Its {n} answers count for “{into}” from now on. A merger cannot be undone."
     ),
     mark("Answer the alarm: “{meaning}”? This is not taken back."),
     mark("not kept yet"),
@@ -178,8 +178,8 @@ SCRIPT = (
 
 
 def for_script(say: Words) -> dict[str, str]:
-    """English sentence -> sentence of the reader's language."""
-    return {text: say(text) for text in SCRIPT}
+    """English sentence -> sentence of the reader's language; English with both forms of what it counts."""
+    return {text: both_forms(text) if say.language == "en" else say(text) for text in SCRIPT}
 
 
 def next_step(o: Overview, say: Words) -> str:

@@ -199,7 +199,7 @@ def _gone_hint(other: Sequence[SeenImage]) -> str:
     if not other:
         return ""
     return Sentence(
-        " ({n} images came, but their files are gone or hold another picture by now, as {path})",
+        " (of {n} images that came the file is gone or holds another picture by now, as {path})",
         n=len(other),
         path=other[0].path,
     )

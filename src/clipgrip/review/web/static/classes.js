@@ -7,9 +7,9 @@ const into = (row) => row.querySelector(".into");
 
 // What each change that cannot be taken back does, in the reader's words.
 const ASKED = {
-  merge: (row, values) => say("Merge “{klass}” into “{into}”? Its {n} answers count as answers with “{into}” from now on. A merger cannot be undone.", { ...values, into: into(row).selectedOptions[0]?.text }),
-  split: (row, values) => say("Split “{klass}” into {names}? The {n} answers with “{klass}” become invalid, and those images come back for review. A split cannot be undone.", { ...values, names: parts(row).join(say(", ")) }),
-  remove: (row, values) => say("Take “{klass}” away? The {n} answers with this class become invalid, and those images come back for review. A class that was taken away does not come back.", values),
+  merge: (row, values) => say("Merge “{klass}” into “{into}”? Its {n} answers count for “{into}” from now on. A merger cannot be undone.", { ...values, into: into(row).selectedOptions[0]?.text }),
+  split: (row, values) => say("Split “{klass}” into {names}? What was answered with “{klass}” becomes invalid ({n} answers), and comes back for review. A split cannot be undone.", { ...values, names: parts(row).join(say(", ")) }),
+  remove: (row, values) => say("Take “{klass}” away? What was answered with this class becomes invalid ({n} answers), and comes back for review. A class that was taken away does not come back.", values),
 };
 
 // What was typed and not kept yet stays in this tab, also when another change loads the page again.

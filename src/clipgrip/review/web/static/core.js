@@ -1,5 +1,7 @@
 // What every page needs: words, posting, answers that are sent until the server has them, name and language.
 
+import { filled } from "./words.js";
+
 export const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const words = read("words");
 const meta = (name) => document.querySelector(`meta[name=${name}]`).content;
@@ -7,9 +9,7 @@ const meta = (name) => document.querySelector(`meta[name=${name}]`).content;
 export const root = meta("root");
 export const at = (id) => document.getElementById(id);
 
-export function say(text, values = {}) {
-  return (words[text] ?? text).replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
-}
+export const say = (text, values = {}) => filled(words[text] ?? text, values);
 
 export class Refused extends Error {
   constructor(sentence, status) {

@@ -103,7 +103,7 @@ function showExport(told) {
   const parts = [element("p", "", say("Saved: {labels} labels of {images} images under review.", told))];
   if (told.note) parts.push(element("p", "note", told.note));
   if (left) {
-    parts.push(element("p", "missing", say("{n} images are not in the file; their labels stand in the CSV.", { n: left })));
+    parts.push(element("p", "missing", say("{n} images are not in the file; the CSV has the labels of all.", { n: left })));
     const heads = [[say("Why"), ""], [say("How many"), "n"], [say("The first of them"), "name"]];
     parts.push(table(heads, told.table.map((line) => [line.text, String(line.n), names(line)])));
   }

@@ -42,7 +42,7 @@ at("start").addEventListener("click", async () => {
 at("stop").addEventListener("click", () => post("/api/rounds/stop").catch((error) => toast(error.message, true)));
 for (const button of document.querySelectorAll("[data-back]")) {
   button.addEventListener("click", async () => {
-    const asked = say("The model of round {n} answers again instead of that of round {now}. Answers that people gave stay. Classes, their names and texts do not go back: they stay as they are now. No round is deleted.", { n: button.dataset.back, now: button.dataset.undone });
+    const asked = say("Round {n}: its model answers again, instead of that of round {now}. Answers that people gave stay. Classes, their names and texts do not go back: they stay as they are now. No round is deleted.", { n: button.dataset.back, now: button.dataset.undone });
     if (!named() || !confirm(asked)) return;
     try {
       await post("/api/rounds/back", { number: Number(button.dataset.back) });
