@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from projects import Place, command
 
+import clipgrip
 from clipgrip.cli.closed import choices
 from clipgrip.cli.group import renewed
 from clipgrip.cli.init import project_text
@@ -478,3 +479,8 @@ def test_a_program_that_names_no_command_gets_one_document(
     told = command(capsys, *words, "--json")
     assert told.code == 2
     assert "no command was named. Known: " in json.loads(told.out)["error"]
+
+
+def test_a_program_reads_the_version_as_a_document(capsys: pytest.CaptureFixture[str]) -> None:
+    told = command(capsys, "--version", "--json")
+    assert (told.code, json.loads(told.out)) == (0, {"clipgrip": clipgrip.__version__})

@@ -72,7 +72,8 @@ def root() -> Any:
         if version:
             from clipgrip import __version__
 
-            typer.echo(f"clipgrip {__version__}")
+            facts = document({"clipgrip": __version__})
+            print(facts if shared["as_json"] else f"clipgrip {__version__}\n", end="")
             raise typer.Exit
         context.obj = Shared(**shared)
         show_help(context)
