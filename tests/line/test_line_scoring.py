@@ -72,7 +72,7 @@ def test_classes_that_were_absent_are_the_texts(
     predictor: Predictor, text_weight: float, absent: tuple[int, ...]
 ) -> None:
     apart = Joint(text_weight, (head([2, 3]),), C, unit(C, D, seed=6), 1.0, absent=absent)
-    joint = replace(apart, division=0.4)
+    joint = replace(apart, reluctance=0.4)
     check_equal(replace(predictor, joint=joint), unit(20, D, seed=3))
 
 

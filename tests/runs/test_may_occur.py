@@ -173,10 +173,14 @@ def vectors(n: int, width: int = 16, seed: int = 0) -> torch.Tensor:
     return F.normalize(drawn, dim=1)
 
 
-def arrays(may_occur: tuple[str, ...] | None, labels: torch.Tensor) -> Prepared:
-    """Images of the first two of four classes, around their texts."""
+def arrays(
+    may_occur: tuple[str, ...] | None, labels: torch.Tensor, *, guesses: bool = False
+) -> Prepared:
+    """Images of the first two of four classes, around their texts; with ``guesses`` the others' are like these."""
     texts = vectors(4)
     images = F.normalize(texts[torch.arange(40) % 2] + 0.5 * vectors(40, seed=1), dim=1)
+    if guesses:
+        texts = torch.cat([texts[:2], F.normalize(texts[:2] + 0.1 * vectors(2, seed=7), dim=1)])
     settings = Settings(backbone="embeddings", rounds=2, may_occur=may_occur)
     method = residual(PRESETS["default"]["textual"])
     return prepare_arrays(images, labels, NAMES, texts, 20.0, settings=settings, method=method)
@@ -196,9 +200,30 @@ def test_nothing_learned_denies_an_absent_class(labeled: int) -> None:
     images = vectors(30, seed=2)
     text = (20.0 * images @ ready.start.zero_shot.T).log_softmax(1)
     found = joint.probs(images, text)
-    divides = (joint.division * text).softmax(1)
-    torch.testing.assert_close(found[:, 2:], divides[:, 2:])
-    assert joint.division == (1.0 if ready.teacher is None else ready.teacher.weights.text)
+    kept = torch.cat([text[:, :2], text[:, 2:] - joint.reluctance], 1).softmax(1)
+    torch.testing.assert_close(found[:, 2:], kept[:, 2:])
+
+
+@pytest.mark.parametrize("labeled", [0, 4])
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_absent_classes_take_few_of_images_that_are_of_none(labeled: int, share: float) -> None:
+    labels = torch.where(torch.arange(40) < labeled, torch.arange(40) % 2, -1)
+    ready = arrays(("scratch", "dent"), labels, guesses=True)
+    *_, last = ready.learn(ready.embeds.pool)
+    assert last.joint is not None
+    pool, tuned = ready.embeds.pool, last.learner.prompt.class_embeds().detach()
+    joint = replace(last.joint, reluctance=0.0)
+    text = (20.0 * pool @ joint.class_embeds(tuned).T).log_softmax(1)
+
+    def taken(of: Joint) -> float:
+        return float((of.probs(pool, text).argmax(1) > 1).double().mean())
+
+    assert taken(joint) > 0.25  # these texts guess
+    assert taken(joint.reluctant(pool, (tuned, 20.0), share)) <= share
+    assert taken(last.joint) <= 0.05  # as the method says
+    *_, last = arrays(("scratch", "dent"), labels).learn(pool)
+    assert last.joint is not None
+    assert last.joint.reluctance == 0  # a text that tells them apart says it alone
 
 
 def test_the_text_divides_between_the_classes_and_what_was_learned_among_them() -> None:
@@ -213,8 +238,8 @@ def test_the_text_divides_between_the_classes_and_what_was_learned_among_them() 
     torch.testing.assert_close(found[:, [1, 3]], text.exp()[:, [1, 3]])
     left = found[:, [0, 2]]
     torch.testing.assert_close(left / left.sum(1, keepdim=True), among / among.sum(1, keepdim=True))
-    again = Joint.from_tensors(replace(whole, division=0.25).tensors())
-    assert (again.absent, again.division) == ((1, 3), 0.25)
+    again = Joint.from_tensors(replace(whole, reluctance=0.25).tensors())
+    assert (again.absent, again.reluctance) == ((1, 3), 0.25)
     assert "absent" not in free.tensors()
     moved = whole.renumbered([3, None, 0], torch.zeros(3, 16))
     assert moved.absent == (0,)
