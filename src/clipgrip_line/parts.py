@@ -121,6 +121,8 @@ def _scoring(bundle: Bundle, facts: Mapping[str, Any]) -> Scoring:
         float(content["text_weight"]),
         tuple(heads),
         bool(content["joins"]),
+        tuple(map(int, content.get("absent", ()))),
+        float(content.get("division", 1.0)),
     )
 
 
@@ -148,5 +150,8 @@ def scoring_members(scoring: Scoring) -> tuple[dict[str, Any], dict[str, bytes]]
         "text_weight": scoring.text_weight,
         "heads": len(scoring.heads),
         "joins": scoring.joins,
+        **(
+            {"absent": list(scoring.absent), "division": scoring.division} if scoring.absent else {}
+        ),
     }
     return content, {f"arrays/{name}.npy": array_bytes(array) for name, array in arrays.items()}

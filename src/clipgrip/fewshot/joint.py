@@ -45,6 +45,11 @@ class Joint:
     """Their share in this average."""
     misnamed: tuple[int, ...] = ()
     """Classes whose name does not fit. Their row of ``texts`` was predicted from images and stands alone, untuned."""
+    absent: tuple[int, ...] = ()
+    """Classes that its images could not be of. Nothing that it learned speaks of them, so the text alone says whether
+    an image is of one of these (docs/decisions/0090)."""
+    division: float = 1.0
+    """Factor on the text's logits where they say that: where there are labels, how much these let the text count."""
 
     def class_embeds(self, tuned: ClassEmbeds) -> ClassEmbeds:
         """(C, D) the class embeddings that the text's logits are made with, from those of a tuned prompt."""
@@ -61,7 +66,9 @@ class Joint:
         for head in self.heads:
             joined += over_all_classes(head.logits(image_embeds), head.classes, self.n_classes)
         if text is not None and self.text_weight:
-            return joined + self.text_weight * text
+            joined = joined + self.text_weight * text
+            own = (self.division * text).log_softmax(1)
+            return apart(joined, own, self.absent) if self.absent else joined
         known = torch.zeros(self.n_classes, dtype=torch.bool)
         for head in self.heads:
             known[head.classes] = True
@@ -85,7 +92,8 @@ class Joint:
                 classes = torch.tensor([at[int(head.classes[n])] for n in columns])
                 weights, offsets = head.weights[:, columns], head.offsets[columns]
                 heads.append(replace(head, weights=weights, offsets=offsets, classes=classes))
-        changed = replace(self, heads=tuple(heads), n_classes=len(positions))
+        absent = tuple(at[c] for c in self.absent if c in at)
+        changed = replace(self, heads=tuple(heads), n_classes=len(positions), absent=absent)
         if self.texts is None:
             return changed
         before = [c for c in self.misnamed if c in at]
@@ -104,6 +112,9 @@ class Joint:
         found["untuned"] = torch.tensor(self.untuned, dtype=torch.float64)
         if self.misnamed:
             found["foretold"] = torch.tensor(self.misnamed)
+        if self.absent:
+            found["absent"] = torch.tensor(self.absent)
+            found["division"] = torch.tensor(self.division, dtype=torch.float64)
         return {**found, "n_classes": torch.tensor(self.n_classes)}
 
     @classmethod
@@ -114,14 +125,24 @@ class Joint:
             Head(**{one.name: tensors[f"{number}.{one.name}"] for one in fields(Head)})
             for number in numbers
         ]
+        misnamed, absent = (
+            tuple(tensors[name].tolist()) if name in tensors else ()
+            for name in ("foretold", "absent")
+        )
         return cls(
             float(tensors["text_weight"]),
             tuple(heads),
             int(tensors["n_classes"]),
             tensors.get("texts"),
             float(tensors["untuned"]),
-            tuple(tensors["foretold"].tolist()) if "foretold" in tensors else (),
+            misnamed,
+            absent,
+            float(tensors.get("division", 1.0)),
         )
+
+    def apart_from(self, absent: tuple[int, ...], texts: ClassEmbeds) -> Joint:
+        """The untuned ``texts`` (C, D) say which images are of ``absent`` classes; itself where there are none."""
+        return replace(self, texts=texts, untuned=1.0, absent=absent) if absent else self
 
     def with_head(self, head: Head, weight: float) -> Joint:
         """With one more head, whose log-probabilities are added ``weight`` times."""
@@ -157,6 +178,14 @@ def scaled(head: Head, weight: float) -> Head:
     return replace(head, weights=weight * head.weights, offsets=weight * head.offsets)
 
 
+def apart(joined: Logits, text: Logits, absent: Sequence[int]) -> Logits:
+    """(N, C) logits: the text says how likely each ``absent`` class is, and ``joined`` divides what it leaves."""
+    rest = torch.ones(text.shape[1], dtype=torch.bool)
+    rest[list(absent)] = False
+    among = joined.masked_fill(~rest, -torch.inf).log_softmax(1)
+    return torch.where(rest, among + text[:, rest].logsumexp(1, keepdim=True), text)
+
+
 def over_all_classes(
     logits: Float[Tensor, "N K"], classes: Int[Tensor, " K"], n_classes: int
 ) -> Logits:
@@ -177,7 +206,8 @@ def join(fitted: FittedHead, labels: Labels, n_classes: int, weights: JointWeigh
     counts = torch.bincount(labels, minlength=n_classes)
     head = scaled(fitted.head, weights.head * _gain_of_all_labels(counts, labels[fitted.rows]))
     offsets = head.offsets + weights.shares * _log_shares(counts, fitted.head)
-    return Joint(weights.text, (replace(head, offsets=offsets),), n_classes)
+    heads = (replace(head, offsets=offsets),)
+    return Joint(weights.text, heads, n_classes, division=weights.text)
 
 
 def weigh(

@@ -51,7 +51,8 @@ def joint_of_run(
         if stored is None:
             return None
         pseudolabels = pseudolabels_of(stored, ready.embeds, ready.task.n_classes)
-        text = ready.start.class_embeds(stored.learned), ready.start.prompt.logit_scale
+        learned = stored.learned if ready.task.absent is None else {}
+        text = ready.start.class_embeds(learned), ready.start.prompt.logit_scale
         head = head_of(stored, ready.method)
         return joint_without_labels(through.pool_joined, text, ready.task, pseudolabels, head)
     pool, texts = ready.embeds.pool_joined, ready.start.texts

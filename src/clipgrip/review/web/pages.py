@@ -7,6 +7,7 @@ from typing import Any
 from clipgrip.advice.doubted import in_short, reason
 from clipgrip.advice.labels import label_sentences
 from clipgrip.advice.model import headline, reasons, remedies
+from clipgrip.advice.occurring import occurring_sentences
 from clipgrip.data.sources import is_gone
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
@@ -52,6 +53,7 @@ def overview_page(context: PageContext) -> str:
         terms=asked_for(context.server.session.store),
         **_doubts(found, context),
         doubted=_doubted(context),
+        occurring=_occurring(context),
         **_groups(found, context),
         rounds=[one for one in context.snapshot.round.rounds if "labels" in one.facts],
         running=job.progress(context.server.folder).state == "running",
@@ -244,6 +246,14 @@ def _doubted(context: PageContext) -> str:
     lines = context.server.names.lines(context.snapshot).values()
     doubted = [line.about for line in lines if line.doubted]
     return in_short(doubted, len(lines), context.say)
+
+
+def _occurring(context: PageContext) -> list[str]:
+    """Which classes may occur, and what an answer outside them does."""
+    say = context.say
+    found = occurring_sentences(context.snapshot.view.outcome.metrics, say)
+    outside = say("Answer with any class: one outside these may occur too from the next round on.")
+    return [*found, outside] if found else []
 
 
 def _bars(o: Overview) -> list[tuple[str, float, float, int]]:
