@@ -19,7 +19,7 @@ from clipgrip.allowed import checked as checked
 from clipgrip.allowed import unknown_setting
 from clipgrip.data.text import check_encoding
 from clipgrip.errors import ClipgripError, ConfigError
-from clipgrip.project_file import read_toml, whole_path
+from clipgrip.project_file import read_lists, read_toml, whole_path
 from clipgrip.sentences import Sentence, combined, mark
 
 Strategy = Literal["zero-shot", "supervised", "fpl", "ifpl", "grip"]
@@ -88,6 +88,13 @@ class Settings(BaseModel):
         "all: unlabeled images may be of any class, even where only some classes have labels.",
         example='"all"',
     )
+    may_occur: str | tuple[str, ...] | None = setting(
+        None,
+        "Classes of the list that these images may be of: A,B, or @FILE with one a line. The others stay in the model, "
+        "for other images. May be given several times.",
+        otherwise="all",
+        example='["screw", "nut"]',
+    )
     precision: Precision = setting(
         "auto", mark("Numbers that the model computes with."), example='"float32"', option=False
     )
@@ -130,10 +137,26 @@ class Settings(BaseModel):
         So the ids of older runs stay the same (`runs.identity`).
         """
         values: dict[str, Any] = serialize(self)
-        defaults_before = {"engine": "torch", "eye": (), "refinement": {}}
+        defaults_before: dict[str, Any]
+        defaults_before = {"engine": "torch", "eye": (), "refinement": {}, "may_occur": None}
         return {
             k: v for k, v in values.items() if k not in defaults_before or v != defaults_before[k]
         }
+
+    @field_validator("may_occur")
+    @classmethod
+    def _names_some(cls, may_occur: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Names, or what is cut at its commas once the classes are known."""
+        if may_occur is None:
+            return None
+        names = (may_occur,) if isinstance(may_occur, str) else may_occur
+        if not names or not all(name.strip() for name in names):
+            raise ConfigError(
+                mark(
+                    "may_occur names no class. Name at least one, or leave it away: then all may occur."
+                )
+            )
+        return names
 
     @field_validator("eye")
     @classmethod
@@ -248,10 +271,7 @@ def project(options: dict[str, Any], toml: Path | None = None) -> Project:
                 key=key,
                 option=option,
             )
-    if values.get("encoding") is not None and isinstance(values.get("template"), str | list):
-        from clipgrip.template_files import expand  # imports torch, so only where it is needed
-
-        values["template"] = expand(values["template"], check_encoding(str(values["encoding"])))
+    values |= read_lists(values)
     return checked(Project, values, where)
 
 

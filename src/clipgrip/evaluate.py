@@ -42,13 +42,16 @@ def test_scores(probs: Probs, labels: Labels, unseen: Mask) -> Scores | None:
     return scores
 
 
-def pool_summary(probs: Probs) -> Scores:
-    """Mean confidence, class coverage and answers per class of unlabeled images (N, C); no accuracy."""
+def pool_summary(probs: Probs, absent: int = 0) -> Scores:
+    """Mean confidence, class coverage and answers per class of unlabeled images (N, C); no accuracy.
+
+    The coverage leaves out so many ``absent`` classes.
+    """
     if len(probs) == 0:
         return {"mean_confidence": None, "coverage": 0.0, "per_class": [0] * probs.shape[1]}
     return {
         "mean_confidence": probs.max(1).values.mean().item(),
-        "coverage": class_coverage(probs),
+        "coverage": class_coverage(probs, absent),
         "per_class": per_class_counts(probs.argmax(1), probs.shape[1]),
     }
 

@@ -168,10 +168,11 @@ def learn(
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     keeper: Keeper | None = None,
     votes: Sequence[Probs] = (),
-    image_embeds: ImageEmbeds | None = None,
+    image_embeds: WideEmbeds | None = None,
     refine: Refiner | None = None,
     teacher: Teacher | None = None,
     beside: Tensor | None = None,
+    texts: ClassEmbeds | None = None,
 ) -> Iterator[Round]:
     """The rounds of a method after ``reached``: `strategy.rounds`, whose arguments these are, as the method says.
 
@@ -190,23 +191,22 @@ def learn(
             'the rule "models" compares the answers of several models, and only one answers here. '
             "Give learn(..., votes=[PROBS]), another model's (N, C) answers, or choose another rule."
         )
-    learner = PromptLearner(start, inputs, method.recipe, method.labeled_share, beside)
     zero_shot = reached.zero_shot
+    learner = PromptLearner(start, inputs, method.recipe, method.labeled_share, beside)
     embeds = learner.image_embeds() if image_embeds is None else image_embeds
     if refine is None:
-        eye_columns = _eye_columns(embeds, start)
-        refine = refiner_of(method, embeds, zero_shot, teacher, eye_columns=eye_columns)
+        eyes = _eye_columns(embeds, start)
+        refine = refiner_of(method, embeds, zero_shot, teacher, eye_columns=eyes)
     is_watched = any(ks) and bool(method.stop)
     return rounds(
-        learner,
-        task,
-        reached,
+        *(learner, task, reached),
         ks=ks,
         seed=seed,
         select=select,
         refine=refine,
         teacher=teacher,
         head=method.head,
+        texts=texts,
         context=Context(
             # other rules compare no images, and embedding pixels costs a pass through the tower
             PromptLearner(start, inputs).image_embeds() if method.select == "neighbours" else None,

@@ -9,6 +9,7 @@ from typing import Any
 
 from clipgrip.backbone.names import RESERVED
 from clipgrip.data.stores import local_of, url_of
+from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError
 from clipgrip.files import from_home, read_file, system_words
 from clipgrip.sentences import Sentence, mark
@@ -71,8 +72,9 @@ def read_toml(path: Path) -> dict[str, Any]:
                 raise ConfigError(EMPTY, path=path, key=key)
             is_far = url_of(values[key]) is not None
             values[key] = values[key] if is_far else path.parent / from_home(local_of(values[key]))
-    if "template" in values:
-        values["template"] = _templates_beside(path.parent, values["template"])
+    for key in ("template", "may_occur"):
+        if key in values:
+            values[key] = _texts_beside(path.parent, values[key])
     backbone = values.get("backbone")
     if isinstance(backbone, str):
         values["backbone"] = _model_beside(path.parent, backbone)
@@ -84,6 +86,24 @@ def read_toml(path: Path) -> dict[str, Any]:
             _model_beside(path.parent, one) if isinstance(one, str) else one for one in eye
         ]
     return values
+
+
+def read_lists(values: dict[str, Any]) -> dict[str, Any]:
+    """Of settings that may name files of texts what these hold; a value of another kind is refused later.
+
+    ClipgripError: the encoding is unknown, or a file cannot be read or holds nothing.
+    """
+    encoding, found = values.get("encoding"), dict[str, Any]()
+    encoding = None if encoding is None else check_encoding(str(encoding))
+    if (names := values.get("may_occur")) is not None:
+        from clipgrip.data.occurring import named  # imports numpy, so only where it is needed
+
+        found["may_occur"] = named(names, encoding)
+    if encoding is not None and isinstance(values.get("template"), str | list):
+        from clipgrip.template_files import expand  # imports torch, so only where it is needed
+
+        found["template"] = expand(values["template"], encoding)
+    return found
 
 
 def _parser_error(error: Exception) -> str:
@@ -121,9 +141,9 @@ def _parse_toml(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def _templates_beside(folder: Path, template: Any) -> Any:
+def _texts_beside(folder: Path, template: Any) -> Any:
     """A template, in which the path of a file (``@name``) is made relative to ``folder``."""
     if isinstance(template, list):
-        return [_templates_beside(folder, one) for one in template]
+        return [_texts_beside(folder, one) for one in template]
     is_file = isinstance(template, str) and template.startswith("@") and "{}" not in template
     return f"@{folder / template[1:]}" if is_file else template

@@ -19,6 +19,7 @@ from clipgrip.fewshot.teacher import Teacher, joint_without_labels
 from clipgrip.mapped import picked
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import Neighbours, changed_share
+from clipgrip.pseudolabel.refine import without_absent
 from clipgrip.pseudolabel.refine.decide import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, Refiner, as_they_are
@@ -29,7 +30,7 @@ from clipgrip.seeds import generator
 from clipgrip.task import Task
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.state import Keeper, TrainingState
-from clipgrip.types import ImageEmbeds, Probs, SomeProbs
+from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs, SomeProbs
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def rounds(
     refine: Refiner = as_they_are,
     teacher: Teacher | None = None,
     head: HeadSettings | None = None,
+    texts: ClassEmbeds | None = None,
     context: Context = NO_CONTEXT,
     stop_below: float = 0.0,
     watch: Watch | None = None,
@@ -143,6 +145,7 @@ def rounds(
     Once a round changes less than ``stop_below`` of the answers, only the last k is left to run, and nothing if it has
     just been run. The round in which ``watch`` rings is the last. ``on_step`` gets (step, steps, loss) of each
     training, ``keeper`` stores unfinished ones. ConfigError: ``context`` lacks what ``select`` needs.
+    Where classes are absent, zero-shot's ``texts`` (C, D) say which images are of those.
     """
     while reached.number < len(ks) and not (watch and watch.stop(reached.past)):
         settled = reached.changed < stop_below
@@ -167,8 +170,8 @@ def rounds(
         )
         # a head that learns answers which were not refined would only repeat them
         beside = None if refined_by == ZERO_SHOT else head
-        joint = joint_of(learner, task, pseudolabels, teacher, beside)
-        probs = answers_of(learner, joint)
+        joint = joint_of(learner, task, pseudolabels, teacher, beside, texts)
+        probs = without_absent(answers_of(learner, joint), task.absent)
         before, after = (_unlabeled_answers(p, task) for p in (reached.probs, probs))
         changed = changed_share(before, after)
         done = Round(number, k, pseudolabels, learner, probs, changed)
@@ -184,16 +187,22 @@ def joint_of(
     pseudolabels: PseudoLabels,
     teacher: Teacher | None,
     head: HeadSettings | None,
+    texts: ClassEmbeds | None = None,
 ) -> Joint | None:
-    """What joins a tuned prompt with a head of labels and pseudolabels; None where the prompt answers alone."""
-    if teacher is not None:
-        return teacher.joint(learner.image_embeds(), pseudolabels)
-    if head is None or not len(pseudolabels.rows):
+    """What joins a tuned prompt with a head of labels and pseudolabels; None where the prompt answers alone.
+
+    Where classes are absent the untuned ``texts`` (C, D) stand beside that head.
+    """
+    if teacher is None and (head is None or not len(pseudolabels.rows)):
         return None
+    images = learner.image_embeds()
     with torch.no_grad():
-        texts = learner.prompt.class_embeds().cpu()
-    text = texts, learner.prompt.logit_scale
-    return joint_without_labels(learner.image_embeds().cpu(), text, task, pseudolabels, head)
+        tuned, scale = learner.prompt.class_embeds().cpu(), learner.prompt.logit_scale
+    if teacher is not None:
+        lost = teacher.settings.lost
+        return teacher.joint(images, pseudolabels).reluctant(images, (tuned, scale), lost)
+    text = tuned if task.absent is None or texts is None else texts
+    return joint_without_labels(images.cpu(), (text, scale), task, pseudolabels, head)
 
 
 def answers_of(learner: PromptLearner, joint: Joint | None) -> Probs:

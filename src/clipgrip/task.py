@@ -21,6 +21,32 @@ class Task:
     """(N,) the class position of each row; -1 is unlabeled."""
     candidates: Mask
     """(C,) the classes that unlabeled rows may take."""
+    absent: Mask | None = None
+    """(C,) classes of the list that no row is of, as somebody said; None where nobody did."""
+
+    @property
+    def seen(self) -> Mask:
+        """(C,) the classes whose rows are all labeled."""
+        return ~self.candidates if self.absent is None else ~(self.candidates | self.absent)
+
+    @property
+    def shares_classes(self) -> bool:
+        """Whether unlabeled rows may be of every class that labeled rows are of."""
+        return not bool(self.seen.any())
+
+    @property
+    def occurring(self) -> Tensor | None:
+        """Positions of the classes that some row may be of, ascending; None for all."""
+        return None if self.absent is None else (~self.absent).nonzero().squeeze(1)
+
+    def among(self, values: Tensor) -> Tensor:
+        """Of values (n, C) the columns of the classes that some row may be of."""
+        return values if self.absent is None else values[:, ~self.absent]
+
+    @property
+    def absent_classes(self) -> tuple[int, ...]:
+        """Positions of the classes that no row is of."""
+        return () if self.absent is None else tuple(self.absent.nonzero().squeeze(1).tolist())
 
     @property
     def n_classes(self) -> int:
@@ -75,4 +101,4 @@ def paradigm(task: Task) -> str:
     """``UL``, ``SSL`` or ``TRZSL``: a name for people; no computation asks for it."""
     if not len(task.labeled):
         return "UL"
-    return "SSL" if bool(task.candidates.all()) else "TRZSL"
+    return "SSL" if task.shares_classes else "TRZSL"

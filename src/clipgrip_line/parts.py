@@ -121,6 +121,8 @@ def _scoring(bundle: Bundle, facts: Mapping[str, Any]) -> Scoring:
         float(content["text_weight"]),
         tuple(heads),
         bool(content["joins"]),
+        tuple(map(int, content.get("absent", ()))),
+        float(content.get("reluctance", 0.0)),
     )
 
 
@@ -142,11 +144,13 @@ def scoring_members(scoring: Scoring) -> tuple[dict[str, Any], dict[str, bytes]]
         arrays |= {f"eye{n}-mean": column.mean, f"eye{n}-axes": column.axes}
     for n, head in enumerate(scoring.heads, 1):
         arrays |= {f"head{n}-{part}": getattr(head, part) for part in Head.__dataclass_fields__}
+    absent = {"absent": list(scoring.absent), "reluctance": scoring.reluctance}
     content = {
         "logit_scale": scoring.logit_scale,
         "eye_lengths": [column.length for column in scoring.columns],
         "text_weight": scoring.text_weight,
         "heads": len(scoring.heads),
         "joins": scoring.joins,
+        **(absent if scoring.absent else {}),
     }
     return content, {f"arrays/{name}.npy": array_bytes(array) for name, array in arrays.items()}

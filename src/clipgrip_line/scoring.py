@@ -1,7 +1,6 @@
 """From embeddings to probabilities: the text's answers, what labels taught beside them, calibration.
 
-The same arithmetic as clipgrip's `prompts.classifier`, `pseudolabel.banks`, `fewshot.joint` and `trust.calibration`, in
-NumPy; contract tests compare the two.
+As clipgrip's `prompts.classifier`, `pseudolabel.banks`, `fewshot.joint` and `trust.calibration`: tests compare the two.
 """
 
 from __future__ import annotations
@@ -66,6 +65,10 @@ class Scoring:
     heads: tuple[Head, ...] = field(default=(), repr=False)
     joins: bool = False
     """Whether labels taught anything beside the prompt."""
+    absent: tuple[int, ...] = ()
+    """Classes of which nothing was learned: the text says whether an image is of one."""
+    reluctance: float = 0.0
+    """Subtracted from their logits."""
 
     @property
     def width(self) -> int:
@@ -91,7 +94,13 @@ class Scoring:
         for head in self.heads:
             joined = joined + head.logits(embeds, n_classes)
         if self.text_weight:
-            return joined + np.float32(self.text_weight) * text
+            joined = joined + np.float32(self.text_weight) * text
+            if self.absent:
+                rest = np.delete(np.arange(n_classes), self.absent)
+                left = np.log(np.maximum(np.exp(text[:, rest]).sum(axis=1, keepdims=True), TINY))
+                among, joined = log_softmax(joined[:, rest]), text - np.float32(self.reluctance)
+                joined[:, rest] = among + left
+            return joined
         known = np.zeros(n_classes, bool)
         for head in self.heads:
             known[head.classes] = True

@@ -220,6 +220,15 @@ def test_progress_counts_distinct_images_from_what_is_cached_to_all(
     assert seen == [(4, 10), (8, 10), (10, 10)]
 
 
+def test_nothing_is_said_to_be_encoded_where_the_cache_holds_all(
+    backbone: Spy, cache: EmbeddingCache
+) -> None:
+    told: list[int] = []
+    embed_images(backbone, items(4), cache=cache)
+    embed_images(backbone, items(4), cache=cache, on_progress=lambda done, _: told.append(done))
+    assert told == []
+
+
 def test_decoding_stays_only_a_few_batches_ahead(backbone: Spy) -> None:
     decoded = 0
     lock = threading.Lock()

@@ -86,8 +86,8 @@ def test_a_filled_sheet_becomes_decisions_and_is_kept_with_who_and_when(
     assert (said.said_by, said.facts) == ("Sato", facts)
     again = automate(capsys, folder, sheet, *loose)
     assert (
-        "promise: of all labels within the scope, also those put right in the audit, at most 90% are wrong"
-        in again.out
+        "nothing promised yet: not proven, 50% sure, that of all labels within the scope, also those put right in the "
+        "audit, at most 90% are wrong" in again.out
     )
     with open_store(folder) as store:
         assert len(promises(store, run.id)) == 2
@@ -102,7 +102,7 @@ def test_a_strict_promise_on_few_answers_leaves_all_to_people(
         assert told.code == 0, told.err
         assert "the model decides 0 of" in told.out
         assert "nothing proven yet" in told.out
-        assert "proven by an exact test at the 12 answers planned" in told.out
+        assert "read by an exact test at the 12 answers planned" in told.out
 
 
 def test_a_longer_draw_begins_with_the_same_images_and_another_seed_does_not(
@@ -240,7 +240,7 @@ def test_a_sheet_and_a_promise_of_version_0_1_stay_readable(
     save(sheet, [row | {"audit": row["audit"].rpartition("-")[0]} for row in cells])
     told = automate(capsys, folder, sheet)
     assert told.code == 0, told.err
-    assert "proven by bets on every answer" in told.out
+    assert "read by bets on every answer" in told.out
     before = {"about": "pool", "look": 2, "max_error": 0.02, "confidence": 0.95, "pool": 24,
               "decided_by_model": 9, "answers_counted": 12, "scopes": []}  # fmt: skip
     lines = "\n".join(verdict(before, 12))

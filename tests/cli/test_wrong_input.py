@@ -446,7 +446,7 @@ def test_what_a_half_filled_sheet_asks_for_is_kept_whatever_share_is_wanted(
     told = command(capsys, "audit", "automate", "run", "--answers", "sheet.csv", *terms)
     assert told.code == 0, told.err
     assert "answers: 9 given, 9 counted" in told.out
-    further = re.search(r"draw on: clipgrip (.+) --out NEW.csv", told.out)
+    further = re.search(r"draw on: clipgrip (.+) --out sheet-2.csv", told.out)
     assert ("stop here" in told.out) == (further is None)
     assert further or least < 1
     if further is None:

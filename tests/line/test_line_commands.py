@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from projects import Place, command
 from clipgrip.data.classes import ClassNames
 from clipgrip.runs.audit_store import StoredPromise, add_promise
 from clipgrip.runs.store import open_store
-from clipgrip.runs.watch.upholding import run_scopes
+from clipgrip.runs.watch.standing import standing
 from clipgrip.serving.bundling.card import card
 from clipgrip.serving.bundling.members import names_of
-from clipgrip.serving.bundling.promised import standing_promise
+from clipgrip.serving.bundling.promised import bundled_promise
 from clipgrip_line.bundle import Bundle
 from clipgrip_line.commands.predict import image_files
 
@@ -91,21 +92,20 @@ def test_a_promise_does_not_go_with_arithmetic_that_was_not_audited(
     assert not file.exists()
 
 
-def test_a_promise_that_was_withdrawn_leaves_every_image_to_people(
-    promised: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stands = standing_promise(promised, promised_before=False)
+def test_a_promise_that_was_withdrawn_leaves_every_image_to_people(promised: Path) -> None:
+    found = standing(promised)
+    assert found is not None
+    stands = bundled_promise(found)
     assert stands is not None
     assert (stands.threshold, stands.rate, stands.confidence) == (0.5, 0.05, 0.95)
-    monkeypatch.setattr("clipgrip.serving.bundling.promised.fallen_scopes", run_scopes)
-    fallen = standing_promise(promised, promised_before=False)
+    fallen = bundled_promise(replace(found, scopes=()))
     assert fallen is not None
     assert fallen.scopes == ()
 
 
 def test_what_was_promised_of_an_earlier_round_is_not_promised_of_this_one(finished: Path) -> None:
-    assert standing_promise(finished, promised_before=False) is None
-    later = standing_promise(finished, promised_before=True)
+    assert bundled_promise(standing(finished)) is None
+    later = bundled_promise(standing(finished, before=True))
     assert later is not None
     assert later.scopes == ()
 

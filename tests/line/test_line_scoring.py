@@ -66,6 +66,16 @@ def test_several_heads_and_the_untuned_text_beside_the_tuned(predictor: Predicto
     check_equal(replace(predictor, joint=joint), unit(20, D, seed=3))
 
 
+@pytest.mark.parametrize("text_weight", [0.0, 0.6])
+@pytest.mark.parametrize("absent", [(0,), (1, 4)])
+def test_classes_that_were_absent_are_the_texts(
+    predictor: Predictor, text_weight: float, absent: tuple[int, ...]
+) -> None:
+    apart = Joint(text_weight, (head([2, 3]),), C, unit(C, D, seed=6), 1.0, absent=absent)
+    joint = replace(apart, division=0.4)
+    check_equal(replace(predictor, joint=joint), unit(20, D, seed=3))
+
+
 def test_labels_that_taught_no_head(predictor: Predictor) -> None:
     check_equal(replace(predictor, joint=Joint(0.5, (), C)), unit(20, D, seed=3))
 

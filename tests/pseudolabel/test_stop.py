@@ -17,8 +17,10 @@ from clipgrip.pseudolabel.stop import (
     best_round,
     check_rules,
     collapse,
+    stop_sentence,
     summarise,
 )
+from clipgrip.words import Words
 
 CALM = Summary(1, 0.2, 0.8, 0.8, 0.8, 0.99, 0.12, 0.1)
 
@@ -57,7 +59,7 @@ def test_an_estimate_that_no_longer_rises_rolls_back_to_its_best_round(name: str
         ({"largest": [0.12, 0.13, 0.5]}, "swallows"),
         ({"largest": [0.5, 0.45, 0.3]}, "divided up"),
         ({"entropy": [0.99, 0.98, 0.6]}, "leave classes out"),
-        ({"disagreement": [0.1, 0.2, 0.6]}, "leave zero-shot behind"),
+        ({"disagreement": [0.1, 0.2, 0.6]}, "differ from those before tuning"),
     ],
 )
 def test_a_collapse_rings_before_other_rules_and_rolls_back(
@@ -68,6 +70,13 @@ def test_a_collapse_rings_before_other_rules_and_rolls_back(
     assert stop is not None
     assert reason in stop.reason
     assert stop.best == 2
+
+
+def test_a_reason_of_an_earlier_version_is_said_as_it_was_measured_in_every_language() -> None:
+    """Where labels were given, the answers before tuning are not zero-shot's."""
+    kept = "one class swallows others; the answers leave zero-shot behind"
+    assert "zero-shot" not in stop_sentence(kept)
+    assert "学習前と異なる判定" in Words("ja").translated(stop_sentence(kept))
 
 
 def test_the_method_says_what_the_alarm_lets_pass() -> None:

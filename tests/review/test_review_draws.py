@@ -34,6 +34,8 @@ from clipgrip.review.session import ReviewSession
 from clipgrip.runs.audit_store import promises
 from clipgrip.runs.promised import proven_by
 from clipgrip.runs.store import open_store
+from clipgrip.runs.watch.standing import Standing
+from clipgrip.runs.watch.upholding import Upheld
 from clipgrip.trust.terms import Terms
 from clipgrip_line.trust.scope import WatchedScope
 
@@ -265,9 +267,7 @@ def test_a_plan_is_fixed_before_the_first_answer_and_read_with_all_of_the_doubt(
     browser, drawn = Browser(session, language=language), session.snapshot.round.draw.rows
     body = {"kind": "alike", "max_error": 45, "confidence": 50, "ok": [], "planned": 100}
     assert browser.post("/api/draw", {**body, "plan": 24}).status_code == 200
-    assert (
-        'name="plan" type="number" min="20" max="100000" value="24"' in browser.get("/audit").text
-    )
+    assert 'name="plan" type="number" min="20" max="34" value="24"' in browser.get("/audit").text
     for row in drawn[:24].tolist():
         answer(session, row, int(session.snapshot.view.label[row]), purpose="audit")
     assert ("Planned: 24 answers" if language == "en" else "24件") in browser.get("/").text
@@ -324,8 +324,10 @@ def test_an_export_names_the_model_where_the_overview_does(
     browser, audit = Browser(session), audit_of(session.snapshot, chosen)
     assert audit is not None
     assert 'id="withdrawn"' not in browser.get("/").text
-    fallen = WatchedScope(audit.id, "all", frozenset(), 0.0, 0.45, "", "", 1.0)
-    monkeypatch.setattr("clipgrip.review.draws.fallen_scopes", lambda _: [fallen])
+    scope = WatchedScope(audit.id, "all", frozenset(), 0.0, 0.45, "", "", 1.0)
+    fallen = Standing((), (Upheld(scope, 0.01, 9, 9, 1.0, {"at": "2026-11-29"}, 1),))
+    for place in ("review.deciding", "report.board.from_review", "report.board.from_run"):
+        monkeypatch.setattr(f"clipgrip.{place}.standing", lambda *_, **__: fallen)
     assert overview(session.snapshot, LOOSE, chosen).model == by_model(session) == 0
     assert 'id="withdrawn"' in browser.get("/").text
     if kind == "alike":

@@ -20,6 +20,7 @@ from clipgrip.review.exchange import EXPORTS, IMPORTS, exported, imported
 from clipgrip.review.queues import audit, doubtful
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import open_review
+from clipgrip.runs.watch.standing import Standing
 from clipgrip.trust.terms import Terms
 
 LABELS = {
@@ -119,7 +120,7 @@ def test_what_the_model_decided_comes_back_as_nobodys_answer(
     assert all(line["label"] == line["model_label"] for line in model)
     imported(second, "csv", data, "Ito")
     assert len(decided(second)) == sum(line["decided_by"] in ("person", "file") for line in lines)
-    monkeypatch.setattr("clipgrip.review.exchange.content.is_withdrawn", lambda *_: True)
+    monkeypatch.setattr("clipgrip.review.deciding.standing", lambda *_, **__: Standing())
     path.write_bytes(written(session, "csv"))
     assert {line["decided_by"] for line in rows(path)} <= {"person", "file", ""}
 

@@ -18,7 +18,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """The labels that names were judged with, each time; the first class's text points at the second's images."""
     seen: list[list[int]] = []
 
-    def judged(images: object, texts: torch.Tensor, scale: float, labels: torch.Tensor) -> Naming:
+    def judged(
+        images: object, texts: torch.Tensor, scale: float, labels: torch.Tensor, _: object
+    ) -> Naming:
         seen.append(labels.tolist())
         first = NameFit(0, 0.1, "other", 1, int((labels == 0).sum()))
         return Naming((first, *(NameFit(c, 0.9, "fits") for c in range(1, len(texts)))))
@@ -77,7 +79,9 @@ def test_no_name_is_judged_where_the_run_said_that_the_model_knows_nothing(
 def test_names_and_labels_that_changed_places_are_both_named_on_the_pages(
     session: ReviewSession, monkeypatch: pytest.MonkeyPatch, weight: int
 ) -> None:
-    def judged(_images: object, texts: torch.Tensor, _scale: float, labels: torch.Tensor) -> Naming:
+    def judged(
+        _images: object, texts: torch.Tensor, _scale: float, labels: torch.Tensor, _: object
+    ) -> Naming:
         ring = [NameFit(c, 0.1, "other", 1 - c, 2) for c in (0, 1)]
         third = NameFit(2, 0.2, "nothing", None, 2)
         return Naming((*ring, third, *(NameFit(c, 0.9, "fits") for c in range(3, len(texts)))))

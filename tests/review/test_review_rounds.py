@@ -489,3 +489,35 @@ def test_the_work_is_one_bar_that_never_goes_back_and_tells_the_time_left(
     assert progress("answer", 9, 9).share == 1.0
     assert shares == sorted(shares)
     assert all(0 <= share <= 1 for share in shares)
+
+
+def test_the_next_round_keeps_which_classes_may_occur_and_an_answer_outside_adds_its_own(
+    parts: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch, used: None
+) -> None:
+    out = tmp_path / "told"
+    run(project(parts, tiny_clip, out, rounds=1, may_occur=["scratch", "dent"], test=None))
+    with open_review(out, create=True) as store:
+        session = ReviewSession(out, store)
+        assert set(session.snapshot.view.label.tolist()) <= {1, 2}
+        rows = doubtful(session.snapshot)[:2].tolist()
+        answer(session, rows[0], 1)
+        answer(session, rows[1], 3)
+        edits.edit(session, 2, "deep dent", "dent", "Sato")
+        assert set(session.snapshot.view.label.tolist()) <= {1, 2}
+    done = next_round(out)
+    outcome = reopen(out / done.folder)
+    assert outcome.run.settings["may_occur"] == ["scratch", "deep dent", "good part"]
+    assert outcome.metrics["data"]["absent"] == ["steel"]
+
+
+def test_a_class_that_an_audit_finds_or_a_person_adds_may_occur(
+    parts: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch, used: None
+) -> None:
+    out = tmp_path / "told"
+    run(project(parts, tiny_clip, out, rounds=1, may_occur=["scratch"], test=None))
+    with open_review(out, create=True) as store:
+        session = ReviewSession(out, store)
+        edits.add(session, "oil", "an oil stain", "Sato")
+        answer(session, int(audit(session.snapshot)[0]), 4, purpose="audit")
+    outcome = reopen(out / next_round(out).folder)
+    assert outcome.run.settings["may_occur"] == ["scratch", "steel", "oil"]

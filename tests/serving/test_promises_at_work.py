@@ -153,7 +153,7 @@ def test_versions_say_of_what_each_promise_is_by_which_rule_and_whether_it_stand
     assert "withdrawn" not in old + new
     day(capsys, run, line, range(1000, 1030), right=False)
     told = command(capsys, "versions", run, "--lang", "ja")
-    assert told.out.count("運用中に取り消し") == 2
+    assert told.out.count("稼働中に取り消し") == 2
     kept = json.loads(command(capsys, "versions", run, "--json").out)["rounds"][0]["kept"]
     assert [(one["audit"], one["withdrawn"]) for one in kept] == [("old", True), ("new", True)]
 
@@ -333,6 +333,41 @@ def test_a_stricter_reading_that_proves_nothing_leaves_all_to_people(
     bring(line, range(1000, 1004))
     watch(capsys, run, line)
     assert {row["decided_by"] for row in rows(run.parent / "p.csv")} == {"person"}
+
+
+@pytest.mark.parametrize("out", ["p.csv", "p.parquet"])
+def test_a_first_audit_that_proves_nothing_leaves_all_to_people_and_says_why(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str], out: str
+) -> None:
+    bring(line, range(1000, 1004))
+    asked = ("predict", run, line, "--out", run.parent / out)
+    assert "people" not in command(capsys, *asked).err  # without any audit the model decides
+    none = {"group": "all", "threshold": None, "images": 0, "audited": 0, "wrong": 0}
+    promise(run, scopes=[none], pool=20, decided_by_model=0)
+    told = command(capsys, *asked)
+    assert "has not proven yet that at most 5% are wrong: 4 of these images are for peo" in told.err
+    assert (
+        "誤りが5%以下であることをまだ証明できていません"
+        in command(capsys, *asked, "--lang", "ja").err
+    )
+    if out == "p.csv":
+        assert {row["decided_by"] for row in rows(run.parent / out)} == {"person"}
+    said = command(capsys, "versions", run).out
+    assert "no promise stands" in said
+    assert "not proven yet, 95% sure, that of all labels within the scope" in said
+    assert "まだ証明されていません" in command(capsys, "versions", run, "--lang", "ja").out
+
+
+def test_a_renewed_promise_is_not_said_to_wait_for_an_audit(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise(run)
+    day(capsys, run, line, range(1000, 1030), right=False)
+    assert "until a new audit promises anew" in watch(capsys, run, line).err
+    promise(run, "a2", threshold=1.1)
+    assert "lie within no promise of the audit" in watch(capsys, run, line).err
+    promise(run, "a3")
+    assert "people" not in watch(capsys, run, line).err
 
 
 def test_no_place_of_the_budget_is_spent_twice_by_promising_anew(

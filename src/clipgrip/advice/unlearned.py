@@ -9,13 +9,17 @@ from clipgrip.words import Words, mark
 
 
 def unlearned(metrics: Mapping[str, Any]) -> list[str]:
-    """Their names; none where nothing was tuned, or where a test shows of each how often it is recognised."""
+    """Their names; none where nothing was tuned, or where a test shows of each how often it is recognised.
+
+    Of classes that could not occur something else is said (`occurring`).
+    """
     if not metrics["rounds"] or metrics["final"].get("test"):
         return []
     answered = metrics["final"]["pool"]["per_class"]
     labeled = (metrics.get("labels") or {}).get("per_class") or [0] * len(answered)
-    classes = metrics["data"]["classes"]
-    return [name for name, *some in zip(classes, answered, labeled, strict=True) if not any(some)]
+    classes, absent = metrics["data"]["classes"], metrics["data"].get("absent", ())
+    counted = zip(classes, answered, labeled, strict=True)
+    return [name for name, *some in counted if not any(some) and name not in absent]
 
 
 def unlearned_sentences(metrics: Mapping[str, Any], say: Words) -> list[str]:
@@ -27,13 +31,13 @@ def unlearned_sentences(metrics: Mapping[str, Any], say: Words) -> list[str]:
         mark(
             "No image here is taken for {names}. The run has none of this class to go by, so new images of it may be "
             "recognised less often than by the untuned model. If it can occur, add images of it and run again; if not, "
-            "leave it out of the classes."
+            "name those that can (--may-occur)."
         )
         if len(names) == 1
         else mark(
             "No image here is taken for {n} of the classes ({names}). The run has none of them to go by, so new "
             "images of them may be recognised less often than by the untuned model. Where they can occur, add images "
-            "and run again; where not, leave them out of the classes."
+            "and run again; where not, name those that can (--may-occur)."
         )
     )
     return [say(text, n=say.number(len(names)), names=say.names(names))]

@@ -60,7 +60,8 @@ def embed_images(
     (`clipgrip.executors`) makes no difference.
 
     Args:
-        on_progress: called with done and total, which count distinct images, cached and failed ones included.
+        on_progress: called with done and total, which count distinct images, cached and failed ones included;
+            not called where the cache holds all, as nothing is encoded then.
         hashes: content hashes of the items, where they are known without making the items.
         allocate: makes the array of zeros that becomes the embeddings.
     """
@@ -70,7 +71,8 @@ def embed_images(
     failures: list[tuple[str, DataError]] = []
     report = on_progress or (lambda *_: None)
     done = len(loaders) - sum(map(len, batches := table.missing(batch_size)))
-    report(done, len(loaders))
+    if batches:
+        report(done, len(loaders))
     with _CacheWriter(cache) as writer, closing(encoded(backbone, loaders, batches)) as parts:
         for part in parts:
             failures += part.failures

@@ -183,14 +183,30 @@ class WantedSheet:
 def _uniform(asked: WantedSheet, terms: Terms) -> Result:
     from clipgrip.trust.planning import usual_plan
 
-    drawn, sheet = asked.drawn, asked.sheet
+    drawn, sheet, pool = asked.drawn, asked.sheet, len(asked.drawn.pool)
     given = {} if sheet is None else sheet.texts(drawn)
-    n = min(asked.count or usual_plan(len(drawn.pool), terms) or USUAL, len(drawn.pool))
+    usual = usual_plan(pool, terms)
+    n = min(asked.count or usual or USUAL, pool)
     if sheet is not None and n < len(given):
         raise ConfigError(TOO_FEW, answers=asked.answers, n_given=len(given), n=n)
     planned, remark = _plan_of(asked.run, drawn, n) if sheet is None else (sheet.planned, "")
     lines = _drawn_lines(asked, n, planned, remark)
+    if asked.count is not None and asked.count > pool:
+        lines.append(_beyond(asked.count, pool, usual))
     return asked.result(drawn.order[:n], planned, lines)
+
+
+def _beyond(count: int, pool: int, usual: int | None) -> Sentence:
+    """That a plan asks for more images than there are, and which one would do."""
+    from clipgrip.trust.planning import HALF, NONE_PROVES
+
+    return Sentence(
+        "--count {count} is more than there are: all {pool} images without a label are on the sheet, and once they are "
+        "answered none is left for the model.{usual}",
+        count=count,
+        pool=pool,
+        usual=Sentence(HALF, n=usual) if usual else Sentence(NONE_PROVES),
+    )
 
 
 def _apart(asked: WantedSheet, terms: Terms) -> Result:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipgrip.cli.promise_lines import next_sheet
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
 from clipgrip.sentences import quoted
@@ -85,17 +86,18 @@ def _what_next(run: Path, out: Path, planned: int, drawn: int) -> str:
             run=quoted(run),
             out=quoted(out),
         )
+    command = f"clipgrip audit draw {quoted(run)} --to-measure --answers {quoted(out)}"
+    command += f" --out {quoted(next_sheet(out))}"
     return Sentence(
         "Then draw the other {rest} of the {planned} planned, where these answers say that "
-        "it pays: clipgrip audit draw {run} --to-measure --answers {out} --out NEW.csv",
+        "it pays: {command}",
         rest=planned - drawn,
         planned=planned,
-        run=quoted(run),
-        out=quoted(out),
+        command=command,
     )
 
 
-def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
+def read_measured(ui: Ui, run: Path, sheet: Sheet, answers: Path, by: str) -> Result:
     """The accuracy with its interval, kept in the run."""
     from clipgrip.cli.automate import NOT_KEPT, keep_answers
     from clipgrip.cli.reviewed import outcome_at_work
@@ -112,7 +114,7 @@ def read_measured(ui: Ui, run: Path, sheet: Sheet, by: str) -> Result:
     lines: list[str] = [Sentence(ANSWERED, n_rows=len(rows), n_sheet=len(sheet))]
     lines += _lines(found, asked) if found else [Sentence(TOO_FEW_YET, fewest=FEWEST)]
     if sheet.planned and len(rows) < sheet.planned and len(rows) == len(sheet):
-        lines.append(_what_next(run, Path(sheet.table.name), sheet.planned, len(rows)))
+        lines.append(_what_next(run, answers, sheet.planned, len(rows)))
     facts: dict[str, Any] = {"audit": asked.id, "sheet": len(sheet), "answered": len(rows)}
     return Result(lines, {**facts, "kept": is_stored, "measured": _facts(found, asked)})
 

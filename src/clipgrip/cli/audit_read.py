@@ -54,7 +54,7 @@ def read(
         raise ConfigError(ONLY_DAILY, answers=answers)
     sheet = audit_sheet.Sheet.read(answers, encoding)
     if sheet.measures:
-        return read_measured(ui, run, sheet, by)
+        return read_measured(ui, run, sheet, answers, by)
     outcome = outcome_at_work(run, ui.screen)
     audit = audit_sheet.Audit.of(outcome, sheet.seed, sheet.apart)
     rows, truth = sheet.answers(audit)

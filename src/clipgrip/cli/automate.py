@@ -72,7 +72,7 @@ def automate(
     from clipgrip.runs import audit_sheet, promised
     from clipgrip.runs.audit_store import first_plan
     from clipgrip.runs.reopen import reopen
-    from clipgrip.runs.watch.upholding import check_stands
+    from clipgrip.runs.watch.standing import check_stands
     from clipgrip.trust.planning import more_answers
     from clipgrip.trust.promise import promise
 

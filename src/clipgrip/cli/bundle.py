@@ -31,21 +31,19 @@ def bundle(
     The same run gives the same bytes. docs/line.md says what is inside.
     """
     from clipgrip.cli.reviewed import at_work, classes_at_work
-    from clipgrip.review.store import round_folders
-    from clipgrip.runs.audit_store import was_promised
+    from clipgrip.review.deciding import standing_at_work
     from clipgrip.serving.bundling.members import check_ok, parts_of
-    from clipgrip.serving.bundling.promised import standing_promise
+    from clipgrip.serving.bundling.promised import bundled_promise
     from clipgrip.written import check_output, write_output
     from clipgrip_line.bundle import Bundle, packed
 
     check_ok(ok_class or (), classes_at_work(run).display)
     check_output(out, BUNDLE, reads=(run,))
     newest = at_work(run, ui.screen)
-    before = any(map(was_promised, round_folders(run)))
     with ui.screen.live():
         parts = parts_of(
             newest,
-            standing_promise(newest, promised_before=before),
+            bundled_promise(standing_at_work(run)),
             ok_classes=ok_class or (),
             precision=precision,
             on_progress=ui.screen.progress,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clipgrip.runs.watch.daily import Drawn
+    from clipgrip.runs.watch.standing import Standing
     from clipgrip.runs.watch.store import SeenImage, WatchStore
     from clipgrip.runs.watch.upholding import Upheld
     from clipgrip.serving.batch import FileAnswers
@@ -32,17 +33,18 @@ def draw_daily(ui: Ui, run: Path, count: int, out: Path) -> Result:
     from clipgrip.cli.reviewed import at_work
     from clipgrip.runs.lock import locked
     from clipgrip.runs.watch.daily import draw_images
+    from clipgrip.runs.watch.standing import standing
     from clipgrip.runs.watch.store import LOCK, open_watch
-    from clipgrip.runs.watch.upholding import fallen_scopes, note_scopes, run_scopes
+    from clipgrip.runs.watch.upholding import note_scopes, run_scopes
 
     newest = at_work(run, ui.screen)
-    scopes, fallen = run_scopes(newest), fallen_scopes(newest)
-    standing = [one for one in scopes if one not in fallen]
+    scopes, found = run_scopes(newest), standing(newest)
+    stand = () if found is None else found.scopes
     with open_watch(newest) as store, locked(newest, LOCK):
         note_scopes(store, scopes)
-        drawn = draw_images(store, standing, count, now(), run=run)
+        drawn = draw_images(store, stand, count, now(), run=run)
         written = _written(ui, run, newest, store, drawn, out)
-    if standing:
+    if stand:
         return written
     say = ui.say
     none = say("No promise stands, so they are drawn from all new images.")
@@ -73,7 +75,7 @@ def _written(ui: Ui, run: Path, newest: Path, store: WatchStore, drawn: Drawn, o
         say("classes: {names}", names=say.names(classes.display, 12)),
         say(
             "Fill the column answer with a class name, from the top without a gap, then: {command}",
-            command=f"clipgrip audit read {quoted(run)} --answers {quoted(out)} --by NAME",
+            command=f"clipgrip audit read {quoted(run)} --answers {quoted(out)}",
         ),
     ]
     facts = {"draw": drawn.number, "drawn": len(drawn.images), "sheet": out, "answered": given}
@@ -146,51 +148,68 @@ def read_daily(
     return Result(lines, status.facts() | facts, code=int(bool(fallen)))
 
 
-def given_back(reviewed: Path, run: Path, answers: FileAnswers, ui: Ui) -> list[bool]:
+def given_back(reviewed: Path, answers: FileAnswers, ui: Ui) -> list[bool]:
     """Which answers people decide because no promise that stands holds them, said on the screen.
 
-    What was promised of an earlier round of the review is not promised of the model of ``run``, its newest.
+    What was promised of an earlier round of the review is not promised of the model of its newest.
     """
-    decide = deciding(reviewed, run)
+    decide = deciding(reviewed)
     if decide is None or not answers.rows:
         return [False] * len(answers.rows)
     confidence, labels = answers.probs.max(1)
     people = list(decide(labels.tolist(), confidence.double().tolist()))
-    say_given_back(run, sum(people), ui)
+    say_given_back(reviewed, sum(people), ui)
     return people
 
 
-def deciding(
-    reviewed: Path, run: Path
-) -> Callable[[Sequence[int], Sequence[float]], Sequence[bool]] | None:
-    """Labels and confidences -> whether a person decides, as `given_back`; None where nothing was ever promised."""
+def deciding(reviewed: Path) -> Callable[[Sequence[int], Sequence[float]], Sequence[bool]] | None:
+    """Labels and confidences -> whether a person decides, as `given_back`; None where no audit was ever read.
+
+    What stands is read when the first of them is asked for, once for all.
+    """
     from clipgrip.review.store import round_folders
-    from clipgrip.runs.audit_store import was_promised
+    from clipgrip.runs.audit_store import was_read
 
-    if not any(map(was_promised, round_folders(reviewed))):  # before anything heavy is imported
+    if not any(map(was_read, round_folders(reviewed))):  # before anything heavy is imported
         return None
-    from clipgrip.runs.watch.upholding import for_people
+    from clipgrip.review.deciding import standing_at_work
+    from clipgrip.runs.watch.standing import Standing
 
-    return partial(for_people, run)
+    stands = cache(lambda: standing_at_work(reviewed) or Standing())
+    return lambda labels, confidence: (~stands().holds(labels, confidence)).tolist()
 
 
-def say_given_back(run: Path, count: int, ui: Ui) -> None:
+def say_given_back(reviewed: Path, count: int, ui: Ui) -> None:
     """How many are for people, and why."""
-    from clipgrip.runs.watch.upholding import fallen_scopes
+    from clipgrip.review.deciding import standing_at_work
 
-    say = ui.say
-    if fallen_scopes(run):
-        ui.screen.note(
-            say(
-                "a promise was withdrawn at work: {n} of these images are for people to decide, until a new audit "
-                "promises anew",
-                n=count,
-            )
+    found = standing_at_work(reviewed)
+    if count and found is not None:
+        ui.screen.note(_why_people(found, count))
+
+
+def _why_people(found: Standing, count: int) -> Sentence:
+    """Why people decide ``count`` of the images: what fell, what was never proven, or where the promise ends."""
+    if found.open_fall:
+        return Sentence(
+            "a promise was withdrawn at work: {n} of these images are for people to decide, until a new audit "
+            "promises anew",
+            n=count,
         )
-    elif count:
-        ui.screen.note(
-            say(
-                "{n} of these images lie within no promise of the audit, so people decide",
-                n=count,
-            )
+    if found.scopes:
+        return Sentence(
+            "{n} of these images lie within no promise of the audit, so people decide", n=count
         )
+    if not found.promises:
+        return Sentence(
+            "what was promised is of an earlier round, and nothing of the model at work: {n} of these images are for "
+            "people to decide, until an audit of it promises anew",
+            n=count,
+        )
+    facts = found.promises[-1].facts
+    return Sentence(
+        "the audit has not proven yet that at most {error}% are wrong: {n} of these images are for people to decide, "
+        "until more answers or another audit prove it (clipgrip audit automate)",
+        error=f"{100 * facts['max_error']:g}",
+        n=count,
+    )

@@ -11,6 +11,7 @@ import typer
 
 from clipgrip.cli.arguments import By, Encoding, OkClass, argument, option
 from clipgrip.cli.options import Setting
+from clipgrip.cli.plan_lines import draw_from, drawing_lines
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
 from clipgrip.errors import ConfigError
@@ -142,11 +143,13 @@ def plan(
         seconds=seconds,
         rule=rule,
     )
-    return _write(wanted, worked_out(wanted), out, {"by": by, "reason": revise}, ui)
+    more = {"by": by, "reason": revise}
+    return _write(wanted, worked_out(wanted), out, more, draw_from(source), ui)
 
 
-def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui) -> Result:
-
+def _write(
+    wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], draws: str, ui: Ui
+) -> Result:
     from clipgrip.pilot.store import write_version
     from clipgrip.report.board.pilot_page import build_pilot
     from clipgrip.written import write_dated
@@ -163,7 +166,7 @@ def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui)
     version = write_version(out, wanted, worked, made=made, before=draw, **more)
     plan_file, page = out.with_name(version.file), pages[0]
     lines = [
-        *summary(version, worked),
+        *summary(version, worked, draws),
         Sentence("kept         {kept}  (version {number})", kept=plan_file, number=version.number),
         Sentence("page         {page}", page=page),
     ]
@@ -171,8 +174,8 @@ def _write(wanted: Pilot, worked: Plan, out: Path, more: dict[str, str], ui: Ui)
     return Result(lines, facts)
 
 
-def summary(version: Version, worked: Plan) -> list[str]:
-    """The lines that a person reads."""
+def summary(version: Version, worked: Plan, draws: str) -> list[str]:
+    """The lines that a person reads; ``draws`` begins the command that draws the images."""
     wanted = version.pilot
     lines: list[str] = [
         Sentence(
@@ -185,20 +188,7 @@ def summary(version: Version, worked: Plan) -> list[str]:
         )
     ]
     lines += [_said_need(need) for need in worked.needs]
-    lines.append(
-        Sentence(
-            "  the precision alone: about {images} images, where they are drawn by clipgrip audit draw --to-measure",
-            images=worked.to_measure,
-        )
-    )
-    if any(one.max_error is not None for one in wanted.criteria):
-        lines.append(
-            Sentence(
-                "  draw them by clipgrip audit draw RUN --count {images}, or plan {images} answers on the page Random "
-                "audit before the first one: the promise is then read there with nothing kept back",
-                images=worked.images,
-            )
-        )
+    lines += drawing_lines(wanted, worked, draws)
     for name, ones in worked.chances.items():
         lines += [
             Sentence(

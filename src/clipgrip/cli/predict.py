@@ -36,12 +36,14 @@ def predict(
     """
     from clipgrip.cli.predicting import PredictRequest, as_csv, as_parquet, check_beside_csv
     from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.sheets import check_no_sheet
     from clipgrip.runs.probabilities import check_probabilities_place
     from clipgrip.serving.batch import check_answers_place, is_parquet
 
     if all_probabilities is not None:
         check_beside_csv(out)
         check_probabilities_place(all_probabilities)
+    check_no_sheet(run, images, encoding)
     check_answers_place(out, images)
     asked = PredictRequest(
         run, at_work(run, ui.screen), images, out, encoding, on, all_probabilities

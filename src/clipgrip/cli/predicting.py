@@ -49,7 +49,7 @@ def as_csv(ui: Ui, asked: PredictRequest) -> Result:
         answers = predict_files(
             predictor, asked.images, ui.screen.progress, encoding=asked.encoding
         )
-    people = given_back(asked.run, asked.newest, answers, ui)
+    people = given_back(asked.run, answers, ui)
     write_predictions(out, predictor, answers, people, ui.say)
     check_any_labeled(answers, asked.images, out)
     calibrated = predictor.calibrated
@@ -71,7 +71,7 @@ def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
     from clipgrip.serving.predictor import Predictor
     from clipgrip.serving.stream import predict_stream
 
-    out, decide = asked.out, deciding(asked.run, asked.newest)
+    out, decide = asked.out, deciding(asked.run)
     say_left_out(Predictor.open(asked.newest), asked.images, ui)
     say_guesses(asked.newest, ui)
     progress: Callable[[str, int, int], None] = ui.screen.progress
@@ -86,7 +86,7 @@ def as_parquet(ui: Ui, asked: PredictRequest) -> Result:
             say=ui.say,
         )
     if decide is not None:
-        say_given_back(asked.newest, found.people, ui)
+        say_given_back(asked.run, found.people, ui)
     lines, facts = _labeled(found.images, out, read_calibration(asked.newest))
     return _with_issues(ui, lines, facts | {"fresh": found.fresh}, found.issues, out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,14 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     decides = mark("the model decides {model} of {total} images, people {rest}")
     lines: list[str] = [Sentence(decides, model=model, total=total, rest=total - model)]
     apart, together = _apart(facts)
+    proven = _proves(facts)
     lines.append(
         Sentence(
-            "promise{apart}: {what}, {sure} sure{together}{nothing}",
+            mark("promise{apart}: {what}, {sure} sure{together}{nothing}")
+            if proven
+            else mark(
+                "nothing promised yet{apart}: not proven, {sure} sure{together}, that {what}"
+            ),
             apart=apart,
             what=Sentence(WHAT[facts["about"]], error=error),
             sure=sure,
@@ -39,7 +45,8 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     )
     if facts["about"] == "source":
         lines.append(Sentence("  (only if the model learned from none of the audited images)"))
-    lines.append(Sentence("proven by {rule}", rule=proven_by(facts)))
+    by = mark("proven by {rule}") if proven else mark("read by {rule}")
+    lines.append(Sentence(by, rule=proven_by(facts)))
     counted = facts["answers_counted"]
     lines.append(
         Sentence("answers: {given} given, {counted} counted", given=given, counted=counted)
@@ -50,12 +57,27 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     return [*lines, *(_group_line(scope, steps.get(scope["group"])) for scope in facts["scopes"])]
 
 
+def _proves(facts: dict[str, Any]) -> bool:
+    """Whether anything is promised, also where no image of it is left to the model."""
+    scopes = facts["scopes"]
+    return bool(facts["decided_by_model"]) or any(one["threshold"] is not None for one in scopes)
+
+
 def kept_line(promise: dict[str, Any], say: Words) -> Sentence:
     """A kept promise in one line: of what it is and by which rule it was proven, also where version 0.1 kept it."""
     from clipgrip.runs.promised import proven_by
 
     facts = promise["facts"]
     error, sure = f"{100 * facts['max_error']:g}%", f"{100 * facts['confidence']:g}%"
+    if not _proves(facts):
+        return Sentence(
+            "  audit read on {at}, {by}: not proven yet, {sure} sure, that {what}; people decide all {total} images",
+            at=say.date(promise["said_at"]),
+            by=promise["said_by"] or "–",
+            what=Sentence(WHAT[facts["about"]], error=error),
+            sure=sure,
+            total=facts["pool"],
+        )
     return Sentence(
         "  promise of {at}, {by}: {what}, {sure} sure; the model decides {model} of {total}; proven by {rule}{fallen}",
         at=say.date(promise["said_at"]),
@@ -65,8 +87,18 @@ def kept_line(promise: dict[str, Any], say: Words) -> Sentence:
         model=facts["decided_by_model"],
         total=facts["pool"],
         rule=proven_by(facts),
-        fallen=Sentence("; withdrawn at work, or a part of it") if promise["withdrawn"] else "",
+        fallen=_fallen(promise["fallen"], facts["scopes"], say),
     )
+
+
+def _fallen(names: list[str], scopes: list[dict[str, Any]], say: Words) -> str:
+    """That a promise was withdrawn at work, or which groups of it were while the others stand."""
+    if not names:
+        return ""
+    if len(names) == sum(one["threshold"] is not None for one in scopes):
+        return Sentence("; withdrawn at work")
+    shown = [say.translated(_named(one)) for one in scopes if one["group"] in names]
+    return Sentence("; withdrawn at work of {groups} alone", groups=say.names(shown, 6))
 
 
 def _apart(facts: dict[str, Any]) -> tuple[str, str]:
@@ -85,6 +117,15 @@ def options_of(max_error: float, confidence: float, about: str) -> str:
     terms = "" if max_error == 0.02 else f" --max-error {max_error:g}"
     terms += "" if confidence == 0.95 else f" --confidence {confidence:g}"
     return terms + ("" if about == "delivered" else f" --about {about}")
+
+
+def next_sheet(answers: Path) -> Path:
+    """A name for the sheet that goes on from this one, which no file has: audit.csv, audit-2.csv, audit-3.csv."""
+    stem, _, number = answers.stem.rpartition("-")
+    begun = bool(stem) and number.isdecimal()
+    name, first = (stem, int(number)) if begun else (answers.stem, 1)
+    following = (answers.with_name(f"{name}-{n}{answers.suffix}") for n in count(first + 1))
+    return next(path for path in following if not path.exists())
 
 
 def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[str]:
@@ -114,16 +155,18 @@ def go_on(facts: dict[str, Any], run: Path, answers: Path, drawn: int) -> list[s
     )
     if given + draws <= drawn:
         return [line]
+    command = f"clipgrip audit draw {quoted(run)} --count {given + draws}{_rest(facts, answers)}"
     return [
         line,
-        Sentence(
-            "draw on: clipgrip audit draw {run} --count {count} --answers {answers} --out NEW.csv",
-            run=quoted(run),
-            count=given + draws,
-            answers=quoted(answers),
-        ),
+        Sentence("draw on: {command}", command=command),
         Sentence("  (it begins with the same images and keeps the answers given so far)"),
     ]
+
+
+def _rest(facts: dict[str, Any], answers: Path) -> str:
+    """The terms and the sheets of the command that draws on."""
+    terms = options_of(facts["max_error"], facts["confidence"], facts["about"])
+    return f"{terms} --answers {quoted(answers)} --out {quoted(next_sheet(answers))}"
 
 
 def _named(scope: dict[str, Any]) -> str:
@@ -191,17 +234,13 @@ def _go_on_apart(facts: dict[str, Any], run: Path, answers: Path) -> list[str]:
     if facts["stop"] or not paying:
         return [Sentence("stop here: more answers take more images from the model than they add")]
     draws = sum(step["draws"] for step in paying)
+    command = f"clipgrip audit draw {quoted(run)}{_rest(facts, answers)}"
     return [
         Sentence(
             "{draws} more answers in {n} groups pay; the images of the others may be left out",
             draws=draws,
             n=len(paying),
         ),
-        Sentence(
-            "draw on: clipgrip audit draw {run}{options} --answers {answers} --out NEW.csv",
-            run=quoted(run),
-            options=options_of(facts["max_error"], facts["confidence"], facts["about"]),
-            answers=quoted(answers),
-        ),
+        Sentence("draw on: {command}", command=command),
         Sentence("  (it begins with the answers given so far and draws only where they pay)"),
     ]

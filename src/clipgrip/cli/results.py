@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clipgrip.advice.doubted import in_short, where_to_look
 from clipgrip.advice.labels import label_sentences
 from clipgrip.advice.model import headline, reasons, remedies
+from clipgrip.advice.occurring import occurring_sentences
 from clipgrip.advice.unlearned import unlearned_sentences
 from clipgrip.files import utf8_bytes
 from clipgrip.pseudolabel.stop import stop_sentence
@@ -94,7 +95,10 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
         *_labels(metrics, Words(language)),
         *(
             Sentence("classes      {text}", text=text)
-            for text in unlearned_sentences(metrics, Words(language))
+            for text in [
+                *occurring_sentences(metrics, Words(language)),
+                *unlearned_sentences(metrics, Words(language)),
+            ]
         ),
         *_accuracy(metrics),
         *_calibration(metrics["calibration"]),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from clipgrip.cli.arguments import argument, run_folders
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
 from clipgrip.words import Words, mark
+
+if TYPE_CHECKING:
+    from clipgrip.runs.watch.standing import Standing
 
 ENDING = "*.clipgrip"
 ROUND = mark("round {number}  {at}  {accuracy}  {promise}  {folder}")
@@ -54,16 +57,18 @@ def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from clipgrip.review.store import round_folders
-    from clipgrip.runs.audit_store import was_promised
+    from clipgrip.runs.audit_store import was_read
     from clipgrip.runs.store import open_store
-    from clipgrip.serving.bundling.promised import standing_promise
+    from clipgrip.runs.watch.standing import standing
+    from clipgrip.serving.bundling.promised import bundled_promise
 
     found, before = [], False
     for number, folder in enumerate(_distinct(round_folders(run)), 1):
-        before = before or was_promised(folder)
+        before = before or was_read(folder)
         with open_store(folder) as store:
             stored = store.run()
-        promise = standing_promise(folder, promised_before=before)
+        stands = standing(folder, before=before)
+        promise = bundled_promise(stands)
         figure = figures.get(number)
         found.append(
             {
@@ -73,24 +78,18 @@ def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
                 "at": "" if stored is None else stored.finished or stored.created,
                 "audited": None if figure is None else asdict(figure),
                 "promise": None if promise is None else promise.to_dict(),
-                "kept": _promises(folder),
+                "kept": [] if stands is None else _promises(stands),
             }
         )
     return found
 
 
-def _promises(folder: Path) -> list[dict[str, Any]]:
-    """The newest promise of each audit of a round, if it leaves anything to the model."""
+def _promises(stands: Standing) -> list[dict[str, Any]]:
+    """The newest promise of each audit of a round, with the groups of it that were withdrawn at work."""
     from dataclasses import asdict
 
-    from clipgrip.runs.audit_store import made_promises
-    from clipgrip.runs.watch.upholding import fallen_scopes
-
-    fallen = {one.audit for one in fallen_scopes(folder)}
-    newest = {one.audit: one for one in made_promises(folder)[0]}
-    return [
-        asdict(one) | {"withdrawn": one.audit in fallen} for one in newest.values() if one.proves
-    ]
+    made = [(one, list(stands.fallen_of(one.audit))) for one in stands.promises]
+    return [asdict(one) | {"withdrawn": bool(gone), "fallen": gone} for one, gone in made]
 
 
 def _distinct(folders: list[Path]) -> list[Path]:

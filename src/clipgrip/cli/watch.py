@@ -53,11 +53,13 @@ def look(
     """
     from clipgrip.cli.daily import given_back
     from clipgrip.cli.reviewed import at_work
+    from clipgrip.cli.sheets import check_no_sheet
     from clipgrip.serving.batch import check_answers_place, check_any_labeled, write_predictions
     from clipgrip.serving.predictor import Predictor
     from clipgrip.serving.watching import watch_files
     from clipgrip.written import check_writable
 
+    check_no_sheet(run, images, encoding)
     check_answers_place(out, images)
     newest = at_work(run, ui.screen)
     check_writable(newest, "RUN")
@@ -68,7 +70,7 @@ def look(
             predictor,
             images,
             lambda answers: write_predictions(
-                out, predictor, answers, given_back(run, newest, answers, ui), ui.say
+                out, predictor, answers, given_back(run, answers, ui), ui.say
             ),
             reference=reference,
             alpha=alpha,
@@ -179,7 +181,9 @@ def light_words(status: Status, names: tuple[str, ...], run: Path, ui: Ui) -> li
     command = answer_command(run)
     lines.append(f"  {say('before: {paths}', paths=_paths(facts['before'], say))}")
     lines.append(f"  {say('since then: {paths}', paths=_paths(facts['after'], say))}")
-    lines.append(f"  {say('Then answer it: {command}', command=command)}")
+    lines.append(
+        f"  {say('Then answer it, as fixed, normal or nothing: {command}', command=command)}"
+    )
     return lines
 
 

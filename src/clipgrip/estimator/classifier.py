@@ -16,6 +16,7 @@ from sklearn.utils import estimator_html_repr
 
 from clipgrip.config import Settings, checked
 from clipgrip.data.classes import ClassNames
+from clipgrip.data.occurring import named
 from clipgrip.data.text import check_encoding
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.estimator.embeds import beside_embeds, embeds_of, joined_embeds
@@ -56,8 +57,8 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes are those of y. X may be a list of banks [(N, D), (N, E), ...] of the same images: class_embeds are of the
     first bank's model, the others see more and join it with weights that the images tell (``banks_``).
 
-    All other parameters (backbone, prompt, strategy, preset, rounds, k, template, candidates, engine, seed) are the
-    options of ``clipgrip run``.
+    All other parameters (backbone, prompt, strategy, preset, rounds, k, template, candidates, may_occur, engine, seed)
+    are the options of ``clipgrip run``. ``may_occur`` holds for the images of a fit, not for those to be answered.
 
     Args:
         class_names: the classes in the order in which people read them, a file of them, or a `ClassNames`. None takes
@@ -68,8 +69,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ignore_folders: X is a folder, and its folders that are named like classes are not taken as labels. Otherwise
             the images in them are labeled so, as by ``clipgrip run``, and a warning says how many.
         encoding: of the file of class names, and of a CSV that lists images; UTF-8, else cp932.
-        class_embeds: only for embeddings.
-        logit_scale: only for embeddings: the factor on the cosine, 100 in CLIP.
+        class_embeds: only for embeddings, as is ``logit_scale``: the factor on the cosine, 100 in CLIP.
         method: taken instead of the preset's: every number of tuning and refinement (``clipgrip.Method``). It is not
             saved: give it again to a loaded classifier to fit anew.
         verbose: above 0, fit prints a line for each round.
@@ -81,8 +81,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         paradigm_: UL, SSL or TRZSL; ``issues_``: what is unused and why, of lost pictures a warning tells too.
         n_features_in_: the width D of embeddings, ``feature_names_in_``: a DataFrame's columns; of images neither.
         banks_: how several banks of embeddings are joined, ``banks_.weights`` how much each counts; None for one.
-        head_: the classifier of embeddings that decides.
-        predictor_: the tuned prompt on its model; None for embeddings.
+        head_: the classifier of embeddings that decides; ``predictor_``: the tuned prompt on its model, else None.
     """
 
     def __init__(
@@ -97,6 +96,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         k: int | None = None,
         template: str | Sequence[str] = "a photo of a {}.",
         candidates: str = "auto",
+        may_occur: str | Sequence[str] | None = None,
         engine: str = "auto",
         eyes: str | Sequence[str] = (),
         seed: int = 0,
@@ -116,11 +116,10 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.rounds = rounds
         self.k = k
         self.template = template
-        self.candidates = candidates
+        self.candidates, self.may_occur = candidates, may_occur
         self.engine = engine
         self.eyes = eyes
-        self.seed = seed
-        self.random_state = random_state
+        self.seed, self.random_state = seed, random_state
         self.ignore_folders = ignore_folders
         self.encoding = encoding
         self.class_embeds = class_embeds
@@ -253,6 +252,7 @@ class GripClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """What a run would be given; ConfigError where a value is not allowed."""
         values = {k: v for k, v in self.get_params().items() if k in Settings.model_fields}
         values["eye"] = self.eyes
+        values["may_occur"] = named(self.may_occur, self.encoding)
         if isinstance(self.random_state, np.random.RandomState):
             values["seed"] = int(self.random_state.randint(2**31 - 1))
         elif self.random_state is not None:

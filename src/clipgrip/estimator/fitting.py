@@ -283,6 +283,11 @@ def _check_needs_no_model(settings: Settings, class_embeds: Any) -> None:
             'GripClassifier: eyes need images, and backbone="embeddings" has none. Give X as a list: the embeddings of '
             "the model of class_embeds first, then those of each eye."
         )
+    if settings.may_occur is not None and class_embeds is None:
+        raise ConfigError(
+            "GripClassifier: may_occur needs class_embeds: without them an image may be of any class with a label. "
+            "Leave may_occur away, or give class_embeds."
+        )
     if settings.strategy == "zero-shot" and class_embeds is None:
         raise ConfigError(
             "GripClassifier: zero-shot on embeddings needs class_embeds. Give (C, D), a row for each class."

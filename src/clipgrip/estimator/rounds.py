@@ -47,7 +47,13 @@ def run_rounds(ready: Prepared, inputs: Tensor, say: Say) -> FittedRounds:
     if reason:
         say(reason)
     if best is None:
-        joint = teacher.joint(ready.embeds.pool_joined) if teacher else None
+        if teacher is None:
+            return FittedRounds(rounds, None, None, reason)
+        pool, text = (
+            ready.embeds.pool_joined,
+            (ready.start.zero_shot, ready.start.prompt.logit_scale),
+        )
+        joint = teacher.joint(pool).reluctant(pool, text, teacher.settings.lost)
         return FittedRounds(rounds, None, joint, reason)
     return FittedRounds(rounds, best.learner.prompt, best.joint, reason)
 

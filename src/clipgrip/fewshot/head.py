@@ -68,6 +68,9 @@ class HeadSettings:
     less likely, with fewer of them right, before they are left out. Without the first, trash drifted by 0.7 to 1.3
     points (1 to 10 labels); without the second, a class at 60 % of the surfaces cost 3 (5 labels; decision 0049)."""
 
+    lost: float = 0.05
+    """Most of the pool's images that classes may take which cannot occur in it, as somebody said (decision 0090)."""
+
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> HeadSettings:
         """The settings that ``dataclasses.asdict`` or JSON made ``facts`` of, perhaps in another version.

@@ -18,8 +18,11 @@ from torch import Tensor
 
 from clipgrip.fewshot.head import FittedHead, Head, HeadSettings
 from clipgrip.prompts.classifier import wide_logits
-from clipgrip.pseudolabel.refine.chunks import answered
+from clipgrip.pseudolabel.refine.chunks import answered, even_sample
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, WideEmbeds
+
+MOST_MEASURED = 100_000
+"""Images of a pool, or up to twice as many, that say how often absent classes take them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class Joint:
     """Their share in this average."""
     misnamed: tuple[int, ...] = ()
     """Classes whose name does not fit. Their row of ``texts`` was predicted from images and stands alone, untuned."""
+    absent: tuple[int, ...] = ()
+    """Classes that its images could not be of. Nothing that it learned speaks of them, so the text alone says whether
+    an image is of one of these (docs/decisions/0090)."""
+    reluctance: float = 0.0
+    """Subtracted from the logits of absent classes: `reluctant`."""
 
     def class_embeds(self, tuned: ClassEmbeds) -> ClassEmbeds:
         """(C, D) the class embeddings that the text's logits are made with, from those of a tuned prompt."""
@@ -61,7 +69,8 @@ class Joint:
         for head in self.heads:
             joined += over_all_classes(head.logits(image_embeds), head.classes, self.n_classes)
         if text is not None and self.text_weight:
-            return joined + self.text_weight * text
+            joined = joined + self.text_weight * text
+            return apart(joined, text, self.absent, self.reluctance) if self.absent else joined
         known = torch.zeros(self.n_classes, dtype=torch.bool)
         for head in self.heads:
             known[head.classes] = True
@@ -85,7 +94,8 @@ class Joint:
                 classes = torch.tensor([at[int(head.classes[n])] for n in columns])
                 weights, offsets = head.weights[:, columns], head.offsets[columns]
                 heads.append(replace(head, weights=weights, offsets=offsets, classes=classes))
-        changed = replace(self, heads=tuple(heads), n_classes=len(positions))
+        absent = tuple(at[c] for c in self.absent if c in at)
+        changed = replace(self, heads=tuple(heads), n_classes=len(positions), absent=absent)
         if self.texts is None:
             return changed
         before = [c for c in self.misnamed if c in at]
@@ -104,6 +114,9 @@ class Joint:
         found["untuned"] = torch.tensor(self.untuned, dtype=torch.float64)
         if self.misnamed:
             found["foretold"] = torch.tensor(self.misnamed)
+        if self.absent:
+            found["absent"] = torch.tensor(self.absent)
+            found["reluctance"] = torch.tensor(self.reluctance, dtype=torch.float64)
         return {**found, "n_classes": torch.tensor(self.n_classes)}
 
     @classmethod
@@ -114,14 +127,46 @@ class Joint:
             Head(**{one.name: tensors[f"{number}.{one.name}"] for one in fields(Head)})
             for number in numbers
         ]
+        misnamed, absent = (
+            tuple(tensors[name].tolist()) if name in tensors else ()
+            for name in ("foretold", "absent")
+        )
         return cls(
             float(tensors["text_weight"]),
             tuple(heads),
             int(tensors["n_classes"]),
             tensors.get("texts"),
             float(tensors["untuned"]),
-            tuple(tensors["foretold"].tolist()) if "foretold" in tensors else (),
+            misnamed,
+            absent,
+            float(tensors.get("reluctance", 0.0)),
         )
+
+    def apart_from(self, absent: tuple[int, ...], texts: ClassEmbeds) -> Joint:
+        """The untuned ``texts`` (C, D) say which images are of ``absent`` classes; itself where there are none."""
+        return replace(self, texts=texts, untuned=1.0, absent=absent) if absent else self
+
+    def reluctant(
+        self, image_embeds: WideEmbeds, tuned: tuple[ClassEmbeds, float], share: float
+    ) -> Joint:
+        """Reluctant enough that absent classes take at most ``share`` of these images (N, D), none of which is of one.
+
+        ``tuned`` are a prompt's class embeddings (C, D) and logit scale. A text that tells the classes apart takes
+        fewer anyway; one that guesses would take images away from classes that labels teach. It is the level of a
+        conformal test for images unlike these (Vovk, Gammerman and Shafer, 2005); those of the pool taught, so new
+        ones are taken a little more often.
+        """
+        if not self.absent or not self.text_weight or not len(image_embeds):
+            return self
+        images = even_sample(image_embeds, MOST_MEASURED)
+        class_embeds, logit_scale = tuned
+        text = wide_logits(images, self.class_embeds(class_embeds), logit_scale).log_softmax(1)
+        absent = torch.zeros(self.n_classes, dtype=torch.bool)
+        absent[list(self.absent)] = True
+        logits = self.logits(images, text)
+        margins = (logits[:, absent].amax(1) - logits[:, ~absent].amax(1)).double()
+        allowed = torch.quantile(margins, 1 - share, interpolation="higher")
+        return replace(self, reluctance=max(float(allowed), 0.0))
 
     def with_head(self, head: Head, weight: float) -> Joint:
         """With one more head, whose log-probabilities are added ``weight`` times."""
@@ -155,6 +200,15 @@ def joined_probs(
 def scaled(head: Head, weight: float) -> Head:
     """The head with its logits multiplied by ``weight``."""
     return replace(head, weights=weight * head.weights, offsets=weight * head.offsets)
+
+
+def apart(joined: Logits, text: Logits, absent: Sequence[int], reluctance: float) -> Logits:
+    """(N, C) logits: the text says how likely each ``absent`` class is, and ``joined`` divides what it leaves."""
+    rest = torch.ones(text.shape[1], dtype=torch.bool)
+    rest[list(absent)] = False
+    among = joined.masked_fill(~rest, -torch.inf).log_softmax(1)
+    left = text[:, rest].logsumexp(1, keepdim=True)
+    return torch.where(rest, among + left, text - reluctance)
 
 
 def over_all_classes(

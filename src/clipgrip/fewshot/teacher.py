@@ -45,7 +45,7 @@ def teaches(settings: HeadSettings | None, task: Task) -> bool:
     In TRZSL unlabeled images are of other classes than the labels, which cannot tell how good the text is for those.
     """
     several = len(task.labels[task.labeled].unique()) > 1
-    return settings is not None and several and bool(task.candidates.all())
+    return settings is not None and several and task.shares_classes
 
 
 def text_logits(probs: Probs) -> Logits:
@@ -114,8 +114,8 @@ class Teacher:
         task = self.task
         fitted = fitted_head(image_embeds, task.labels, task.n_classes, self.settings)
         joint = join(fitted, task.labels[task.labeled], task.n_classes, self.weights)
-        texts, untuned = self.texts, self.settings.untuned
-        joint = replace(joint, texts=texts, untuned=untuned, misnamed=self.misnamed)
+        joint = replace(joint, texts=self.texts, untuned=self.settings.untuned)
+        joint = replace(joint, misnamed=self.misnamed, absent=task.absent_classes)
         if pseudolabels is None or not len(pseudolabels.rows) or not self.uses_unlabeled:
             return joint
         head = _taught_head(image_embeds, task, pseudolabels, self.settings)
@@ -228,7 +228,7 @@ def joint_without_labels(
 
     For tasks without a `Teacher`: without labels, or with labels of other classes than the unlabeled images'; such
     labels teach this head too. ``image_embeds`` (N, D) are the pool as the prompt sees it, ``text`` its class
-    embeddings (C, D) and logit scale. None where there is nothing to join.
+    embeddings (C, D), untuned where classes are absent, and logit scale. None where there is nothing to join.
 
     Prompt and head learned the same and agree, so their sum is far too confident. One factor on it brings its mean
     confidence on the pseudolabeled images to that of the pseudolabels.
@@ -238,11 +238,11 @@ def joint_without_labels(
     head = _taught_head(image_embeds, task, pseudolabels, settings)
     weight = settings.alone * _worth(task, pseudolabels, settings)
     sharp = Joint(1.0, (), task.n_classes).with_head(head, weight)
-    rows = even_sample(pseudolabels.rows, MOST_TAUGHT)
-    text_log_probs = wide_logits(image_embeds[rows], *text).log_softmax(1)
-    logits = sharp.logits(image_embeds[rows], text_log_probs)
-    factor = _as_sure_as(logits, float(pseudolabels.confidence.double().mean()))
-    return Joint(factor, (scaled(sharp.heads[0], factor),), task.n_classes)
+    images = image_embeds[even_sample(pseudolabels.rows, MOST_TAUGHT)]
+    logits = sharp.logits(images, wide_logits(images, *text).log_softmax(1))
+    factor = _as_sure_as(task.among(logits), float(pseudolabels.confidence.double().mean()))
+    joint = Joint(factor, (scaled(sharp.heads[0], factor),), task.n_classes)
+    return joint.apart_from(task.absent_classes, text[0]).reluctant(images, text, settings.lost)
 
 
 def _as_sure_as(logits: Logits, confidence: float) -> float:
@@ -291,7 +291,7 @@ def _judges(task: Task) -> RowMask | None:
     several = task.labels >= 0
     counts = torch.bincount(task.labels[several], minlength=task.n_classes)
     several &= counts[task.labels.clamp_min(0)] > 1
-    return several if bool(several.any()) and bool(task.candidates.all()) else None
+    return several if bool(several.any()) and task.shares_classes else None
 
 
 def _worth(task: Task, pseudolabels: PseudoLabels, settings: HeadSettings) -> float:

@@ -25,9 +25,9 @@ def changed_share(before: Probs, after: Probs) -> float:
     return (before.argmax(1) != after.argmax(1)).double().mean().item()
 
 
-def class_coverage(probs: Probs) -> float:
-    """Share of classes that are the answer for at least one row."""
-    return len(probs.argmax(1).unique()) / probs.shape[1]
+def class_coverage(probs: Probs, absent: int = 0) -> float:
+    """Share of classes, but for the ``absent``, that are the answer for at least one row."""
+    return len(probs.argmax(1).unique()) / (probs.shape[1] - absent)
 
 
 SAMPLE = 2000

@@ -36,7 +36,7 @@ class Summary:
     largest: float
     """Share of the most frequent answer."""
     disagreement: float
-    """Share of the answers that differ from zero-shot's."""
+    """Share of the answers that differ from those before tuning: zero-shot's, or what the labels alone give."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,13 @@ ALARMS = (
     mark("one class swallows others"),
     mark("a frequent class is divided up"),
     mark("the answers leave classes out"),
-    mark("the answers leave zero-shot behind"),
+    mark("far more answers than after the first round differ from those before tuning"),
 )
 """The reasons of the alarm, in the order of the conditions in `collapse`."""
 BETWEEN = "; "
 """Joins several reasons into one."""
+WAS_CALLED = {"the answers leave zero-shot behind": ALARMS[3]}
+"""As runs of earlier versions keep it, also of labels, which give the answers before tuning."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,14 @@ class AlarmLimits:
 LIMITS = AlarmLimits()
 
 
+def reasons_of(reason: str) -> list[str]:
+    """The parts of a kept reason, as they are called now."""
+    return [WAS_CALLED.get(one, one) for one in reason.split(BETWEEN)]
+
+
 def stop_sentence(reason: str) -> Sentence:
     """The reason of a stop as a sentence that can be translated, part by part."""
-    parts = [reason] if isinstance(reason, Sentence) else map(Sentence, reason.split(BETWEEN))
+    parts = [reason] if isinstance(reason, Sentence) else map(Sentence, reasons_of(reason))
     return combined(list(parts), BETWEEN)
 
 
@@ -111,7 +118,7 @@ def summarise(
 def collapse(past: Sequence[Summary], limits: AlarmLimits = LIMITS) -> Stop | None:
     """A stop, if the last of the summaries exceeds one of the ``limits``; see `ALARMS` for what each means.
 
-    It goes back to the earlier round whose ``agreement`` was highest, zero-shot included.
+    It goes back to the earlier round whose ``agreement`` was highest, that before tuning (``past[0]``) included.
     """
     if len(past) < 2:
         return None

@@ -82,7 +82,7 @@ def at_work(status: Status, names: Sequence[str], say: Words, run: Path | str) -
 
 def answer_command(run: Path | str) -> str:
     """How the alarm that rings in the run's folder is answered."""
-    return f"clipgrip watch answer {quoted(run)} fixed|normal|nothing --by NAME --note TEXT"
+    return f"clipgrip watch answer {quoted(run)} fixed"
 
 
 def alarm_words(

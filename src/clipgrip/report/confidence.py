@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from clipgrip.pseudolabel.stop import ALARMS, BETWEEN
+from clipgrip.pseudolabel.stop import ALARMS, reasons_of
 from clipgrip.report.figures import reliability_curve
 from clipgrip.report.reading import Reading
 from clipgrip.runs.confidence import estimate_of
@@ -25,7 +25,7 @@ WHY = dict(
             mark("one class takes over images of others"),
             mark("a class that many images had is divided up among others"),
             mark("some classes are hardly answered any more"),
-            mark("the answers leave those of untuned CLIP far behind"),
+            ALARMS[3],
         ),
         strict=True,
     )
@@ -114,7 +114,7 @@ def went_back(run: Reading, say: Words) -> list[str]:
     stop = run.stopped
     if not stop:
         return []
-    reasons = say(", ").join(_why(reason, say) for reason in stop["reason"].split(BETWEEN))
+    reasons = say(", ").join(_why(reason, say) for reason in reasons_of(stop["reason"]))
     texts = {"round": stop["round"], "reasons": reasons}
     if not stop["kept"] and run.metrics.get("labels"):
         return [

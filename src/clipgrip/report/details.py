@@ -30,6 +30,7 @@ KEYS = {
     "seed": mark("seed of random numbers"),
     "template": mark("text around a class name"),
     "candidates": mark("classes that unlabeled images may take"),
+    "may_occur": mark("classes that may occur"),
     "precision": mark("number format"),
     "engine": mark("what computes"),
     "eye": mark("eyes beside the model"),

@@ -8,6 +8,7 @@ from typing import Literal
 from clipgrip.advice.folders import folder_sentences
 from clipgrip.advice.labels import held_out, label_sentences
 from clipgrip.advice.model import UNTESTED, reasons, remedies
+from clipgrip.advice.occurring import occurring_sentences
 from clipgrip.advice.unlearned import unlearned_sentences
 from clipgrip.report.audited import beside_the_test
 from clipgrip.report.confidence import estimated, honest_words, went_back
@@ -102,6 +103,7 @@ def verdict(run: Reading, say: Words) -> Verdict:
         + went_back(run, say)
         + (_measured_points(run, after, say) if after else _by_audit(run, say))
         + label_sentences(run.metrics.get("labels"), say)
+        + occurring_sentences(run.metrics, say)
         + unlearned_sentences(run.metrics, say)
         + ([] if after else _unmeasured_points(run, say)),
         bars=_bars(run, say),
@@ -277,7 +279,8 @@ def _unmeasured_points(run: Reading, say: Words) -> list[str]:
 
 
 def _no_answers(run: Reading, say: Words) -> list[str]:
-    empty = [name for name, count in zip(run.names, run.pool_counts, strict=False) if not count]
+    counts = dict(zip(run.names, run.pool_counts, strict=False))
+    empty = [name for name in counts if not counts[name] and name not in run.data.get("absent", ())]
     return [say("No image was given to: {names}.", names=say.names(empty))] if empty else []
 
 
@@ -285,15 +288,12 @@ def _settled(run: Reading, say: Words) -> list[str]:
     one_round = (run.metrics.get("labels") or {}).get("one_round")
     if not run.rounds or run.stopped or one_round:
         return []
-    changed = run.rounds[-1]["changed"]
-    share = say.percent(changed)
-    if changed < SMALL_CHANGE:
-        return [
-            say(
-                "The answers have settled: {share} changed in the last round. Settled is not yet right.",
-                share=share,
-            )
-        ]
-    return [
-        say("The answers have not settled: {share} still changed in the last round.", share=share)
-    ]
+    share = say.percent(changed := run.rounds[-1]["changed"])
+    text = (
+        mark(
+            "The answers have settled: {share} changed in the last round. Settled is not yet right."
+        )
+        if changed < SMALL_CHANGE
+        else mark("The answers have not settled: {share} still changed in the last round.")
+    )
+    return [say(text, share=share)]

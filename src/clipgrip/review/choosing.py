@@ -12,8 +12,14 @@ from clipgrip.review.queues import audited
 from clipgrip.review.session import ReviewSession
 from clipgrip.review.store import Change
 from clipgrip.runs.audit_sheet import apart_of
-from clipgrip.sentences import mark
+from clipgrip.sentences import Sentence, mark
+from clipgrip.trust.planning import HALF, NONE_PROVES, usual_plan
 from clipgrip.trust.terms import Terms
+
+UNPLANNED = mark("Leave the number empty: every answer counts as it comes.")
+STANDS = mark(
+    "The plan stands: the promise is read at {plan} answers with nothing kept back, and every answer counts beside it."
+)
 
 
 def choose_draw(
@@ -45,7 +51,7 @@ def choose_draw(
         if kind == "ok" and not names:
             raise ConfigError(mark("mark at least one class that means OK."))
         apart = apart_of(audit.classes, kind == "class", names if kind == "ok" else [])
-        plan = _plan(session, kind, plan)
+        plan = _plan(session, kind, plan, terms)
         chosen = ChosenDraw(kind, apart, terms, planned, plan)
         if apart and not len(to_ask(snapshot, chosen)) and not answered(snapshot, chosen):
             raise ConfigError(
@@ -66,7 +72,7 @@ def choose_draw(
         return chosen
 
 
-def _plan(session: ReviewSession, kind: Kind, asked: int | None) -> int | None:
+def _plan(session: ReviewSession, kind: Kind, asked: int | None, terms: Terms) -> int | None:
     """The plan from now on: a number that is chosen when answers are known would be none."""
     snapshot = session.snapshot
     stands = chosen_draw(snapshot, session.store).plan
@@ -74,9 +80,16 @@ def _plan(session: ReviewSession, kind: Kind, asked: int | None) -> int | None:
         return stands
     if audited(snapshot).any():
         raise ConfigError(
-            mark(
-                "images of this draw are answered already, and answers are planned before the first one. Leave the "
-                "number as it is: every answer counts as it comes."
-            )
+            "images of this draw are answered already, and answers are planned before the first one. {stands}",
+            stands=Sentence(UNPLANNED) if stands is None else Sentence(STANDS, plan=stands),
+        )
+    most = int((snapshot.round.draw.pool_rows >= 0).sum())
+    if asked is not None and asked > most:
+        usual = usual_plan(most, terms)
+        raise ConfigError(
+            "{asked} answers cannot be planned, for only {most} images can be drawn.{usual}",
+            asked=asked,
+            most=most,
+            usual=Sentence(HALF, n=usual) if usual else Sentence(NONE_PROVES),
         )
     return asked

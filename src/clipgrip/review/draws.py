@@ -20,7 +20,6 @@ from clipgrip.review.states import ImageState, Ints
 from clipgrip.review.store import ReviewStore
 from clipgrip.runs.audit_sheet import Audit
 from clipgrip.runs.measuring import USUAL, MeasuringAudit
-from clipgrip.runs.watch.upholding import fallen_scopes
 from clipgrip.trust.further import further
 from clipgrip.trust.measured import MeasuredAccuracy
 from clipgrip.trust.measuring import first_phase
@@ -71,13 +70,6 @@ def proof_now(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> AuditProof | None
     if chosen.apart:
         return apart_proof(snapshot, chosen)
     return audit_proof(snapshot, chosen.terms, plan=chosen.plan)
-
-
-def is_withdrawn(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> bool:
-    """Whether daily answers at work have refuted the promise of this draw: its images are people's since."""
-    audit, place = audit_of(snapshot, chosen), snapshot.round
-    fallen = fallen_scopes(place.folder / place.stored.folder)
-    return audit is not None and any(one.audit == audit.id for one in fallen)
 
 
 def audit_of(snapshot: ReviewSnapshot, chosen: ChosenDraw) -> Audit | None:

@@ -11,8 +11,9 @@ import numpy as np
 from clipgrip.errors import ConfigError
 from clipgrip.metrics import Share, exact_interval
 from clipgrip.review.answers import Pace, pace
+from clipgrip.review.deciding import Deciders, deciders
 from clipgrip.review.doubts import Baseline, baseline, doubts
-from clipgrip.review.draws import ChosenDraw, is_withdrawn, proof_now
+from clipgrip.review.draws import ChosenDraw
 from clipgrip.review.measure import (
     AuditProof,
     ErrorEstimate,
@@ -89,9 +90,8 @@ class Overview:
     waiting: int
     """Audit answers that do not count yet."""
     estimated: ErrorEstimate
-    proof: AuditProof | None
-    withdrawn: bool
-    """Whether the promise of this audit was withdrawn at work."""
+    deciders: Deciders
+    """Who decides, by what is kept or proven."""
     classes: tuple[ClassLine, ...]
     persons: tuple[PersonLine, ...]
     pace: Pace | None
@@ -101,6 +101,11 @@ class Overview:
     step_count: int
     step_class: str
 
+    @property
+    def proof(self) -> AuditProof | None:
+        """What the answers prove now."""
+        return self.deciders.proof
+
 
 def overview(snapshot: ReviewSnapshot, terms: Terms, chosen: ChosenDraw | None = None) -> Overview:
     """Count everything; the promise by the way in which the audit draws now (None: from all images alike)."""
@@ -108,8 +113,8 @@ def overview(snapshot: ReviewSnapshot, terms: Terms, chosen: ChosenDraw | None =
     states = snapshot.states
     found, expected = errors(snapshot), estimate(snapshot)
     draws = replace(chosen or ChosenDraw(), terms=terms)
-    proof, withdrawn = proof_now(snapshot, draws), is_withdrawn(snapshot, draws)
-    model = 0 if withdrawn else _decided_by_model(snapshot, proof)
+    decided_by = deciders(snapshot, draws)
+    proof, model = decided_by.proof, int(decided_by.by_model.sum())
     decided = states.among(ImageState.DECIDED) & ~states.audit
     fresh = int((decided & ~snapshot.view.learned).sum())
     common = baseline(snapshot, found)
@@ -133,8 +138,7 @@ def overview(snapshot: ReviewSnapshot, terms: Terms, chosen: ChosenDraw | None =
         doubts=against,
         waiting=gap(snapshot),
         estimated=expected,
-        proof=proof,
-        withdrawn=withdrawn,
+        deciders=decided_by,
         classes=_class_lines(snapshot, found, expected, terms),
         persons=_person_lines(snapshot),
         pace=pace(snapshot.answers),
@@ -160,14 +164,6 @@ def terms_of(max_error: float, confidence: float) -> Terms:
             Sentence("the largest share of errors has to lie between 0 and 50%, as in 2%.")
         )
     return Terms(max_error, confidence)
-
-
-def _decided_by_model(snapshot: ReviewSnapshot, proof: AuditProof | None) -> int:
-    """Open images within the promise."""
-    if proof is None:
-        return 0
-    inside = snapshot.round.draw.pool_rows[proof.promise.decided]
-    return int((snapshot.states.state[inside[inside >= 0]] == ImageState.OPEN).sum())
 
 
 def _class_lines(

@@ -19,7 +19,7 @@ from clipgrip.runs import audit_store
 from clipgrip.runs.audit_sheet import AUTOMATE
 from clipgrip.runs.promised import AUTOMATION, automation_csv, promise_facts, with_classes
 from clipgrip.runs.store import open_store
-from clipgrip.runs.watch.upholding import check_stands
+from clipgrip.runs.watch.standing import check_stands
 from clipgrip.trust.terms import Terms
 from clipgrip.words import ENGLISH, Words
 from clipgrip.written import write_dated

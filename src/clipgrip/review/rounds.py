@@ -73,7 +73,7 @@ def next_round(folder: Path, person: str = "", listener: Listener | None = None)
             with open_store(folder / candidate.folder) as runs:
                 _check_new(runs.manifest(candidate.run), manifest)
         place = folder / f"{ROUND}{number}"
-        settings, seen = _rule(first, manifest, _seen(first, began_with, classes))
+        settings, seen = _rule(first, began_with, manifest, classes)
         outcome = carry_out(settings, manifest, place, listener, seen=seen, model=before.model)
         pool = began_with.rows.hashes[began_with.pool]
         facts = _gain(before, outcome, classes, by_hash, pool)
@@ -174,8 +174,27 @@ def _seen(first: StoredRun, began_with: Manifest, classes: list[StoredClass]) ->
     return list(dict.fromkeys(table.names[id_] for id_ in ids if id_ is not None))
 
 
+def _may_occur(
+    settings: Settings, began_with: Manifest, manifest: Manifest, classes: list[StoredClass]
+) -> tuple[str, ...] | None:
+    """The classes that the first run named, as they are called now, those that people added, and those answered.
+
+    An audited image teaches nothing, but its answer too shows that its class occurs.
+    """
+    if settings.may_occur is None:
+        return None
+    table, first = ClassTable(tuple(classes)), began_with.classes
+    came_from = {name: table.of_first_run(n) for n, name in enumerate(first.display)}
+    named = {came_from[name] for name in settings.may_occur}
+    added = table.column.keys() - came_from.values()
+    answered = set(manifest.labels[began_with.pool].tolist())
+    return tuple(
+        one.name for n, one in enumerate(table.active) if one.id in named | added or n in answered
+    )
+
+
 def _rule(
-    first: StoredRun, manifest: Manifest, seen: list[str]
+    first: StoredRun, began_with: Manifest, manifest: Manifest, classes: list[StoredClass]
 ) -> tuple[Settings, list[int] | None]:
     """The first run's settings, and positions of the seen classes that still have labels.
 
@@ -183,9 +202,11 @@ def _rule(
     asked the model (zero-shot) learned nothing; its rounds learn from the answers all the same.
     """
     settings, names = settings_of(first), enumerate(manifest.classes.display)
+    may_occur = _may_occur(settings, began_with, manifest, classes)
+    settings = settings.model_copy(update={"may_occur": may_occur})
     if settings.strategy == "zero-shot":
         settings = settings.model_copy(update={"strategy": LEARNS})
-    labeled = set(manifest.labels.tolist())
+    seen, labeled = _seen(first, began_with, classes), set(manifest.labels.tolist())
     positions = [n for n, name in names if name in seen and n in labeled]
     if positions:
         return settings, positions

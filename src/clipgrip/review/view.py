@@ -17,6 +17,7 @@ from clipgrip.data.classes import ClassNames
 from clipgrip.data.rows import NO_ROWS, Hashes, HashIndex, Rows
 from clipgrip.prompts.classifier import zero_shot
 from clipgrip.prompts.residual import renumbered
+from clipgrip.pseudolabel.refine import without_absent
 from clipgrip.review.class_table import ClassTable
 from clipgrip.review.states import Ints, Mask
 from clipgrip.review.store import StoredClass
@@ -26,6 +27,7 @@ from clipgrip.runs.inputs import embeds_through
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.untuned_model import UntunedModel
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs
+from clipgrip.types import Mask as ClassMask
 
 BLOCK = 16_384
 """Rows that are looked at together for the first few of a queue."""
@@ -174,7 +176,14 @@ class RoundClassifier:
         places = _places(classes, self.outcome.manifest.classes)
         if joint is not None:
             joint = joint.renumbered(places, start.zero_shot)
-        return start.answers(renumbered(self.outcome.learned, places), nothing, joint).pool
+        found = start.answers(renumbered(self.outcome.learned, places), nothing, joint).pool
+        return without_absent(found, self.absent(classes))
+
+    def absent(self, classes: ClassNames) -> ClassMask | None:
+        """(C,) those that the run's images could not be of; None where all could. What is newer than the run may be."""
+        gone = self.outcome.task.absent_classes
+        places = _places(classes, self.outcome.manifest.classes)
+        return torch.tensor([place in gone for place in places]) if gone else None
 
     def texts(self, classes: Sequence[StoredClass]) -> ClassEmbeds:
         """(C, D) of the untuned texts."""

@@ -138,6 +138,11 @@ def promises(store: RunStore, run: str) -> list[StoredPromise]:
     ]
 
 
+def was_read(run: Path) -> bool:
+    """Whether an audit of a run's folder was ever read for a promise, whatever it proved."""
+    return (run / NAME).is_file() and bool(made_promises(run)[0])
+
+
 def was_promised(run: Path) -> bool:
     """Whether any promise of the run in a folder lets the model decide images."""
     return (run / NAME).is_file() and any(one.proves for one in made_promises(run)[0])

@@ -57,7 +57,7 @@ def estimate_facts(
         return None
     known = task.labels >= 0
     total = int(known.sum())
-    if bool(task.candidates.all()) and total >= ENOUGH_LABELS:
+    if task.shares_classes and total >= ENOUGH_LABELS:
         right = int((zero_shot.argmax(1) == task.labels)[known].sum())
         return {**_facts(by_labels(right, total)), "right": right, "labels": total}
     if refiner is None or not len(task.unlabeled) or knows_nothing(tuple(findings)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from clipgrip.advice.labels import labels_teach
@@ -54,7 +55,8 @@ def knowledge_of(
     given = isinstance(backbone, PrecomputedModel)
     names, prompts = classes.display, dict.fromkeys(classes.prompts)
     rows = task.unlabeled
-    free = len(rows) > 0 and bool(task.candidates.all())
+    free, may_be = len(rows) > 0 and task.shares_classes, task.candidate_classes
+    lie = pointing(picked(answers.pool, rows, may_be)) if free else None
     signs = Signs(
         names=names,
         demo_model=backbone.name == NANO,
@@ -62,7 +64,7 @@ def knowledge_of(
         likeness=likeness(texts, backbone.logit_scale) if len(names) > 1 else None,
         codes=() if given else tuple(text for text in prompts if is_code(text)),
         unread=() if given else unread(tuple(prompts), backbone.text.tokenize),
-        pointing=pointing(picked(answers.pool, rows)) if free else None,
+        pointing=None if lie is None else replace(lie, top_class=int(may_be[lie.top_class])),
         judged=judged(answers.pool, embeds.pool_labels, names)
         or judged(answers.test, embeds.test_labels, names),
     )

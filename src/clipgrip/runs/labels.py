@@ -47,17 +47,18 @@ def joint_of_run(
 ) -> Joint | None:
     """The joined classifier of a stored run; ``through`` are its images as the prompt sees them (`embeds_through`)."""
     labels, head = facts.get("labels"), ready.method.head
+    learned, scale = {} if stored is None else stored.learned, ready.start.prompt.logit_scale
     if labels is None or head is None or not teaches(head, ready.task):
         if stored is None:
             return None
         pseudolabels = pseudolabels_of(stored, ready.embeds, ready.task.n_classes)
-        text = ready.start.class_embeds(stored.learned), ready.start.prompt.logit_scale
+        text = ready.start.class_embeds(learned if ready.task.absent is None else {}), scale
         head = head_of(stored, ready.method)
         return joint_without_labels(through.pool_joined, text, ready.task, pseudolabels, head)
     pool, texts = ready.embeds.pool_joined, ready.start.texts
     teacher = Teacher.of(pool, ready.text_answers, ready.task, head, texts)
-    if not labels["uses_unlabeled"] or stored is None:
-        return teacher.joint(through.pool_joined)
-    return teacher.joint(
-        through.pool_joined, pseudolabels_of(stored, ready.embeds, ready.task.n_classes)
-    )
+    text, own = (ready.start.class_embeds(learned), scale), None
+    if labels["uses_unlabeled"] and stored is not None:
+        own = pseudolabels_of(stored, ready.embeds, ready.task.n_classes)
+    joint = teacher.joint(through.pool_joined, own)
+    return joint.reluctant(through.pool_joined, text, head.lost)

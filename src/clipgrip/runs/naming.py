@@ -22,7 +22,8 @@ def name_facts(ready: Prepared, findings: tuple[Finding, ...]) -> dict[str, Any]
         return None
     start, embeds = ready.start, ready.embeds
     scale = start.prompt.logit_scale
-    seen = naming(embeds.pool, start.zero_shot, scale, ready.task.labels)
+    task = ready.task
+    seen = naming(embeds.pool, start.zero_shot, scale, task.labels, task.occurring)
     names, rows = start.classes.display, embeds.pool_rows
     return {
         "classes": [

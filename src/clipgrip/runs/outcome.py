@@ -32,6 +32,7 @@ from clipgrip.runs.rounds import best_round
 from clipgrip.runs.store import RunStore, StoredRound, StoredRun
 from clipgrip.runs.untuned_model import Answers, UntunedModel
 from clipgrip.task import Task
+from clipgrip.types import Mask
 
 METHOD_UNKNOWN = "unknown"
 """``method_id`` of runs from before it was stored."""
@@ -109,8 +110,10 @@ class Outcome:
 
     def _summary(self, answers: Answers) -> dict[str, Any]:
         return {
-            "pool": pool_summary(picked(answers.pool, self.task.unlabeled)),
-            "test": test_scores(answers.test, self.embeds.test_labels, self.task.candidates),
+            "pool": pool_summary(
+                picked(answers.pool, self.task.unlabeled), len(self.task.absent_classes)
+            ),
+            "test": test_scores(answers.test, self.embeds.test_labels, ~self.task.seen),
         }
 
     @cached_property
@@ -174,6 +177,7 @@ def data_facts(
         "unlabeled": len(task.unlabeled),
         "test": len(manifest.test),
         "seen": seen_names(manifest.classes, task),
+        **({"absent": _names(manifest.classes, task.absent)} if task.absent is not None else {}),
         "not_used": not_used,
         "classes": list(manifest.classes.display),
         "prompts": list(manifest.classes.prompts),
@@ -194,8 +198,11 @@ def backbone_facts(backbone: Model) -> dict[str, Any]:
 
 def seen_names(classes: ClassNames, task: Task) -> list[str]:
     """Names of the seen classes, which are no candidates for unlabeled images."""
-    pairs = zip(classes.display, task.candidates.tolist(), strict=True)
-    return [name for name, candidate in pairs if not candidate]
+    return _names(classes, task.seen)
+
+
+def _names(classes: ClassNames, chosen: Mask) -> list[str]:
+    return [name for name, one in zip(classes.display, chosen.tolist(), strict=True) if one]
 
 
 def assemble(
@@ -241,7 +248,7 @@ def assemble(
         ready=ready,
         model=backbone,
         rounds=rounds,
-        answers=ready.start.answers(learned, through, joint),
+        answers=ready.answers(learned, through, joint),
         prompt=facts,
         joint=joint,
     )

@@ -64,7 +64,7 @@ from clipgrip.runs.run_folder import (
     with_stored_engine,
 )
 from clipgrip.runs.store import RunStore, StoredRun, open_store
-from clipgrip.runs.tasks import read_seen, with_folder_labels
+from clipgrip.runs.tasks import LABELS_ALONE, by_labels_alone, read_seen, with_folder_labels
 from clipgrip.runs.tuning_sample import sample_facts, sample_sentence
 from clipgrip.sentences import Sentence, mark
 from clipgrip.task import paradigm
@@ -73,9 +73,6 @@ from clipgrip.words import Words
 
 PROMPT = mark("Tuning {values} values of a {prompt} prompt.")
 RESIDUALS = mark("Tuning {values} values: a shift of each class embedding.")
-SEEN_ALONE = Sentence(
-    "--seen is not used: there are no texts, so labels alone decide, and an image may be of any class with a label."
-)
 SEEN_AND_ALL = Sentence(
     "--seen is not used: with --candidates all an image without a label may be of any class."
 )
@@ -116,7 +113,7 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         settings = with_folder_labels(settings, manifest)
     model = model_of_run(project, manifest) if embedded is not None else None
     if model is not None and not model.texts:
-        settings = settings.model_copy(update={"candidates": "all"})
+        settings = by_labels_alone(settings, listener.note)
     if project.seen:
         seen = _seen_classes(project, manifest, settings, listener)
     return carry_out(
@@ -141,7 +138,8 @@ def _seen_classes(
     seen = read_seen(project.seen, given, manifest.classes, project.encoding)
     if settings.candidates != "all":
         return seen
-    listener.note(SEEN_ALONE if project.candidates == "auto" else SEEN_AND_ALL)
+    alone = Sentence(LABELS_ALONE, option="--seen")
+    listener.note(alone if project.candidates == "auto" else SEEN_AND_ALL)
     return None
 
 

@@ -21,10 +21,12 @@ from clipgrip.data.issues import Issues
 from clipgrip.data.manifest import Manifest
 from clipgrip.data.rows import NO_ROWS
 from clipgrip.errors import BackboneError
+from clipgrip.fewshot.joint import Joint
 from clipgrip.fewshot.teacher import Teacher
 from clipgrip.method import Method, learn, refiner_of, schedule, teacher_of
 from clipgrip.prompts.residual import ResidualPrompt
 from clipgrip.pseudolabel.banks import BankMap
+from clipgrip.pseudolabel.refine import without_absent
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner
 from clipgrip.runs import tuning_sample
 from clipgrip.runs.embedding import (
@@ -40,7 +42,7 @@ from clipgrip.runs.eyes import EyeBanks, EyeFacts, JoinedEyes, embed_eyes, eyes_
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.precomputed import is_precomputed, read_precomputed
 from clipgrip.runs.store import RunStore, StoredRun
-from clipgrip.runs.tasks import make_task, stored_task
+from clipgrip.runs.tasks import stored_task, task_rule
 from clipgrip.runs.tuning_sample import embeds_of, sample_rows, task_of
 from clipgrip.runs.untuned_model import Answers, UntunedModel, method_for
 from clipgrip.sentences import mark
@@ -101,7 +103,12 @@ class Prepared:
     @cached_property
     def zero_shot(self) -> Answers:
         """The answers before anything is learned."""
-        return self.start.answers({}, self.embeds)
+        return self.answers({}, self.embeds, None)
+
+    def answers(self, learned: dict[str, Tensor], through: Embeds, joint: Joint | None) -> Answers:
+        """As `UntunedModel.answers`, those for the pool among the classes that may occur."""
+        found = self.start.answers(learned, through, joint)
+        return replace(found, pool=without_absent(found.pool, self.task.absent))
 
     @cached_property
     def teacher(self) -> Teacher | None:
@@ -157,6 +164,7 @@ class Prepared:
             beside=self.embeds.pool_beside,
             refine=self.refiner,
             teacher=self.teacher,
+            texts=self.start.texts,
             seed=self.settings.seed,
             on_step=on_step,
             keeper=keeper,
@@ -201,14 +209,12 @@ def prepare(
     eyes = backbone.eyes if isinstance(backbone, PrecomputedModel) else eyes_of(settings, backbone)
     if len(manifest.pool) == 0:
         raise nothing_left(manifest, Issues())
-    everywhere = settings.candidates == "all"
-    given = torch.from_numpy(manifest.labels[manifest.pool])
-    expected = make_task(given, classes, seen=seen, all_candidates=everywhere)
+    settings, task_for = task_rule(settings, classes, seen)
+    expected = task_for(torch.from_numpy(manifest.labels[manifest.pool]))
     schedule(settings.strategy, expected, k=settings.k, n_rounds=settings.rounds)
     start = UntunedModel.of(backbone, classes, settings, method_for(settings, expected, method))
     found = embed_with_cache(backbone, manifest, listener)
-    labels = found.embeds.pool_labels
-    task = make_task(labels, classes, seen=seen, all_candidates=everywhere, note=listener.note)
+    task = task_for(found.embeds.pool_labels, note=listener.note)
     start = start.suited_to(task, backbone, settings, method)
     ready = _with_eyes(eyes, Prepared(settings, start, found.embeds, task), found, listener)
     return PreparedRun(backbone, found.manifest, ready, found.issues)
@@ -245,7 +251,7 @@ def prepare_stored(
             backbone=settings.backbone,
         )
     found = embed_with_cache(backbone, manifest, listener)
-    task = stored_task(found.embeds.pool_labels, manifest.classes, run.facts["data"]["seen"])
+    task = stored_task(found.embeds.pool_labels, manifest.classes, run.facts["data"])
     known = run.facts.get("method")
     method = Method.from_facts(known) if known else method_for(settings, task)
     start = UntunedModel.of(backbone, found.manifest.classes, settings, method)
@@ -284,12 +290,10 @@ def prepare_arrays(
 ) -> Prepared:
     """Prepare embeddings (N, D) with labels (N,), -1 for unlabeled, and class embeddings (C, D).
 
-    There is no text tower, so a residual of the class embeddings is tuned. Several banks have to be joined already
-    (`pseudolabel.banks`).
+    There is no text tower, so a residual of the class embeddings is tuned. Several banks have to be joined already.
     """
-    everywhere = settings.candidates == "all"
-    task = make_task(labels, classes, seen=None, all_candidates=everywhere)
+    settings, task_for = task_rule(settings, classes)
     pool = image_embeds.to(class_embeds.dtype)
     prompt = ResidualPrompt.untuned(class_embeds, logit_scale)
     start = UntunedModel(classes, class_embeds, prompt, method)
-    return Prepared(settings, start, Embeds(pool, pool[:0], NO_ROWS, NO_ROWS), task)
+    return Prepared(settings, start, Embeds(pool, pool[:0], NO_ROWS, NO_ROWS), task_for(labels))

@@ -19,6 +19,7 @@ from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.outcome import Outcome
 from clipgrip.sentences import mark
+from clipgrip.task import Task
 from clipgrip.trust.naming import Naming, naming
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels
 
@@ -57,6 +58,8 @@ class TextTrial:
     images: ImageEmbeds = field(repr=False)
     labels: Labels = field(repr=False)
     texts: ClassEmbeds = field(repr=False)
+    task: Task = field(repr=False)
+    """Of the whole pool."""
 
     @classmethod
     def of(cls, outcome: Outcome) -> TextTrial:
@@ -74,6 +77,7 @@ class TextTrial:
             outcome.embeds.pool[rows],
             labels[rows],
             outcome.start.zero_shot,
+            outcome.task,
         )
 
     def names(self) -> Naming:
@@ -115,7 +119,7 @@ class TextTrial:
         return () if given else templates_beside(self.template)
 
     def _changes(self, texts: ClassEmbeds) -> AnswerChanges:
-        before, after = ((self.images @ one.T).argmax(1) for one in (self.texts, texts))
+        before, after = (self._answers(one) for one in (self.texts, texts))
         steps = Counter(zip(before.tolist(), after.tolist(), strict=True))
         pairs = sorted((-n, a, b) for (a, b), n in steps.items() if a != b)
         known = self.labels >= 0
@@ -130,8 +134,13 @@ class TextTrial:
             largest=(_largest(before), _largest(after)),
         )
 
+    def _answers(self, texts: ClassEmbeds) -> Labels:
+        logits, absent = self.images @ texts.T, self.task.absent
+        return (logits if absent is None else logits.masked_fill(absent, -torch.inf)).argmax(1)
+
     def _naming(self, texts: ClassEmbeds) -> Naming:
-        return naming(self.images, texts, self.backbone.logit_scale, self.labels)
+        scale, may_occur = self.backbone.logit_scale, self.task.occurring
+        return naming(self.images, texts, scale, self.labels, may_occur)
 
 
 def _largest(answers: Labels) -> float:

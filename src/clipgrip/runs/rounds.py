@@ -16,6 +16,7 @@ from clipgrip.mapped import picked
 from clipgrip.method import Method
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import per_class_counts
+from clipgrip.pseudolabel.refine import without_absent
 from clipgrip.pseudolabel.refine.reasons import DONE
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT
 from clipgrip.pseudolabel.stop import Summary, stop_sentence
@@ -134,7 +135,8 @@ def _answers(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Prob
     learner = PromptLearner(prompt, inputs.pool, beside=ready.embeds.pool_beside)
     chosen = pseudolabels_of(stored[-1], ready.embeds, ready.task.n_classes)
     head = head_of(stored[-1], ready.method)
-    return answers_of(learner, joint_of(learner, ready.task, chosen, ready.teacher, head))
+    joint = joint_of(learner, ready.task, chosen, ready.teacher, head, ready.start.texts)
+    return without_absent(answers_of(learner, joint), ready.task.absent)
 
 
 def head_of(stored: StoredRound, method: Method) -> HeadSettings | None:
@@ -179,8 +181,8 @@ def _to_stored_round(
         },
         evidence=asdict(done.evidence) if done.evidence else None,
         joined=done.joint is not None,
-        pool=pool_summary(picked(done.probs, task.unlabeled)),
-        test=test_scores(test, embeds.test_labels, task.candidates),
+        pool=pool_summary(picked(done.probs, task.unlabeled), len(task.absent_classes)),
+        test=test_scores(test, embeds.test_labels, ~task.seen),
         **facts,
     )
     if done.summary:

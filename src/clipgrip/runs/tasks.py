@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from clipgrip.config import Settings
 from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.manifest import Manifest
+from clipgrip.data.occurring import positions_of
 from clipgrip.data.text import read_text
 from clipgrip.errors import DataError, nearest
-from clipgrip.sentences import Sentence
+from clipgrip.sentences import Sentence, shortlist
 from clipgrip.task import Task, ssl, trzsl, ul
 from clipgrip.types import Labels
 from clipgrip.words import mark
 
+ADDED = mark(
+    "Images are labeled {names}, which may_occur leaves out: these classes occur, so they are added to it."
+)
+ALL_SEEN = mark(
+    "may_occur names seen classes only, so no class is left for the unlabeled images. Add those that they may be of, "
+    "or leave --seen away."
+)
+LABELS_ALONE = mark(
+    "{option} is not used: there are no texts, so labels alone decide, and an image may be of any class with a label."
+)
 NO_CLASS = mark('{place} line {line}: no class is called "{name}". Known: {known}.{nearest}')
 
 
@@ -26,13 +39,18 @@ def make_task(
     *,
     seen: Sequence[int] | None = None,
     all_candidates: bool,
+    may_occur: Sequence[str] | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Task:
     """UL without labels, SSL with labels for each class, TRZSL with labels for some classes only.
 
-    ``seen`` are positions of the classes whose images are all labeled; by default those with any label.
+    ``seen`` are positions of the classes whose images are all labeled; by default those with any label, unless somebody
+    names all classes that ``may_occur``.
     """
     labeled = sorted(set(labels[labels >= 0].tolist()))
+    if may_occur is not None:
+        _check_labeled(seen or [], labeled, classes)
+        return _among(labels, classes, positions_of(may_occur, classes), seen or [], note)
     if not labeled and not seen:
         return ul(len(labels), len(classes))
     known = labeled if seen is None else sorted(set(seen))
@@ -41,6 +59,51 @@ def make_task(
     _check_labeled(known, labeled, classes)
     note(_explain(known, classes))
     return trzsl(labels, len(classes), known)
+
+
+def task_rule(
+    settings: Settings, classes: ClassNames, seen: Sequence[int] | None = None
+) -> tuple[Settings, Callable[..., Task]]:
+    """`make_task` of labels as the settings want it, and the settings with each class as the list names it.
+
+    In its order, so that equal choices are one run. DataError: a name is unknown.
+    """
+    if (may_occur := settings.may_occur) is not None:
+        may_occur = tuple(classes.display[c] for c in positions_of(may_occur, classes))
+        settings = settings.model_copy(update={"may_occur": may_occur})
+    everywhere = settings.candidates == "all"
+    rule = partial(
+        make_task, classes=classes, seen=seen, all_candidates=everywhere, may_occur=may_occur
+    )
+    return settings, rule
+
+
+def by_labels_alone(settings: Settings, note: Callable[[str], None]) -> Settings:
+    """The settings where there are no texts: every class with a label stays possible, and no other is."""
+    if settings.may_occur is not None:
+        note(Sentence(LABELS_ALONE, option="--may-occur"))
+    return settings.model_copy(update={"candidates": "all", "may_occur": None})
+
+
+def _among(
+    labels: Labels,
+    classes: ClassNames,
+    chosen: list[int],
+    seen: Sequence[int],
+    note: Callable[[str], None],
+) -> Task:
+    """The task where only the ``chosen`` classes occur, and those with a label: it shows that they do."""
+    absent = torch.ones(len(classes), dtype=torch.bool)
+    absent[chosen] = False
+    labeled = labels[labels >= 0].unique()
+    if added := [classes.display[c] for c in labeled[absent[labeled]].tolist()]:
+        note(Sentence(ADDED, names=shortlist(added)))
+    absent[labeled] = False
+    candidates = ~absent
+    candidates[list(seen)] = False
+    if not candidates.any():
+        raise DataError(ALL_SEEN)
+    return Task(labels, candidates, absent if absent.any() else None)
 
 
 def with_folder_labels(settings: Settings, manifest: Manifest) -> Settings:
@@ -54,9 +117,13 @@ def with_folder_labels(settings: Settings, manifest: Manifest) -> Settings:
     return settings.model_copy(update={"candidates": "all"})
 
 
-def stored_task(labels: Labels, classes: ClassNames, seen: Sequence[str]) -> Task:
-    """The task of a stored run, whose seen classes are kept by name."""
-    return Task(labels, torch.tensor([name not in seen for name in classes.display]))
+def stored_task(labels: Labels, classes: ClassNames, data: Mapping[str, Any]) -> Task:
+    """The task of a stored run, whose facts ``data`` name the classes that are seen, and those that are absent."""
+    seen, absent = (
+        torch.tensor([name in names for name in classes.display])
+        for names in (data["seen"], data.get("absent", ()))
+    )
+    return Task(labels, ~(seen | absent), absent if absent.any() else None)
 
 
 def read_seen(
@@ -80,7 +147,7 @@ def read_seen(
     return seen
 
 
-def _check_labeled(seen: list[int], labeled: list[int], classes: ClassNames) -> None:
+def _check_labeled(seen: Sequence[int], labeled: list[int], classes: ClassNames) -> None:
     for position in seen:
         if position not in labeled:
             raise DataError(

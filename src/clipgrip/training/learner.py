@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from clipgrip.mapped import stacked
+from clipgrip.mapped import gathered, stacked
 from clipgrip.prompts.base import Prompt
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
@@ -68,18 +68,26 @@ class PromptLearner:
         recalled: TrainingState | None = None,
         offer: Callable[[Callable[[], TrainingState]], None] = lambda _: None,
     ) -> PromptLearner:
-        """Tune on the task's labels and on pseudolabels, both of rows of the pool; the other arguments as in `tune`."""
+        """Tune on the task's labels and on pseudolabels, both of rows of the pool; the other arguments as in `tune`.
+
+        Classes that are absent take no part: the prompt would learn to deny them, and new images may be of them.
+        """
         truth = F.one_hot(task.labels[task.labeled], task.n_classes).to(pseudolabels.targets.dtype)
         rows = torch.cat([task.labeled, pseudolabels.rows])
+        targets, shift = stacked(truth, pseudolabels.targets), self._shift(task, pseudolabels)
+        if (classes := task.occurring) is not None:
+            targets = gathered(targets, torch.arange(len(targets)), classes)
+            shift = None if shift is None else shift[classes]
         tuned = tune(
             self.prompt,
             Picked(self.inputs, rows),
-            stacked(truth, pseudolabels.targets),
+            targets,
             torch.arange(len(rows)) < len(task.labeled),
             weights=self._weights(task, len(pseudolabels.rows)),
             recipe=self.recipe,
             generator=generator,
-            shift=self._shift(task, pseudolabels),
+            shift=shift,
+            classes=classes,
             on_step=on_step,
             recalled=recalled,
             offer=offer,
@@ -90,12 +98,12 @@ class PromptLearner:
         """(C,) the `label_shift`; None with the paper's weights, or if pseudolabels cannot be of every class."""
         if self.labeled_share is None or not len(pseudolabels.rows) or not len(task.labeled):
             return None
-        if not bool(task.candidates.all()):
+        if not task.shares_classes:
             return None
         return label_shift(task.labels[task.labeled], pseudolabels.targets)
 
     def _weights(self, task: Task, n_pseudo: int) -> Weights:
         n_labeled = len(task.labeled)
         if self.labeled_share is None:
-            return paper_weights(n_labeled, n_pseudo, all_candidates=bool(task.candidates.all()))
+            return paper_weights(n_labeled, n_pseudo, all_candidates=task.shares_classes)
         return mixing_weights(n_labeled, n_pseudo, labeled_share=self.labeled_share)

@@ -76,6 +76,7 @@ def tune(
     recipe: Recipe,
     generator: torch.Generator,
     shift: Tensor | None = None,
+    classes: Tensor | None = None,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     recalled: TrainingState | None = None,
     offer: Callable[[Callable[[], TrainingState]], None] = lambda _: None,
@@ -91,6 +92,7 @@ def tune(
         recipe: optimiser, learning rate, number of steps.
         generator: draws the batches.
         shift: (C,) added to the logits of labeled rows (`label_shift`).
+        classes: (C,) positions of the prompt's classes that take part; all where None.
         on_step: is called with (step, steps, loss).
         recalled: a state of this very training, from which it goes on bit for bit.
         offer: is called after each step with a function that makes the state, so that only what is kept is copied.
@@ -111,7 +113,7 @@ def tune(
         optimizer.param_groups[0]["lr"] = learning_rate(step, total, recipe)
         optimizer.zero_grad()
         batch = Batch(inputs, targets, labeled, rows, loss_of, shift)
-        loss = _backward(tuned, batch, weights, at_once)
+        loss = _backward(tuned, batch, weights, at_once, classes)
         optimizer.step()
         on_step(step + 1, total, loss)
         offer(partial(TrainingState.of, step + 1, values, optimizer))
@@ -149,12 +151,15 @@ class Batch(NamedTuple):
         return Weights(weights.labeled * shares[0], weights.pseudo * shares[1])
 
 
-def _backward(prompt: Prompt, batch: Batch, weights: Weights, at_once: int) -> float:
+def _backward(
+    prompt: Prompt, batch: Batch, weights: Weights, at_once: int, classes: Tensor | None
+) -> float:
     """Add the batch's gradient to the learned values and return its loss, in passes of at most ``at_once`` rows.
 
     The text side runs only once: the passes add up the gradient at the class embeddings, which is then backpropagated.
     """
     class_embeds = prompt.class_embeds()
+    class_embeds = class_embeds if classes is None else class_embeds[classes]
     if len(batch.rows) <= at_once:
         loss = batch.loss(prompt, class_embeds, weights)
         loss.backward()

@@ -5,11 +5,12 @@ Decision 0030 says why these features; `python -m benchmarks.names` measures the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Int
 from torch import Tensor
 
 from clipgrip.pseudolabel.refine.chunks import even_sample
@@ -102,8 +103,22 @@ def naming(
     class_embeds: ClassEmbeds,
     logit_scale: float,
     labels: Labels | None = None,
+    among: Int[Tensor, " K"] | None = None,
 ) -> Naming:
-    """The verdicts on untuned texts (C, D) by a pool (N, D); ``labels`` (N,) are people's, -1 elsewhere."""
+    """The verdicts on untuned texts (C, D) by a pool (N, D); ``labels`` (N,) are people's, -1 elsewhere.
+
+    ``among`` are positions of the classes that may occur: nothing can be said of the others, which have no image.
+    """
+    if among is not None:
+        place = torch.full((len(class_embeds) + 1,), -1)  # the last is nobody's
+        place[among] = torch.arange(len(among))
+        own = None if labels is None else place[labels]
+        found = naming(image_embeds, class_embeds[among], logit_scale, own)
+        every = [NameFit(c, None, "unknown") for c in range(len(class_embeds))]
+        for c, one in zip(among.tolist(), found.names, strict=True):
+            group = None if one.group is None else int(among[one.group])
+            every[c] = replace(one, position=c, group=group)
+        return Naming(tuple(every), found.nameless)
     images, step = even_sample(image_embeds, SAMPLE), max(1, len(image_embeds) // SAMPLE)
     seen = look(image_embeds, class_embeds, logit_scale, labels)
     enough = _enough(len(images), len(class_embeds))

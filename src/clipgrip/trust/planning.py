@@ -10,6 +10,7 @@ from math import ceil
 import numpy as np
 from scipy import stats
 
+from clipgrip.sentences import mark
 from clipgrip.trust.bounds import most_inside, pool_p_value, rate_p_value
 from clipgrip.trust.promise import Promise
 from clipgrip.trust.proof import Null, proof
@@ -48,6 +49,13 @@ def plan_size(
             drawn = ceil(answers * size / scope)
             return drawn if drawn < size else None
     return None
+
+
+HALF = mark(
+    " {n} answers can promise half of the images at these terms, if none is wrong; each answer more leaves one image "
+    "less to the model."
+)
+NONE_PROVES = mark(" At these terms no number of answers proves anything: allow more errors.")
 
 
 def usual_plan(size: int, terms: Terms) -> int | None:

@@ -199,6 +199,20 @@ def _refined(given: RefineInput, method: str) -> Refined:
     return replace(found, probs=copies.on_all(found.probs, given.probs, given.labeled))
 
 
+def without_absent(probs: Probs, absent: Mask | None) -> Probs:
+    """The answers (N, C) among the classes that are not ``absent`` (C,); the very same where that is None."""
+    if absent is None:
+        return probs
+    made = like(probs)
+
+    def divide(rows: slice) -> None:
+        logs = probs[rows].float().clamp_min(torch.finfo(torch.float32).tiny).log()
+        made[rows] = logs.masked_fill(absent, -torch.inf).softmax(1).to(made.dtype)
+
+    put(divide, chunk_slices(len(probs)), over=(probs, made))
+    return made
+
+
 def _with_labels(probs: Probs, task: Task) -> Probs:
     """(N, C) the label, one-hot, where there is one; elsewhere the answers over the candidates, summing to one."""
     made = like(probs)

@@ -50,6 +50,8 @@ class Automation:
     where: str
     about: str = "delivered"
     """Of what: a kind of `trust.terms.Terms`, or ``apart`` where misses and overkill are promised each for itself."""
+    fallen: tuple[str, ...] = ()
+    """Groups of the same promise that were withdrawn at work, whose images are people's."""
 
     @property
     def share(self) -> float:

@@ -8,7 +8,7 @@ from math import inf
 from clipgrip.metrics import Share
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.savings import CASES, Assumption, Sums
-from clipgrip.report.board.verdict import value_text, withdrawn_text
+from clipgrip.report.board.verdict import value_text, withdrawn_part, withdrawn_text
 from clipgrip.words import Words, mark
 
 FEW = 10
@@ -196,6 +196,7 @@ def _decided(results: Results, say: Words) -> list[BoardFigure]:
     people = say(
         "{n} of {total} images", n=say.number(automation.by_people), total=say.number(total)
     )
+    people += withdrawn_part(automation, say)
     shares = say.percent(automation.share), say.percent(1 - automation.share)
     notes = zip(labels, shares, (model, people), strict=True)
     return [BoardFigure(label, value, note, "B") for label, value, note in notes]

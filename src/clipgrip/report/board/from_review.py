@@ -21,12 +21,13 @@ from clipgrip.report.board.from_run import (
     without_review,
 )
 from clipgrip.review.answers import pace
-from clipgrip.review.draws import ChosenDraw, chosen_draw, is_withdrawn
+from clipgrip.review.draws import ChosenDraw, chosen_draw
 from clipgrip.review.measure import audit_proof, measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
 from clipgrip.review.store import NAME, Answer, ReviewStore, has_review, open_review
 from clipgrip.runs.events import Listener
 from clipgrip.runs.reopen import reopen
+from clipgrip.runs.watch.standing import standing
 
 
 def board_facts(folder: Path, asked: BoardRequest, listener: Listener | None = None) -> BoardFacts:
@@ -115,19 +116,22 @@ def _automation(
 ) -> Automation | None:
     """The promise that was kept, if it is as strict as the criteria ask for; else what the audit proves by now.
 
-    None where it was withdrawn at work.
+    Of one that was withdrawn at work, only the groups that still stand; None where none does.
     """
-    audit = snapshot.round.draw.audit
-    if evidence is None or audit is None or is_withdrawn(snapshot, replace(chosen, apart="")):
+    audit, outcome = snapshot.round.draw.audit, snapshot.view.outcome
+    if evidence is None or audit is None:
         return None
     terms, every = asked.terms(evidence.first), asked.of_every_error(evidence.first)
-    stored = kept_promise(snapshot.view.outcome, terms, audit.id)
+    stored = kept_promise(outcome, terms)
     names = {one.name: one.id for one in snapshot.classes.active}
     if stored is not None and (
         stored.keeps(terms.max_error, len(names))
         if every
         else stored.max_error <= terms.max_error and stored.confidence >= terms.confidence
     ):
+        return stored
+    stands = standing(outcome.folder)
+    if stands is not None and stands.fallen_of(audit.id):
         return stored
     # misses and overkill apart would leave a limit of all wrong labels unjudged
     good = [] if every else [names[name] for name in asked.good(tuple(names))]

@@ -35,7 +35,7 @@ from clipgrip.runs.audit_store import (
 from clipgrip.runs.knowledge import doubts
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.store import NAME, open_store
-from clipgrip.runs.watch.upholding import fallen_scopes, fell_at
+from clipgrip.runs.watch.standing import Standing, standing
 from clipgrip.trust.terms import BEFORE, Terms
 
 WORST = 10
@@ -168,7 +168,7 @@ def common(outcome: Outcome, asked: BoardRequest) -> dict[str, Any]:
         "assumed": asked.assumed,
         "currency": asked.currency,
         "doubts": doubts(metrics),
-        "withdrawn": fell_at(outcome.folder),
+        "withdrawn": (standing(outcome.folder) or Standing()).fell_at,
     }
 
 
@@ -208,17 +208,16 @@ def _answers(outcome: Outcome, images: Rows, truth: Whole, probs: Any) -> Judged
     return JudgedImages(names, images, truth, labels, confidence.double().numpy())
 
 
-def kept_promise(outcome: Outcome, terms: Terms, audit: str | None = None) -> Automation | None:
-    """The newest promise of a run that is at least as strict as ``terms``, else the newest; of one audit if named.
+def kept_promise(outcome: Outcome, terms: Terms) -> Automation | None:
+    """The newest promise of a run that is at least as strict as ``terms``, else the newest.
 
-    Rather one that speaks of every wrong label among these images. One of which a part was withdrawn at work is none.
+    Rather one that speaks of every wrong label among these images. What was withdrawn at work of it is people's.
     """
+    stands = standing(outcome.folder) or Standing()
     with open_store(outcome.folder) as store:
         stored = promises(store, outcome.run.id)
-    fallen = {one.audit for one in fallen_scopes(outcome.folder)}
-    stored = [one for one in stored if audit in (None, one.audit) and one.audit not in fallen]
     classes = len(outcome.manifest.classes)
-    found = [_from_promise(one) for one in stored]
+    found = [one for one in (_standing_part(one, stands) for one in stored) if one is not None]
     strict = [one for one in found if _is_as_strict(one, terms)]
     every = [one for one in strict if one.keeps(terms.max_error, classes)]
     return next((ones[-1] for ones in (every, strict, found) if ones), None)
@@ -229,20 +228,27 @@ def _is_as_strict(one: Automation, terms: Terms) -> bool:
     return one.max_error <= most and one.confidence >= least
 
 
-def _from_promise(stored: StoredPromise) -> Automation:
-    facts = stored.facts
-    by_model = facts["decided_by_model"]
+def _standing_part(stored: StoredPromise, stands: Standing) -> Automation | None:
+    """A promise without the groups of its audit that were withdrawn at work; None where none of it stands."""
+    facts, fallen = stored.facts, stands.fallen_of(stored.audit)
+    proven = [one for one in facts["scopes"] if one["threshold"] is not None]
+    left = [one for one in facts["scopes"] if one["group"] not in fallen]
+    if fallen and not any(one in left for one in proven):
+        return None
+    gone = sum(one["images"] - one["audited"] for one in proven if one not in left)
+    by_model = max(0, facts["decided_by_model"] - gone)
     return Automation(
         by_model,
         facts["pool"] - by_model,
         facts["max_error"],
         facts["confidence"],
-        sum(scope["audited"] for scope in facts["scopes"]),
-        sum(scope["wrong"] for scope in facts["scopes"]),
+        sum(scope["audited"] for scope in left),
+        sum(scope["wrong"] for scope in left),
         stored.said_at,
         stored.said_by,
         NAME,
         about_of(facts["about"], [scope["group"] for scope in facts["scopes"]]),
+        tuple(fallen),
     )
 
 

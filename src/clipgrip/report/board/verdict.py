@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from math import inf
 
 from clipgrip.pilot.criteria import Criterion, Judgement
+from clipgrip.report.board.facts import Automation
 from clipgrip.report.board.results import JudgedCriterion, Results
+from clipgrip.trust.scope import group_name
 from clipgrip.words import Words, mark
 
 WORDS: dict[Judgement, str] = {
@@ -136,15 +138,23 @@ def _lead(results: Results, judgement: Judgement, say: Words) -> str:
 
 
 def withdrawn_text(results: Results, say: Words) -> str:
-    """That what was promised does not stand any more; empty where it does, or nothing was."""
+    """That what was promised does not stand any more; empty where the model decides something, or nothing fell."""
     facts = results.facts
-    if facts.automation is not None or not facts.withdrawn:
+    if not facts.withdrawn or (facts.automation is not None and facts.automation.by_model):
         return ""
     return say(
         "The promise was withdrawn at work on {at}: daily answers showed more errors than promised. People decide "
         "until a new audit promises anew.",
         at=say.date(facts.withdrawn),
     )
+
+
+def withdrawn_part(automation: Automation, say: Words) -> str:
+    """Which groups of a promise were withdrawn at work while the others stand; empty where none was."""
+    if not automation.fallen:
+        return ""
+    groups = [say.translated(group_name(one)) for one in automation.fallen]
+    return say("; withdrawn at work, so people's too: {groups}", groups=say.names(groups, 6))
 
 
 def _point(one: JudgedCriterion, results: Results, say: Words) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from clipgrip.data.rows import Row
 from clipgrip.data.sources import is_gone
 from clipgrip.review.answers import Opinion, opinions
-from clipgrip.review.draws import asked_for, chosen_draw, is_withdrawn, proof_now
+from clipgrip.review.deciding import deciders
+from clipgrip.review.draws import asked_for, chosen_draw
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.states import ImageState
 from clipgrip.review.store import ReviewStore
@@ -60,8 +61,9 @@ def export_content(
     snapshot: ReviewSnapshot, store: ReviewStore, history: Sequence[tuple[Any, ...]] = ()
 ) -> ExportContent:
     """All that an export of this moment may say; the files are looked for now."""
-    within = _decided_by_model(snapshot, store)
-    lines = [_line(snapshot, n, within) for n in range(len(snapshot.view.rows))]
+    chosen = replace(chosen_draw(snapshot, store), terms=asked_for(store))
+    by_model = deciders(snapshot, chosen).by_model.tolist()
+    lines = [_line(snapshot, n, yes) for n, yes in enumerate(by_model)]
     missing = _missing(snapshot)
     known = {line.row.sha256 for line in (*lines, *missing)}
     rows = snapshot.view.outcome.manifest.rows
@@ -80,27 +82,14 @@ def _looked_for(line: ExportLine) -> ExportLine:
     return replace(line, gone=True) if is_gone(line.row.source) else line
 
 
-def _decided_by_model(snapshot: ReviewSnapshot, store: ReviewStore) -> set[str]:
-    """Content hashes of the images within the promise as the overview says it."""
-    chosen, audit = (
-        replace(chosen_draw(snapshot, store), terms=asked_for(store)),
-        snapshot.round.draw.audit,
-    )
-    proof = proof_now(snapshot, chosen)
-    if proof is None or audit is None or is_withdrawn(snapshot, chosen):
-        return set()
-    pairs = zip(audit.hashes, proof.promise.decided, strict=True)
-    return {image for image, yes in pairs if yes}
-
-
-def _line(snapshot: ReviewSnapshot, n: int, within: set[str]) -> ExportLine:
+def _line(snapshot: ReviewSnapshot, n: int, by_model: bool) -> ExportLine:
     row, names, view = snapshot.view.rows[n], snapshot.classes.names, snapshot.view
     state = ImageState(int(snapshot.states.state[n]))
     model, label, by = names[int(view.label[n])], "", ""
     if state in (ImageState.DECIDED, ImageState.GIVEN):
         label = names[int(snapshot.states.klass[n])]
         by = "person" if state == ImageState.DECIDED else "file"
-    elif state == ImageState.OPEN and row.sha256 in within:
+    elif by_model:
         label, by = model, "model"
     opinion = snapshot.opinions.get(row.sha256)
     return ExportLine(row, state, label, by, opinion, model, float(view.confidence[n]))

@@ -79,7 +79,7 @@ class DrawBody(TermsBody):
 
     kind: Literal["alike", "class", "ok", "measure"]
     planned: int = Field(100, ge=20, le=100_000)
-    plan: int | None = Field(None, ge=20, le=100_000)
+    plan: int | None = Field(None, ge=20)
     """Answers at which a promise by a draw from all images alike is read; None: every answer as it comes."""
 
 

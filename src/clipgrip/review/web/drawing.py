@@ -75,6 +75,7 @@ def drawing(context: PageContext) -> dict[str, Any]:
         "groups": [] if proof is None else group_lines(context, chosen, proof),
         "measured": _measured(context) if chosen.kind == "measure" else "",
         "may_plan": not audited(snapshot).any(),
+        "most": int((snapshot.round.draw.pool_rows >= 0).sum()),
         "may_draw": snapshot.view.as_run and snapshot.round.draw.audit is not None,
     }
 

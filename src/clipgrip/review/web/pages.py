@@ -7,6 +7,7 @@ from typing import Any
 from clipgrip.advice.doubted import in_short, reason
 from clipgrip.advice.labels import label_sentences
 from clipgrip.advice.model import headline, reasons, remedies
+from clipgrip.advice.occurring import occurring_sentences
 from clipgrip.data.sources import is_gone
 from clipgrip.review import job
 from clipgrip.review.classes import Moves
@@ -34,6 +35,7 @@ from clipgrip.review.web.work import folder_at_work
 from clipgrip.runs.watch.status import rings
 from clipgrip.trust.knowledge import knows_nothing
 from clipgrip.words import Words
+from clipgrip_line.trust.scope import ALL, group_name
 
 FIRST = 60
 """Images that come with the page of single ones; the script fetches more."""
@@ -52,7 +54,9 @@ def overview_page(context: PageContext) -> str:
         terms=asked_for(context.server.session.store),
         **_doubts(found, context),
         doubted=_doubted(context),
+        occurring=_occurring(context),
         **_groups(found, context),
+        withdrawn=_withdrawn(found, context.say),
         rounds=[one for one in context.snapshot.round.rounds if "labels" in one.facts],
         running=job.progress(context.server.folder).state == "running",
         bars=_bars(found),
@@ -223,6 +227,28 @@ def _groups(found: Overview, context: PageContext) -> dict[str, Any]:
     return {"groups": group_lines(context, chosen, found.proof)}
 
 
+def _withdrawn(found: Overview, say: Words) -> str:
+    """That what this audit promised was withdrawn at work, or which groups of it; empty where all of it stands."""
+    names = found.deciders.withdrawn
+    if not names:
+        return ""
+    if not found.deciders.stands:
+        return say(
+            "The promise of this audit was withdrawn at work: daily answers showed more errors than promised. People "
+            "decide until a new audit promises anew: that of the next round, or one drawn by clipgrip audit draw with "
+            "another --seed."
+        )
+    groups = [
+        say("all classes") if one == ALL else say.translated(group_name(one)) for one in names
+    ]
+    return say(
+        "Withdrawn at work, since daily answers showed more errors than promised: {groups} of this audit. What other "
+        "promises hold is still the model's. A new audit promises these anew: that of the next round, or one drawn by "
+        "clipgrip audit draw with another --seed.",
+        groups=say.names(groups, 6),
+    )
+
+
 def _strategy(context: PageContext) -> str:
     """Of the run whose model is in use."""
     return str(context.snapshot.view.outcome.run.settings["strategy"])
@@ -244,6 +270,14 @@ def _doubted(context: PageContext) -> str:
     lines = context.server.names.lines(context.snapshot).values()
     doubted = [line.about for line in lines if line.doubted]
     return in_short(doubted, len(lines), context.say)
+
+
+def _occurring(context: PageContext) -> list[str]:
+    """Which classes may occur, and what an answer outside them does."""
+    say = context.say
+    found = occurring_sentences(context.snapshot.view.outcome.metrics, say)
+    outside = say("Answer with any class: one outside these may occur too from the next round on.")
+    return [*found, outside] if found else []
 
 
 def _bars(o: Overview) -> list[tuple[str, float, float, int]]:

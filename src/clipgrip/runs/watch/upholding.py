@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from clipgrip.data.classes import ClassNames
-from clipgrip.errors import RunError
 from clipgrip.metrics import Share
 from clipgrip.runs.audit_store import StoredPromise, made_promises
 from clipgrip.runs.store import open_store, parsed
 from clipgrip.runs.watch.daily import DailyAnswer, daily_answers
-from clipgrip.runs.watch.store import NAME, WatchStore, open_watch
+from clipgrip.runs.watch.store import WatchStore
 from clipgrip.words import Words
 from clipgrip_line.trust.drift import period_budget
 from clipgrip_line.trust.ringing import OF_IMAGES
@@ -144,42 +143,6 @@ def withdraw_broken(store: WatchStore, scopes: Sequence[WatchedScope], now: str)
         store.seals.renew("withdrawal")
     names = {(one.scope.audit, one.scope.name) for one in fresh}
     return [one for one in upheld(store, scopes) if (one.scope.audit, one.scope.name) in names]
-
-
-def fallen_scopes(run: Path) -> list[WatchedScope]:
-    """The scopes whose promise was withdrawn."""
-    if not (run / NAME).is_file():
-        return []
-    with open_watch(run) as store:
-        fallen = _withdrawals(store)
-    return [one for one in run_scopes(run) if (one.audit, one.name) in fallen]
-
-
-def fell_at(run: Path) -> str:
-    """ISO time at which a promise was withdrawn last; empty without any."""
-    if not (run / NAME).is_file():
-        return ""
-    with open_watch(run) as store:
-        return max((one["at"] for one in _withdrawals(store).values()), default="")
-
-
-def for_people(run: Path, labels: Sequence[int], confidence: Sequence[float]) -> list[bool]:
-    """Which answers are in no scope that stands, so that people decide them; for runs with a promise."""
-    fallen = fallen_scopes(run)
-    standing = [one for one in run_scopes(run) if one not in fallen]
-    pairs = [(c, round(p, 6)) for c, p in zip(labels, confidence, strict=True)]
-    return [not any(one.holds(*pair) for one in standing) for pair in pairs]
-
-
-def check_stands(run: Path, audit: str) -> None:
-    """RunError where a promise of this audit was withdrawn: the same answers cannot prove it again."""
-    if any(one.audit == audit for one in fallen_scopes(run)):
-        raise RunError(
-            "the promise of this audit ({audit}) was withdrawn at work: daily answers showed more errors than "
-            "promised. Mend the cause, then promise anew from a new audit (clipgrip audit draw --seed, another "
-            "number), better of a new run with images of today.",
-            audit=audit,
-        )
 
 
 def _upheld(

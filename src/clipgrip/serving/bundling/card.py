@@ -98,7 +98,7 @@ def _trust(model: Mapping[str, Any], say: Words) -> Sequence[str]:
     if promise is None:
         lines.append(say(NO_PROMISE))
     elif not promise["scopes"]:
-        lines.append(say("A promise was made and no longer stands: people decide every image."))
+        lines.append(say("No promise stands: people decide every image."))
     else:
         lines.append(
             say(

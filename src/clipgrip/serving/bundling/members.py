@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -244,7 +244,8 @@ def scoring_of(predictor: Predictor) -> Scoring:
     if joint is None:
         return made
     heads = tuple(map(_head, joint.heads))
-    return Scoring(made.class_embeds, made.logit_scale, made.columns, joint.text_weight, heads, joins=True)  # fmt: skip
+    joined = replace(made, text_weight=joint.text_weight, heads=heads, joins=True)
+    return replace(joined, absent=joint.absent, reluctance=joint.reluctance)
 
 
 def _head(head: Head) -> scoring.Head:

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from clipgrip.runs.audit_store import made_promises, was_promised
-from clipgrip.runs.store import NAME
-from clipgrip.runs.watch.upholding import fallen_scopes, scopes_of
+from clipgrip.runs.watch.standing import Standing
 from clipgrip_line.promises import Promise, Scope
 
 
-def standing_promise(folder: Path, *, promised_before: bool) -> Promise | None:
-    """The scopes that stand for the model in a folder; None where nothing was ever promised.
+def bundled_promise(found: Standing | None) -> Promise | None:
+    """What stands for a model, as the line reads it; None where no audit was ever read for a promise.
 
-    Where something was promised, also in an earlier round of the review (``promised_before``), but no scope stands, the
-    result has no scopes: people decide every image.
+    Where one was and nothing stands, people decide all.
     """
-    if not (folder / NAME).is_file():
+    if found is None:
         return None
-    if not (promised_before or was_promised(folder)):
-        return None
-    fallen = fallen_scopes(folder)
-    made, names = made_promises(folder)
-    standing = [one for one in scopes_of(made, names) if one not in fallen]
-    sure = {one.audit: float(one.facts["confidence"]) for one in made}
-    scopes = tuple(Scope(one.name, one.classes, one.threshold, one.max_error) for one in standing)
-    if not standing:
+    if not found.scopes:
         return Promise(0.0, 0.0, ())
-    newest = max(standing, key=lambda one: one.at)
+    sure = {one.audit: float(one.facts["confidence"]) for one in found.promises}
+    newest = max(found.scopes, key=lambda one: one.at)
     return Promise(
-        max(one.rate for one in scopes),
-        min(sure[one.audit] for one in standing),
-        scopes,
+        max(one.max_error for one in found.scopes),
+        min(sure[one.audit] for one in found.scopes),
+        tuple(Scope(one.name, one.classes, one.threshold, one.max_error) for one in found.scopes),
         newest.by,
         newest.at,
     )
