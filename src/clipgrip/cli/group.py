@@ -190,7 +190,7 @@ def show_help(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         if wants_json(sys.argv[1:]):
             known = ", ".join(context.command.list_commands(context))  # type: ignore[attr-defined]
-            raise ConfigError(mark("no command was named. Known: {known}."), known=known)
+            raise ConfigError("no command was named. Known: {known}.", known=known)
         typer.echo(context.get_help())
         raise typer.Exit(2)
 

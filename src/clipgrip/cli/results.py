@@ -196,11 +196,11 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
     is_tuned, taught = metrics["rounds"] and not back, metrics.get("labels")
     lines: list[str] = [
         Sentence(
-            mark("tuned        {right}%   (95% interval {low} to {high}, {n} test images)")
+            "tuned        {right}%   (95% interval {low} to {high}, {n} test images)"
             if is_tuned
-            else mark("labels alone {right}%   (95% interval {low} to {high}, {n} test images)")
+            else "labels alone {right}%   (95% interval {low} to {high}, {n} test images)"
             if taught
-            else mark("zero-shot    {right}%   (95% interval {low} to {high}, {n} test images)"),
+            else "zero-shot    {right}%   (95% interval {low} to {high}, {n} test images)",
             right=f"{100 * after['accuracy']:.1f}",
             low=low,
             high=high,
@@ -236,9 +236,9 @@ def _commonest(after: dict[str, Any], names: list[str]) -> list[str]:
     share = count / after["n"]
     return [
         Sentence(
-            mark("             worse than {name} for every test image: {share}%")
+            "             worse than {name} for every test image: {share}%"
             if after["accuracy"] < share
-            else mark("             {name} for every test image: {share}%"),
+            else "             {name} for every test image: {share}%",
             name=names[position],
             share=f"{100 * share:.1f}",
         )

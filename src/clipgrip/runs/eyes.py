@@ -62,20 +62,16 @@ class EyeFacts:
         # the files of an eye that ships cannot be replaced; the next check covers another version of it
         if eye.fingerprint != self.fingerprint and eye.name not in SHIPPED:
             raise BackboneError(
-                mark(
-                    'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '
-                    "{found}. Bring back the same one, or run anew."
-                ),
+                'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '
+                "{found}. Bring back the same one, or run anew.",
                 name=self.name,
                 noted=self.fingerprint[:12],
                 found=eye.fingerprint[:12],
             )
         if eye.image_key != self.image_key and precision in (None, self.precision):
             raise BackboneError(
-                mark(
-                    'the prompt was tuned beside an eye "{name}" that saw images in another way than the one here: '
-                    "another version of clipgrip. Bring back that version, or run anew."
-                ),
+                'the prompt was tuned beside an eye "{name}" that saw images in another way than the one here: '
+                "another version of clipgrip. Bring back that version, or run anew.",
                 name=self.name,
             )
         return eye
@@ -228,9 +224,7 @@ def embed_eyes(
         seen = embed_with_cache(eye, found.manifest, listener, stage=f"embed:{eye.name}")
         for issue in seen.issues:
             raise DataError(
-                mark(
-                    "{path} could be read a moment ago, and now: {detail}. Run the same command again."
-                ),
+                "{path} could be read a moment ago, and now: {detail}. Run the same command again.",
                 path=issue.path,
                 detail=issue.detail,
             )

@@ -45,7 +45,6 @@ from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import stored_task, task_rule
 from clipgrip.runs.tuning_sample import embeds_of, sample_rows, task_of
 from clipgrip.runs.untuned_model import Answers, UntunedModel, method_for
-from clipgrip.sentences import mark
 from clipgrip.strategy import Reached, Round
 from clipgrip.task import Task
 from clipgrip.training import memory
@@ -243,10 +242,8 @@ def prepare_stored(
         backbone, eyes = load_model(settings), [one.load() for one in counting]
     if backbone.fingerprint != run.backbone_fingerprint:
         raise BackboneError(
-            mark(
-                'the run in {folder} was made with another model than "{backbone}" as it is here now. '
-                "Bring back the same model, or run anew."
-            ),
+            'the run in {folder} was made with another model than "{backbone}" as it is here now. '
+            "Bring back the same model, or run anew.",
             folder=folder,
             backbone=settings.backbone,
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.parsing import document, words_of
-from clipgrip_line.sentences import Sentence, counted, mark
+from clipgrip_line.sentences import Sentence, counted
 
 if TYPE_CHECKING:
     from clipgrip_line.words import Words
@@ -23,14 +23,12 @@ ROOM = 1 << 20
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument(
-        "out", type=Path, help=mark("the folder given to watch as --out, or to serve as --state")
+        "out", type=Path, help="the folder given to watch as --out, or to serve as --state"
     )
     parser.add_argument(
         "--alive",
         action="store_true",
-        help=mark(
-            "code 1 only where it was stopped or hangs: a server that is away is no reason to start anew"
-        ),
+        help="code 1 only where it was stopped or hangs: a server that is away is no reason to start anew",
     )
 
 
@@ -113,7 +111,7 @@ def read_status(out: Path) -> dict[str, Any]:
         return dict(json.loads((out / NAME).read_text("utf-8")))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise LineError(
-            mark("{out} holds no {name}. Give the folder that clipgrip-line watch got as --out."),
+            "{out} holds no {name}. Give the folder that clipgrip-line watch got as --out.",
             out=out,
             name=NAME,
         ) from None
