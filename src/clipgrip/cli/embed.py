@@ -21,10 +21,6 @@ EMBED = "embed"
 WRONG_ENDING = mark(
     "{path} will be a file of NumPy arrays. Give --out a name that ends with .npz, such as {stem}.npz."
 )
-ONE, MANY = (
-    mark("{n} image embedded by {banks}: {out}"),
-    mark("{n} images embedded by {banks}: {out}"),
-)
 
 
 def embed(
@@ -86,7 +82,7 @@ def embed(
     _list_in(beside, left, screen.note, ui.say)
     banks = ", ".join(made.banks)
     lines: list[str] = [
-        Sentence(ONE if made.images == 1 else MANY, n=made.images, banks=banks, out=out)
+        Sentence("{n} images embedded by {banks}: {out}", n=made.images, banks=banks, out=out)
     ]
     if left:
         counted = remarks(len(left), ui.say)

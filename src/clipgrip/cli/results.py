@@ -116,7 +116,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
 
 def remarks(n: int, say: Words) -> str:
     """How many files there is something to say of."""
-    return say.count(n, "{n} remark on files", "{n} remarks on files")
+    return say("{n} remarks on files", n=say.number(n))
 
 
 def _doubts(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:

@@ -40,7 +40,7 @@ from clipgrip.data.tables import TABLE_SUFFIXES
 from clipgrip.data.texts import TextIndex
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import Sentence, counted, mark
+from clipgrip.sentences import Sentence, mark
 
 NO_FILE = mark(
     "{where}: no usable image, and no file at all. Put images there (JPEG, PNG, BMP, TIFF or WebP), or give another "
@@ -290,10 +290,10 @@ def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
         if not found.entries:
             return DataError("{where} is empty. Give one image at least.", where=where)
     return DataError(
-        "{where}: no usable image among {files}{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
+        "{where}: no usable image among {files} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
         "WebP images.",
         where=where,
-        files=counted(len(found.entries), mark("{n} file"), mark("{n} files")),
+        files=len(found.entries),
         reasons=reasons,
         example=example,
     )

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 BATCH = 16
 COLUMNS = ("path", "verdict", "class", "confidence", "decided_by", "version", "image_id")
-ANSWERED_ONE, ANSWERED = mark("{n} image answered: {out}"), mark("{n} images answered: {out}")
 LINE = mark("{path}: {verdict}, {name} ({confidence})")
 VERDICTS = {
     "ok": mark("OK"),
@@ -65,8 +64,7 @@ def run(args: argparse.Namespace) -> int:
     for bad in refused:
         print(f"{bad['path']}: {say.translated(bad['reason'])}")
     if args.out is not None:
-        text = ANSWERED_ONE if len(answers) == 1 else ANSWERED
-        print(say(text, n=len(answers), out=args.out))
+        print(say("{n} images answered: {out}", n=len(answers), out=args.out))
     return int(bool(refused))
 
 

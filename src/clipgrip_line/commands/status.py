@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.parsing import document, words_of
-from clipgrip_line.sentences import Sentence, counted
+from clipgrip_line.sentences import Sentence
 
 if TYPE_CHECKING:
     from clipgrip_line.words import Words
@@ -71,15 +71,14 @@ def is_service(folder: Path) -> bool:
 
 
 def _served(args: argparse.Namespace, say: Words) -> StatusView:
-    from clipgrip_line.folder.tally import PICTURES
     from clipgrip_line.service import outside
 
     facts = outside.facts_of(args.out)
     sentence = say.translated(
         Sentence(
-            "{pictures} answered, {waiting} waiting for a person; version {version}",
-            pictures=counted(facts["answered"], *PICTURES),
-            waiting=counted(facts["waiting"], *PICTURES),
+            "{pictures} pictures answered, {waiting} pictures waiting for a person; version {version}",
+            pictures=facts["answered"],
+            waiting=facts["waiting"],
             version=facts["version"],
         )
     )
@@ -88,15 +87,13 @@ def _served(args: argparse.Namespace, say: Words) -> StatusView:
 
 
 def _watched(args: argparse.Namespace, say: Words) -> StatusView:
-    from clipgrip_line.folder.tally import FILES, PICTURES
-
     facts = read_status(args.out)
     sentence = say.translated(
         Sentence(
-            "{pictures} answered, {refused} refused, {files} waiting; version {version}",
-            pictures=counted(facts["answered"], *PICTURES),
-            refused=counted(facts["refused"], *FILES),
-            files=counted(facts["files_waiting"], *FILES),
+            "{pictures} pictures answered, {refused} files refused, {files} files waiting; version {version}",
+            pictures=facts["answered"],
+            refused=facts["refused"],
+            files=facts["files_waiting"],
             version=facts["version"],
         )
     )
