@@ -159,7 +159,7 @@ def made(entry: Leaf | Branch) -> Any:
         return tree
     from clipgrip.cli.options import command_of  # reads all settings, so only for a command
 
-    module, _, name = entry.at.partition(":")
+    module, _, name = (entry.at or f"{entry.name}:{entry.name}").partition(":")
     function = getattr(import_module(f"clipgrip.cli.{module}"), name)
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(entry.name, cls=Command, short_help=entry.summary, context_settings=CONTEXT)(

@@ -100,7 +100,9 @@ def ingest(
     labeled = _without_test_images(labeled, tests)
     if outside := _test_images_outside(found, tests):
         tests = replace(tests, entries=outside)
-    entries = _unique_entries(found.entries, tests.entries, labeled.entries)
+    entries = found.entries  # among these alone nothing is listed twice
+    if tests.entries or labeled.entries:
+        entries = each_once(concatenated(entries, tests.entries, labeled.entries))
     of_pool, of_test = _match_labels(found, labeled, tests, entries, names)
     of_folders = _labels_of_folders(images, found, names, tests, of_test) if folders else Matched()
     merger = Merger(names, of_pool.labels, of_test.labels, of_folders.labels)
@@ -189,11 +191,6 @@ def _labels_of_folders(
     test_keys: list[Container[str]]
     test_keys = [of_test.labels, TextIndex(keys_of(tests.entries))] if len(of_test.labels) else []
     return folder_labels(found.entries, names, test_keys=test_keys, splits=splits)
-
-
-def _unique_entries(first: Sequence[Entry], *groups: Sequence[Entry]) -> Sequence[Entry]:
-    """The entries of all groups without repetitions. Within one group there are none, so one alone is not searched."""
-    return each_once(concatenated(first, *groups)) if any(groups) else first
 
 
 def _match_labels(

@@ -38,7 +38,7 @@ from clipgrip.runs.embedding import (
     with_engine,
 )
 from clipgrip.runs.events import Listener
-from clipgrip.runs.eyes import EyeBanks, EyeFacts, JoinedEyes, embed_eyes, eyes_of
+from clipgrip.runs.eyes import EyeFacts, JoinedEyes, embed_eyes, eyes_of
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.precomputed import is_precomputed, read_precomputed
 from clipgrip.runs.store import RunStore, StoredRun
@@ -60,12 +60,12 @@ class Prepared:
     start: UntunedModel
     embeds: Embeds = field(repr=False)
     task: Task = field(repr=False)
-    eye_banks: EyeBanks | None = field(default=None, repr=False)
+    eye_banks: JoinedEyes | None = field(default=None, repr=False)
     """The eyes and their weights; None without eyes."""
 
     @property
     def beside(self) -> JoinedEyes | None:
-        return self.eye_banks.beside if self.eye_banks else None
+        return self.eye_banks.counting if self.eye_banks else None
 
     @property
     def method(self) -> Method:

@@ -74,13 +74,11 @@ def _served(args: argparse.Namespace, say: Words) -> StatusView:
     from clipgrip_line.service import outside
 
     facts = outside.facts_of(args.out)
-    sentence = say.translated(
-        Sentence(
-            "{pictures} pictures answered, {waiting} pictures waiting for a person; version {version}",
-            pictures=facts["answered"],
-            waiting=facts["waiting"],
-            version=facts["version"],
-        )
+    sentence = say(
+        "{pictures} pictures answered, {waiting} pictures waiting for a person; version {version}",
+        pictures=facts["answered"],
+        waiting=facts["waiting"],
+        version=facts["version"],
     )
     ended = [] if facts["running"] else [outside.ENDED]
     return facts, sentence, ended, outside.troubles_of(facts)
@@ -88,14 +86,12 @@ def _served(args: argparse.Namespace, say: Words) -> StatusView:
 
 def _watched(args: argparse.Namespace, say: Words) -> StatusView:
     facts = read_status(args.out)
-    sentence = say.translated(
-        Sentence(
-            "{pictures} pictures answered, {refused} files refused, {files} files waiting; version {version}",
-            pictures=facts["answered"],
-            refused=facts["refused"],
-            files=facts["files_waiting"],
-            version=facts["version"],
-        )
+    sentence = say(
+        "{pictures} pictures answered, {refused} files refused, {files} files waiting; version {version}",
+        pictures=facts["answered"],
+        refused=facts["refused"],
+        files=facts["files_waiting"],
+        version=facts["version"],
     )
     return facts, sentence, ends_of(facts, time.monotonic(), args.out), troubles_of(facts)
 
