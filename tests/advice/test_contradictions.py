@@ -35,7 +35,7 @@ def test_an_image_with_two_labels_is_named_with_both_and_with_what_was_done() ->
 
 def test_many_are_counted_and_the_first_are_named() -> None:
     (text,) = said(*["the image counts as unlabeled"] * 5)
-    assert text.startswith("5 images have labels")
+    assert text.startswith("5 images count as unlabeled")
     assert text.count("(scratch, dent)") == 3
     assert "and 2 more" in text
 
