@@ -97,10 +97,10 @@ def build_stress(results: dict[str, Any], language: Language = "en") -> str:
 def standing(results: dict[str, Any]) -> list[tuple[str, str, float, float]]:
     """Rule, loss, mean accuracy without noise and at the highest rate over all its kinds; best at the latter first."""
     rows = results["rows"]
-    found = [
-        (*pair, _mean(_at(rows, "none", 0.0, pair)), _mean(_worst(rows, pair)))
-        for pair in _pairs(rows)
-    ]
+    found = []
+    for pair in _pairs(rows):
+        worst = [row for kind in KINDS for row in _at(rows, kind, RATES[-1], pair)]
+        found.append((*pair, _mean(_at(rows, "none", 0.0, pair)), _mean(worst)))
     return sorted(found, key=lambda one: -one[3])
 
 
@@ -164,10 +164,6 @@ def _at(rows: Rows, kind: str, rate: float, pair: Pair) -> Rows:
         for row in rows
         if row["kind"] in kinds and row["rate"] == rate and (row["rule"], row["loss"]) == pair
     ]
-
-
-def _worst(rows: Rows, pair: Pair) -> Rows:
-    return [row for kind in KINDS for row in _at(rows, kind, RATES[-1], pair)]
 
 
 def _mean(rows: Rows) -> float:

@@ -69,7 +69,10 @@ def blocks(seeds: int) -> list[tuple[int, str, float]]:
 def block(seed: int, kind: str, rate: float) -> list[NoiseTrial]:
     """All rules and losses against one kind and rate of noise."""
     losses = [(ALL_ROWS, loss) for loss in LOSSES_TRIED]
-    rules = [(rule, _loss_of(rule)) for rule in RULES_TRIED]
+    rules = [
+        (rule, "partial-label" if rule == "candidate-sets" else "cross-entropy")
+        for rule in RULES_TRIED
+    ]
     return [NoiseTrial(seed, kind, rate, *pair) for pair in losses + rules]
 
 
@@ -114,7 +117,3 @@ def _trial(bench: NoiseBench, cell: NoiseTrial, answers: Probs, other: Probs) ->
         "classes_short": len(report.short),
         "accuracy": round(accuracy(learner.predict_proba(bench.test), bench.test_truth), 6),
     }
-
-
-def _loss_of(rule: str) -> str:
-    return "partial-label" if rule == "candidate-sets" else "cross-entropy"
