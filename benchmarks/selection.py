@@ -35,7 +35,7 @@ from clipgrip.prompts.classifier import predict_proba, zero_shot
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Round
-from clipgrip.stress.quality import balance
+from clipgrip.stress.trial import balance
 from clipgrip.task import Task
 from clipgrip.types import Labels, Probs
 

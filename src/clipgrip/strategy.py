@@ -151,12 +151,10 @@ def rounds(
         k = ks[number - 1]
         refined = (refine if k else as_they_are)(reached.probs, task)
         # a prompt that learned calibrated probabilities gives them; calibrated anew, each round would be softer
-        calibrated_by = temperature if number == 1 else 1.0
-        pseudolabels = choose(refined.probs, task, k, select, calibrated_by)
+        pseudolabels = choose(refined.probs, task, k, select, temperature if number == 1 else 1.0)
         refined_by, why, evidence = refined.method, refined.reasons, refined.evidence
-        del (
-            refined
-        )  # for a million images its answers take as much memory as the training that follows
+        # for a million images its answers take as much memory as the training that follows
+        del refined
         learner = untuned.fit(
             task,
             pseudolabels,

@@ -27,8 +27,7 @@ from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.nearest import nearest_rows
 from clipgrip.pseudolabel.select import SELECTORS, selector
 from clipgrip.pseudolabel.select.chosen import Chosen, Selector, at_temperature
-from clipgrip.pseudolabel.select.top import balanced, everything
-from clipgrip.stress.quality import selection_report
+from clipgrip.pseudolabel.select.top import everything
 from clipgrip.types import Probs
 
 NAMES = (
@@ -214,18 +213,3 @@ def test_temperature_is_found_again_and_1_without_labels() -> None:
     assert fitted_temperature(logits.softmax(1), torch.full((4000,), -1)) == 1.0
     given = F.one_hot(truth, 5).double()  # rows that hold their label because it was given
     assert fitted_temperature(given, truth) == 1.0
-
-
-def test_the_report_counts_rows_classes_and_confidence() -> None:
-    probs = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]])
-    told = selection_report(balanced(probs, 1), probs, 1)
-    assert (told.coverage, told.balance, told.short) == (0.5, 1.0, ())
-    assert told.estimated_purity == pytest.approx(0.8)
-    one_sided = selection_report(own_best_class(probs[:3], 2), probs[:3], 2)
-    assert (one_sided.balance, one_sided.short) == (0.0, (1,))
-    hotter = selection_report(balanced(probs, 1), probs, 1, temperature=2.0)
-    assert hotter.estimated_purity is not None
-    assert hotter.estimated_purity < 0.8
-    nothing = selection_report(threshold(probs, 1, 9.0), probs, 1)
-    assert (nothing.coverage, nothing.estimated_purity, nothing.balance) == (0.0, None, 0.0)
-    assert nothing.short == (0, 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -16,7 +18,6 @@ from clipgrip.pseudolabel.select import SELECTORS, selector
 from clipgrip.pseudolabel.select.top import balanced
 from clipgrip.seeds import generator
 from clipgrip.stress.noise import KINDS, noisy_answers
-from clipgrip.stress.quality import selection_report
 from clipgrip.task import ul
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import Recipe
@@ -96,22 +97,34 @@ def _trial(bench: NoiseBench, cell: NoiseTrial, answers: Probs) -> dict[str, Any
     every = cell.rule == ALL_ROWS
     k = len(answers) if every else bench.fair_share
     chosen = (balanced if every else selector(cell.rule))(answers, k)
-    report = selection_report(chosen, answers, k)
     pseudolabels = PseudoLabels(chosen.rows, chosen.distributions(classes), chosen.confidence)
     recipe = replace(bench.recipe, loss=cell.loss)
     learner = PromptLearner(bench.prompt, bench.pool, recipe).fit(
         ul(len(answers), classes), pseudolabels, generator=generator(cell.seed, "stress", "tune")
     )
     right = chosen.labels == bench.truth[chosen.rows]
-    wrong, purity = answers.argmax(dim=1) != bench.truth, report.estimated_purity
+    wrong, confidence = answers.argmax(dim=1) != bench.truth, chosen.confidence.double()
+    counts = torch.bincount(chosen.labels, minlength=classes)
     return {
         **cell._asdict(),
         "noise": round(wrong.double().mean().item(), 6),
         "chosen": len(chosen.rows),
-        "coverage": round(report.coverage, 6),
+        "coverage": round(len(chosen.rows) / len(answers), 6),
         "purity": round(right.double().mean().item(), 6) if len(right) else None,
-        "estimated_purity": None if purity is None else round(purity, 6),
-        "balance": round(report.balance, 6),
-        "classes_short": len(report.short),
+        # too high: the most confident rows are those whose confidence is overstated most
+        "estimated_purity": round(confidence.mean().item(), 6) if len(right) else None,
+        "balance": round(balance(counts), 6),
+        "classes_short": int((counts < k).sum()),
         "accuracy": round(accuracy(learner.predict_proba(bench.test), bench.test_truth), 6),
     }
+
+
+def balance(counts: Tensor) -> float:
+    """Normalised entropy of the counts (C,), from 0 (one class has all) to 1 (all have as many); 1 for one class."""
+    total, classes = counts.sum().item(), len(counts)
+    if total == 0:
+        return 0.0
+    if classes < 2:
+        return 1.0
+    shares = counts[counts > 0].double() / total
+    return abs(-(shares * shares.log()).sum().item() / math.log(classes))
