@@ -60,10 +60,8 @@ def in_short(found: Sequence[ToldName], classes: int, say: Words) -> str:
     others = [one.name for one in found if not any(one in ring for ring in rings)]
     sentences = [_exchanged(ring, say) for ring in rings]
     if others:
-        text = (
-            mark("{n} of {classes} class texts does not seem to fit its images: {names}.")
-            if len(others) == 1
-            else mark("{n} of {classes} class texts do not seem to fit their images: {names}.")
+        text = mark(
+            "{n} of {classes} class texts {n|does|do} not seem to fit {n|its|their} images: {names}."
         )
         names = say.names([say("“{name}”", name=name) for name in others], 4)
         sentences.insert(0, say(text, n=len(others), classes=classes, names=names))
