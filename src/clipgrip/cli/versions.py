@@ -62,9 +62,9 @@ def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
     from clipgrip.runs.watch.standing import standing
     from clipgrip.serving.bundling.promised import bundled_promise
 
-    found, before = [], False
-    for number, folder in enumerate(_distinct(round_folders(run)), 1):
-        before = before or was_read(folder)
+    found, folders = list[dict[str, Any]](), _distinct(round_folders(run))
+    before = any(map(was_read, folders))  # as `standing_at_work`: one may go back to any of them
+    for number, folder in enumerate(folders, 1):
         with open_store(folder) as store:
             stored = store.run()
         stands = standing(folder, before=before)
