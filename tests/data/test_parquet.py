@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from data_helpers import CLASSES, csv_file, label_of, plant, png, reasons, used
@@ -139,8 +141,8 @@ def test_a_value_that_is_repeated_is_not_unpacked_beyond_what_a_text_may_hold(
 
 
 def test_texts_that_are_no_paths_are_refused_before_more_of_them_are_read(tmp_path: Path) -> None:
-    long = pa.DictionaryArray.from_arrays(pa.array([0] * 500, pa.int32()), pa.array(["x" * 10**7]))
-    path = save(tmp_path / "a.parquet", {"path": long}, group=500)
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 3000, pa.int32()), pa.array(["x" * 10**7]))
+    path = save(tmp_path / "a.parquet", {"path": long}, group=3000)
     whole = pa.default_memory_pool()
     pool = pa.proxy_memory_pool(whole)
     pa.set_memory_pool(pool)
@@ -169,11 +171,55 @@ def test_a_dictionary_of_very_many_paths_is_read_as_the_paths_are(
     assert list(read_table(path).rows) == [(name,) for name in names]
 
 
-def test_a_label_in_a_list_may_come_from_a_dictionary(tmp_path: Path) -> None:
-    labels = pa.array(["x", "y"]).dictionary_encode()
-    cells = pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), labels)
-    path = save(tmp_path / "a.parquet", {"path": ["a.png", "b.png"], "label": cells})
-    assert read_table(path).rows == (("a.png", "x"), ("b.png", "y"))
+def test_dictionaries_are_not_repeated_for_the_few_rows_of_texts_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquettext, "MAX_BYTES", 1 << 21)
+    names = [f"line 3/{'x' * 100}/{number:06d}.png" for number in range(20_000)]
+    columns = {"path": names, "label": pa.array(names).dictionary_encode()}
+    path, read = save(tmp_path / "a.parquet", columns, group=20_000), list[list[str]]()
+    whole = parquettext.pieces
+
+    def pieces(file: Any, columns: list[str], **more: Any) -> Any:
+        read.append(columns)
+        return whole(file, columns, **more)
+
+    monkeypatch.setattr(parquettext, "pieces", pieces)
+    assert list(read_table(path).rows) == list(zip(names, names, strict=True))
+    assert read == [["label"], ["label"], ["path"], ["path"]]
+
+
+@pytest.mark.parametrize("long", [10_000, 3000])
+def test_texts_in_full_in_a_dictionary_column_are_not_read_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: int
+) -> None:
+    """A small file of 60 MB of different texts, whose type is a dictionary: one batch was all of them."""
+    monkeypatch.setattr(parquettext, "MAX_BYTES", 1 << 20)
+    texts = pa.array([f"{n:06d}{'x' * long}" for n in range(6000)]).dictionary_encode()
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"path": texts}), path, row_group_size=500, use_dictionary=False)
+    whole, pool = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(pool)
+    try:
+        with pytest.raises(DataError, match=r"longer than 4096|more than 4 MiB"):
+            read_table(path)
+    finally:
+        pa.set_memory_pool(whole)
+    assert pool.max_memory() < 16 << 20
+
+
+@pytest.mark.parametrize("lists", [pa.list_, pa.large_list, lambda kind: pa.list_(kind, 1)])
+def test_a_label_in_a_list_may_come_from_a_dictionary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lists: Callable[[object], object]
+) -> None:
+    """One dictionary of all of them, which counted whole for each of the pieces."""
+    monkeypatch.setattr(parquettext, "MOST_SHORT", 1 << 10)
+    monkeypatch.setattr(parquettext, "LONGEST", 40)
+    labels = [f"part number {number}" for number in range(20_000)]
+    cells = pa.array([[label] for label in labels], lists(pa.dictionary(pa.int32(), pa.string())))
+    names = [f"{number}.png" for number in range(20_000)]
+    path = save(tmp_path / "a.parquet", {"path": names, "label": cells}, group=20_000)
+    assert list(read_table(path).rows) == list(zip(names, labels, strict=True))
 
 
 @pytest.mark.parametrize("inner", [False, True])

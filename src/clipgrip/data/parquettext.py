@@ -45,24 +45,48 @@ def text_of(file: Any, columns: list[str], name: str) -> Any:
             max_columns=MAX_COLUMNS,
             most_cells=f"{MOST_CELLS:,}",
         )
+    parts, read = list[Any](), 0
+    once = _dictionaries(file, columns)
+    for some in ([one for one in columns if one in once], [o for o in columns if o not in once]):
+        if some:  # apart: few rows at a time of texts in full would repeat whole dictionaries
+            parts.append(_text_of(file, some, name, len(columns), read))
+            read += parts[-1].nbytes
+    if len(parts) == 1:
+        return parts[0]
+    found = {one: part.column(one) for part in parts for one in part.column_names}
+    return pa.table({one: found[one] for one in columns})
+
+
+def _text_of(file: Any, columns: list[str], name: str, of_all: int, before: int) -> Any:
+    """Some of ``of_all`` columns, after ``before`` bytes of others; DataError as `text_of`."""
+    import pyarrow as pa
+
+    known = sum(_sizes(file, columns, range(file.num_row_groups))[0])
+    _check_long(known, file.metadata.num_rows, of_all, name)
+    _check_much(before + known, name)
     some = next(pieces(file, columns, most_bytes=MOST_LONG), None)  # a sample, before much is read
     if some is not None:
-        _check_long(some.nbytes, some.num_rows, columns, name)
+        _check_long(some.nbytes, some.num_rows, of_all, name)
     read, rows, parts = 0, 0, []
     for part in pieces(file, columns):
         read, rows = read + part.nbytes, rows + part.num_rows
-        _check_long(read, rows, columns, name)
-        if read > 4 * MAX_BYTES:
-            much = mark("{name}: more than {size} MiB of text. Split the file.")
-            raise DataError(much, name=name, size=4 * MAX_BYTES >> 20)
+        _check_long(read, rows, of_all, name)
+        _check_much(before + read, name)
         parts.append(part)
     return pa.Table.from_batches(parts) if parts else file.read(columns=columns)
 
 
-def _check_long(read: int, rows: int, columns: list[str], name: str) -> None:
+def _check_long(read: int, rows: int, columns: int, name: str) -> None:
     """DataError where the texts are too long on average to be paths or labels."""
-    if read > MOST_SHORT and read > LONGEST * rows * len(columns):
+    if read > MOST_SHORT and read > LONGEST * rows * columns:
         raise DataError(TOO_LONG, name=name, n=LONGEST)
+
+
+def _check_much(read: int, name: str) -> None:
+    """DataError where it is more text than any list of images has."""
+    if read > 4 * MAX_BYTES:
+        much = mark("{name}: more than {size} MiB of text. Split the file.")
+        raise DataError(much, name=name, size=4 * MAX_BYTES >> 20)
 
 
 def pieces(
@@ -75,36 +99,52 @@ def pieces(
     """Batches of the columns, so small that even the longest possible value in every row fits into the memory.
 
     Dictionary columns are decoded. Each batch that Arrow reads holds the whole dictionary, so such columns are read in
-    large batches (no larger than the file) and decoded in small ones.
+    large batches and decoded in small ones, unless all their values together are too large for one batch.
     """
-    from pyarrow import types
-
-    some, begins, limit = (
-        groups or range(file.num_row_groups),
-        tuple(columns),
-        most_bytes or MAX_BYTES,
-    )
-    fields = [field for field in file.schema_arrow if field.name in columns]
-    once = {field.name for field in fields if types.is_dictionary(field.type)}
-    parts = [file.metadata.row_group(number) for number in some]
-    leaves = [part.column(n) for part in parts for n in range(part.num_columns)]
-    sizes = [
-        one.total_uncompressed_size
-        for one in leaves
-        if one.path_in_schema.startswith(begins) and one.path_in_schema not in once
-    ]
+    some, limit = groups or range(file.num_row_groups), most_bytes or MAX_BYTES
+    once, sizes = _sizes(file, columns, some)
+    at_once = bool(once) and sum(once) <= 4 * limit
     # no value is longer than all the values of its part of a column
-    rows = max(1, min(MOST_READ if once else most, limit // max([1, *sizes])))
+    largest = max([1, *sizes] if at_once else [1, *sizes, *once])
+    rows = max(1, min(MOST_READ if at_once else most, limit // largest))
     for batch in file.iter_batches(rows, row_groups=list(some), columns=columns):
         step = max(1, min(most, limit // max([1, *map(_longest, batch.columns)])))
         for start in range(0, len(batch), step):
             yield _decode(batch.slice(start, step))
 
 
+def _sizes(file: Any, columns: list[str], groups: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Bytes of each part of a column, not compressed: of the dictionary columns, and of all others.
+
+    A writer may have put the texts of a dictionary column in full.
+    """
+    once = _dictionaries(file, columns)
+    begins, dictionaries, others = tuple(columns), list[int](), list[int]()
+    for part in map(file.metadata.row_group, groups):
+        for leaf in map(part.column, range(part.num_columns)):
+            path = leaf.path_in_schema
+            if path.startswith(begins):
+                is_once = any(path == one or path.startswith(f"{one}.") for one in once)
+                sizes = dictionaries if is_once else others
+                sizes.append(leaf.total_uncompressed_size)
+    return dictionaries, others
+
+
+def _dictionaries(file: Any, columns: list[str]) -> set[str]:
+    """Which of the columns are dictionaries, or have such in lists or structs; a column of a struct is ``a.b``."""
+    kinds = {field.name: field.type for field in file.schema_arrow}
+    found = {one: kinds.get(one) or kinds[one.partition(".")[0]] for one in columns}
+    return {one for one, kind in found.items() if _plain_type(kind) != kind}
+
+
 def _longest(column: Any) -> int:
-    """Bytes of the longest text of a dictionary; 0 of what is none."""
+    """Bytes of the longest text of a dictionary, also of one in lists or structs; 0 of what has none."""
     from pyarrow import compute, types
 
+    if types.is_struct(column.type):
+        return max([0, *map(_longest, column.flatten())])
+    if types.is_nested(column.type) and hasattr(column, "values"):
+        return _longest(column.values)
     texts = getattr(column, "dictionary", None)
     if texts is None or types.is_primitive(texts.type):
         return 0
@@ -128,6 +168,9 @@ def _plain_type(kind: Any) -> Any:
         return kind.value_type
     if types.is_struct(kind):
         return pa.struct([one.with_type(_plain_type(one.type)) for one in kind])
-    if types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_plain_type(kind.value_type)))
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        item = kind.value_field.with_type(_plain_type(kind.value_type))
+        if types.is_fixed_size_list(kind):
+            return pa.list_(item, kind.list_size)
+        return pa.large_list(item) if types.is_large_list(kind) else pa.list_(item)
     return kind
