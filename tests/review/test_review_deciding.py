@@ -63,12 +63,12 @@ def keep_two(session: ReviewSession, folder: Path) -> int:
     return inside
 
 
-def fall(monkeypatch: pytest.MonkeyPatch, run: Path, name: str) -> None:
-    """What the watch's file says once daily answers have refuted one group."""
+def fall(monkeypatch: pytest.MonkeyPatch, run: Path, *names: str) -> None:
+    """What the watch's file says once daily answers have refuted some groups."""
     every = [
-        Upheld(one, 0.01, 9, 9 if one.name == name else 0, 1.0, fallen, 1)
+        Upheld(one, 0.01, 9, 9 if one.name in names else 0, 1.0, fallen, 1)
         for one in run_scopes(run)
-        for fallen in [{"at": "2026-11-29T00:00:00+00:00"} if one.name == name else None]
+        for fallen in [{"at": "2026-11-29T00:00:00+00:00"} if one.name in names else None]
     ]
     place = "clipgrip.runs.watch.standing"
     monkeypatch.setattr(f"{place}.is_watched", lambda _: True)
@@ -106,6 +106,35 @@ def test_one_group_that_falls_gives_its_images_to_people_and_no_others_everywher
     assert 'id="withdrawn"' in page
     told = "still the model" if language == "en" else "引き続きモデルが判定"
     assert told in page
+
+
+@pytest.mark.parametrize("kind", ["of a sheet", "apart"])
+def test_what_fell_is_not_proven_anew_on_the_board_by_answers_that_nobody_kept(
+    session: ReviewSession, folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    for row in session.snapshot.round.draw.rows[:10].tolist():
+        answer(session, row, int(session.snapshot.view.label[row]), purpose="audit")
+    monkeypatch.setattr(BoardRequest, "terms", lambda *_: LOOSE)
+    before = board_facts(folder, BoardRequest("2026-11-29")).automation
+    assert before is not None
+    assert before.by_model > 0
+    if kind == "apart":
+        keep_two(session, folder)
+        fallen = ("scratch", "dent")
+    else:
+        audit = audit_of(session.snapshot, chosen_draw(session.snapshot, session.store))
+        assert audit is not None
+        scope = {"group": "all", "threshold": 0.0, "images": 34, "audited": 4, "wrong": 0}
+        facts = {"max_error": 0.45, "confidence": 0.5, "about": "delivered", "scopes": [scope]}
+        facts |= {"pool": 34, "decided_by_model": 30, "planned": None}
+        at = "2026-11-01T00:00:00"
+        with open_store(folder) as store:
+            add_promise(store, audit.run, StoredPromise("sheet", "Sato", at, facts))
+        fallen = ("all",)
+    fall(monkeypatch, folder, *fallen)
+    assert by_model(session) == {}
+    found = board_facts(folder, BoardRequest("2026-11-29")).automation
+    assert found is None or found.by_model == 0
 
 
 def test_versions_name_the_group_that_fell_while_the_others_stand() -> None:

@@ -13,11 +13,12 @@ from review_helpers import Browser, answer, id_of
 
 from clipgrip.config import project
 from clipgrip.report.from_run import facts
+from clipgrip.review.class_table import ClassTable
 from clipgrip.review.exchange.exporting import exported
 from clipgrip.review.exchange.written import FACELESS, GONE, UNTYPED
 from clipgrip.review.rounds import next_round
 from clipgrip.review.session import ReviewSession
-from clipgrip.review.store import open_review
+from clipgrip.review.store import StoredClass, open_review
 from clipgrip.runs.pipeline import run
 
 
@@ -111,14 +112,13 @@ def test_the_next_round_learns_from_answers_on_the_same_embeddings(
 def test_a_class_without_an_embedding_is_refused_and_one_by_labels_alone_is_not(
     reviewing: ReviewSession, tmp_path: Path, quick: pytest.MonkeyPatch
 ) -> None:
-    from clipgrip.data.classes import ClassNames
     from clipgrip.errors import PromptError
 
-    names = ClassNames(("ok", "hole"), ("ok", "hole"))
+    table = ClassTable(tuple(StoredClass(n, name, name) for n, name in [(1, "ok"), (2, "hole")]))
     with pytest.raises(PromptError, match='"hole" has no embedding'):
-        reviewing.snapshot.round.classifier.probs(names)
+        reviewing.snapshot.round.classifier.probs(table)
     path = with_labels(tmp_path / "l.npz")
     folder = run(project({"images": path, "out": tmp_path / "labels", "rounds": 1})).folder
     with open_review(folder, create=True) as store:
         session = ReviewSession(folder, store)
-        assert session.snapshot.round.classifier.probs(names).shape[1] == 2
+        assert session.snapshot.round.classifier.probs(table).shape[1] == 2

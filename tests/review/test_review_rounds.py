@@ -521,3 +521,34 @@ def test_a_class_that_an_audit_finds_or_a_person_adds_may_occur(
         answer(session, int(audit(session.snapshot)[0]), 4, purpose="audit")
     outcome = reopen(out / next_round(out).folder)
     assert outcome.run.settings["may_occur"] == ["scratch", "steel", "oil"]
+
+
+def test_a_class_into_which_one_that_may_occur_was_merged_may_occur(
+    parts: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch, used: None
+) -> None:
+    out = tmp_path / "told"
+    run(project(parts, tiny_clip, out, rounds=1, may_occur=["scratch", "dent"], test=None))
+    with open_review(out, create=True) as store:
+        session = ReviewSession(out, store)
+        edits.merge(session, 1, 4, "Sato")
+        assert set(session.snapshot.view.label.tolist()) <= {2, 4}
+        edits.merge(session, 2, 4, "Sato")
+        assert set(session.snapshot.view.label.tolist()) == {4}
+        assert session.snapshot.view.confidence.min() == 1  # none of them was a number before
+    outcome = reopen(out / next_round(out).folder)
+    assert outcome.run.settings["may_occur"] == ["steel"]
+
+
+def test_where_none_is_left_that_may_occur_all_others_may(
+    parts: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch, used: None
+) -> None:
+    out = tmp_path / "told"
+    run(project(parts, tiny_clip, out, rounds=1, may_occur=["scratch"], test=None))
+    with open_review(out, create=True) as store:
+        session = ReviewSession(out, store)
+        edits.remove(session, 1, "Sato")
+        assert set(session.snapshot.view.label.tolist()) <= {2, 3, 4}
+        assert 0 < session.snapshot.view.confidence.max() < 1
+    outcome = reopen(out / next_round(out).folder)  # before, a sentence about seen classes
+    assert "may_occur" not in outcome.run.settings
+    assert "absent" not in outcome.metrics["data"]

@@ -18,6 +18,7 @@ from clipgrip.errors import BackboneError, ConfigError, PromptError
 from clipgrip.method import PRESETS
 from clipgrip.project_file import read_toml
 from clipgrip.pseudolabel.banks import BankMap, fit_bank_map
+from clipgrip.review.class_table import ClassTable, first_classes
 from clipgrip.review.view import RoundClassifier
 from clipgrip.runs import checkpoint
 from clipgrip.runs.eyes import JoinedEyes, eye_sentences
@@ -63,8 +64,11 @@ def test_a_run_keeps_its_eyes_for_predict_review_and_reports(
     again = reopen(outcome.folder)
     assert torch.equal(again.answers.pool, outcome.answers.pool)
     assert torch.equal(again.answers.test, outcome.answers.test)
-    every = outcome.manifest.rows.hashes
-    reviewed = RoundClassifier.of(again, every).probs(outcome.manifest.classes)
+    every, table = (
+        outcome.manifest.rows.hashes,
+        ClassTable(tuple(first_classes(outcome.manifest.classes))),
+    )
+    reviewed = RoundClassifier.of(again, every).probs(table)
     assert reviewed.shape == (len(every), 4)
     both = torch.cat([outcome.answers.pool, outcome.answers.test])
     torch.testing.assert_close(reviewed.sort(0).values, both.sort(0).values)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import Told, command, picture, rows
+from projects import CLASSES, Place, Told, command, picture, project, rows
 
 from clipgrip.report.board.figures import figures
 from clipgrip.report.board.from_review import board_facts
@@ -18,15 +18,20 @@ from clipgrip.report.board.from_run import BoardRequest, kept_promise
 from clipgrip.report.board.notes import sources
 from clipgrip.report.board.results import Results
 from clipgrip.report.board.verdict import withdrawn_text
+from clipgrip.review.deciding import standing_at_work
 from clipgrip.runs.audit_store import StoredPromise, add_promise
+from clipgrip.runs.pipeline import run as run_of
 from clipgrip.runs.promised import AUTOMATION
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
+from clipgrip.runs.watch.standing import standing
 from clipgrip.runs.watch.store import open_watch
 from clipgrip.runs.watch.upholding import run_scopes, upheld
 from clipgrip.sentences import quoted
+from clipgrip.serving.bundling.promised import bundled_promise
 from clipgrip.trust.terms import Terms
 from clipgrip.words import Language, Words
+from clipgrip_line.promises import Promise
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -398,6 +403,59 @@ def test_answers_that_were_changed_in_the_file_are_not_sealed_anew(
     bring(line, range(2000, 2004))
     told = watch(capsys, run, line)
     assert (told.code, "damaged" in told.err or "changed" in told.err) == (2, True)
+
+
+@pytest.mark.parametrize("group", ["all", "misses"])
+def test_no_promise_holds_an_answer_that_no_audited_image_could_get(
+    place: Place, tiny_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], group: str
+) -> None:
+    out, told = tmp_path / "run", ["scratch", "dent"]
+    run_of(project(place, tiny_clip, out, prompt="multimodal", may_occur=told))
+    scope = {"group": group, "threshold": 0.0, "images": 9, "audited": 9, "wrong": 0}
+    promise(out, scopes=[scope | {"classes": list(CLASSES)}])
+    predicted = command(capsys, "predict", out, place.images, "--out", tmp_path / "p.csv")
+    assert predicted.code == 0, predicted.err
+    decided = {(row["label"] in told, row["decided_by"]) for row in rows(tmp_path / "p.csv")}
+    assert (False, "person") in decided
+    assert decided <= {(True, "model"), (False, "person")}
+    bundle = bundled_promise(standing(out))
+    assert bundle is not None
+    assert [one.classes for one in bundle.scopes] == [{0, 1}]
+
+
+def test_what_a_round_promises_is_the_same_in_versions_as_in_predict_after_going_back_to_it(
+    run: Path, finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newer = Path(shutil.copytree(finished, run / "newer"))
+    promise(newer, pool=24, decided_by_model=24, planned=None, rule="betting")
+    monkeypatch.setattr("clipgrip.review.store.round_folders", lambda _: [run, newer, run])
+    assert bundled_promise(standing_at_work(run)) == Promise(0.0, 0.0, ())
+    told = json.loads(command(capsys, "versions", run, "--json").out)
+    assert [len(one["promise"]["scopes"]) for one in told["rounds"]] == [0, 1]
+
+
+def test_a_board_forgets_what_was_kept_of_an_audit_before_the_promise_of_it_that_fell(
+    run: Path, line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other groups had been promised by the same answers; predict goes by the newest alone."""
+    promise(run, pool=24, decided_by_model=24, rule="betting")
+    scope = {"threshold": 0.0, "images": 12, "audited": 2, "wrong": 0}
+    apart = [
+        scope | {"group": "misses", "classes": ["good part"]},
+        scope | {"group": "overkill", "classes": ["scratch", "dent", "steel"]},
+    ]
+    promise(run, pool=24, decided_by_model=20, rule="betting", scopes=apart)
+    outcome = reopen(run)
+    before = kept_promise(outcome, Terms(0.05))
+    assert before is not None
+    assert before.by_model == 24
+    for start in (1000, 2000, 3000):
+        day(capsys, run, line, range(start, start + 30), right=False)
+    found = standing(run)
+    assert found is not None
+    assert found.fallen_of("a1")
+    kept = kept_promise(outcome, Terms(0.05))
+    assert (0 if kept is None else kept.by_model) == (10 if found.scopes else 0)
 
 
 def test_what_was_promised_of_an_earlier_round_is_not_promised_of_the_next(

@@ -61,11 +61,10 @@ def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
     from clipgrip.runs.store import open_store
     from clipgrip.runs.watch.standing import bundled_promise, standing
 
-    found, before = [], False
     # a review begins with its run as the first round: one folder, named twice
-    distinct = {folder.resolve(): folder for folder in round_folders(run)}
+    found, distinct = [], {folder.resolve(): folder for folder in round_folders(run)}
+    before = any(map(was_read, distinct))  # as `standing_at_work`: one may go back to any of them
     for number, folder in enumerate(distinct.values(), 1):
-        before = before or was_read(folder)
         with open_store(folder) as store:
             stored = store.run()
         stands = standing(folder, before=before)

@@ -105,7 +105,7 @@ def preview(snapshot: ReviewSnapshot, id_: int, name: str, prompt: str) -> Moves
         one, name=canonical(name) or one.name, prompt=canonical(prompt) or prompt_text(name)
     )
     classes = ClassTable(tuple(changed if c.id == id_ else c for c in view.classes.stored))
-    probs = snapshot.round.classifier.probs(classes.class_names)
+    probs = snapshot.round.classifier.probs(classes)
     confidence, columns = (part.numpy() for part in probs.max(1))
     before, after = view.label, classes.ids[columns]
     moved = np.flatnonzero(before != after).tolist()

@@ -59,7 +59,7 @@ class NameBoard:
         if self._texts is None or self._texts[0] != version:
             self._texts = version, classifier.texts(active)
         scale = classifier.backbone.logit_scale
-        absent = classifier.absent(now.classes.class_names)
+        absent = classifier.absent(now.classes)
         may_occur = None if absent is None else (~absent).nonzero().squeeze(1)
         found = naming(classifier.embeds, self._texts[1], scale, labels, may_occur)
         names, prompts = [one.name for one in active], [one.prompt for one in active]

@@ -179,7 +179,8 @@ def _may_occur(
 ) -> tuple[str, ...] | None:
     """The classes that the first run named, as they are called now, those that people added, and those answered.
 
-    An audited image teaches nothing, but its answer too shows that its class occurs.
+    None where none of them is left: then nobody has said which of the others may. An audited image teaches nothing, but
+    its answer too shows that its class occurs.
     """
     if settings.may_occur is None:
         return None
@@ -188,9 +189,10 @@ def _may_occur(
     named = {came_from[name] for name in settings.may_occur}
     added = table.column.keys() - came_from.values()
     answered = set(manifest.labels[began_with.pool].tolist())
-    return tuple(
+    found = [
         one.name for n, one in enumerate(table.active) if one.id in named | added or n in answered
-    )
+    ]
+    return tuple(found) or None
 
 
 def _rule(

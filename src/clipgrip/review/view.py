@@ -161,13 +161,13 @@ class RoundClassifier:
         embeds = _picked(seen.pool, seen.test, places)
         return cls(outcome, backbone, rows.take(places), embeds, beside)
 
-    def probs(self, classes: ClassNames) -> Probs:
-        """(N, C) for these classes, from the round's learned values and what labels taught it of them.
+    def probs(self, table: ClassTable) -> Probs:
+        """(N, C) for the active classes, from the round's learned values and what labels taught it of them.
 
         Raises:
             PromptError: a text is too long for the model.
         """
-        settings = settings_of(self.outcome.run)
+        classes, settings = table.class_names, settings_of(self.outcome.run)
         start = UntunedModel.of(self.backbone, classes, settings, self.outcome.start.method)
         beside = self.beside
         none = None if beside is None else beside[:0]
@@ -177,13 +177,21 @@ class RoundClassifier:
         if joint is not None:
             joint = joint.renumbered(places, start.zero_shot)
         found = start.answers(renumbered(self.outcome.learned, places), nothing, joint).pool
-        return without_absent(found, self.absent(classes))
+        return without_absent(found, self.absent(table))
 
-    def absent(self, classes: ClassNames) -> ClassMask | None:
-        """(C,) those that the run's images could not be of; None where all could. What is newer than the run may be."""
-        gone = self.outcome.task.absent_classes
-        places = _places(classes, self.outcome.manifest.classes)
-        return torch.tensor([place in gone for place in places]) if gone else None
+    def absent(self, table: ClassTable) -> ClassMask | None:
+        """(C,) the active classes that the run's images could not be of; None where all or none could.
+
+        What is newer than the run may be of them, and so may a class into which one that could occur was merged.
+        """
+        gone, of_run = self.outcome.task.absent_classes, self.outcome.manifest.classes
+        found = [place in gone for place in _places(table.class_names, of_run)]
+        for one in table.stored:
+            into = table.counts_as[one.id]
+            if one.state == "merged" and into is not None:
+                absent = one.name in of_run and of_run.index(one.name) in gone
+                found[table.column[into]] &= absent
+        return torch.tensor(found) if any(found) and not all(found) else None
 
     def texts(self, classes: Sequence[StoredClass]) -> ClassEmbeds:
         """(C, D) of the untuned texts."""
@@ -199,7 +207,7 @@ class RoundClassifier:
             classes=table,
             rows=self.rows,
             row_by_hash=self.row_by_hash,
-            probs=self.probs(names),
+            probs=self.probs(table),
             as_run=names.prompts == self.outcome.manifest.classes.prompts,
         )
 

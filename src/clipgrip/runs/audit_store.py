@@ -148,10 +148,11 @@ def was_promised(run: Path) -> bool:
     return (run / NAME).is_file() and any(one.proves for one in made_promises(run)[0])
 
 
-def made_promises(run: Path) -> tuple[Sequence[StoredPromise], Sequence[str]]:
-    """The promises of the run in a folder, oldest first, and its class names; empty without a run."""
+def made_promises(run: Path) -> tuple[Sequence[StoredPromise], Sequence[str], Sequence[str]]:
+    """The promises of the run in a folder, oldest first, its class names, and those that are absent; else empty."""
     with open_store(run) as store:
         stored = store.run()
         if stored is None:
-            return (), ()
-        return promises(store, stored.id), store.classes(stored.id).display
+            return (), (), ()
+        absent = stored.facts.get("data", {}).get("absent", ())
+        return promises(store, stored.id), store.classes(stored.id).display, absent

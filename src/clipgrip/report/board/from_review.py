@@ -21,7 +21,7 @@ from clipgrip.report.board.from_run import (
     without_review,
 )
 from clipgrip.review.answers import pace
-from clipgrip.review.draws import ChosenDraw, chosen_draw
+from clipgrip.review.draws import ChosenDraw, audit_of, chosen_draw
 from clipgrip.review.measure import audit_proof, measured_rows
 from clipgrip.review.snapshot import ReviewSnapshot, read_snapshot
 from clipgrip.review.store import NAME, Answer, ReviewStore, has_review, open_review
@@ -131,7 +131,8 @@ def _automation(
     ):
         return stored
     stands = standing(outcome.folder)
-    if stands is not None and stands.fallen_of(audit.id):
+    mine = audit_of(snapshot, chosen) or audit
+    if stands is not None and (stands.open_fall or stands.fallen_of(mine.id)):
         return stored
     # misses and overkill apart would leave a limit of all wrong labels unjudged
     good = [] if every else [names[name] for name in asked.good(tuple(names))]

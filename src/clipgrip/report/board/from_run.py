@@ -233,7 +233,8 @@ def _standing_part(stored: StoredPromise, stands: Standing) -> Automation | None
     facts, fallen = stored.facts, stands.fallen_of(stored.audit)
     proven = [one for one in facts["scopes"] if one["threshold"] is not None]
     left = [one for one in facts["scopes"] if one["group"] not in fallen]
-    if fallen and not any(one in left for one in proven):
+    replaced = stored not in stands.promises  # what fell may have had other groups in it
+    if fallen and (replaced or not any(one in left for one in proven)):
         return None
     gone = sum(one["images"] - one["audited"] for one in proven if one not in left)
     by_model = max(0, facts["decided_by_model"] - gone)

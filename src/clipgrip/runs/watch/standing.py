@@ -58,10 +58,10 @@ def standing(run: Path, *, before: bool = False) -> Standing | None:
     Args:
         before: whether one was for an earlier round of the review: its promises are not those of this model.
     """
-    made, names = made_promises(run) if (run / RUN).is_file() else ((), ())
+    made, names, absent = made_promises(run) if (run / RUN).is_file() else ((), (), ())
     if not made and not before:
         return None
-    scopes, fallen = scopes_of(made, names), list[Upheld]()
+    scopes, fallen = scopes_of(made, names, absent), list[Upheld]()
     if scopes and is_watched(run):
         with open_watch(run) as store:
             fallen = [one for one in upheld(store, scopes) if one.withdrawn is not None]

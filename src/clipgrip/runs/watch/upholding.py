@@ -56,25 +56,28 @@ def classes_of(run: Path) -> ClassNames:
         return store.classes(store.begun_run(run).id)
 
 
-def scopes_of(promises: Sequence[StoredPromise], names: Sequence[str]) -> list[WatchedScope]:
+def scopes_of(
+    promises: Sequence[StoredPromise], names: Sequence[str], absent: Sequence[str]
+) -> list[WatchedScope]:
     """The scopes of the newest promise of each audit, in the order of the audits' first promises.
 
-    Scopes without stored classes (misses and overkill up to version 0.2) are left out.
+    Scopes without stored classes (misses and overkill up to version 0.2) are left out. ``absent`` classes are in none:
+    the audited images could be of no such class, so nothing is proven of answers with one.
     """
     newest = {one.audit: one for one in promises}
     return [
         scope
         for one in newest.values()
         for facts in one.facts["scopes"]
-        if (scope := _scope(one, facts, names)) is not None
+        if (scope := _scope(one, facts, names, absent)) is not None
     ]
 
 
 def _scope(
-    promise: StoredPromise, facts: Mapping[str, Any], names: Sequence[str]
+    promise: StoredPromise, facts: Mapping[str, Any], names: Sequence[str], absent: Sequence[str]
 ) -> WatchedScope | None:
     group = facts["group"]
-    called = facts.get("classes", names if group == ALL else [group])
+    called = set(facts.get("classes", names if group == ALL else [group])) - set(absent)
     known = frozenset(names.index(name) for name in called if name in names)
     if facts["threshold"] is None or not known:
         return None
