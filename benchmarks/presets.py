@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import machine, record
+from benchmarks.research.selectors import register
 from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
@@ -38,6 +39,7 @@ BALANCED = replace(DEFAULT, **HARD, many_labels=replace(DEFAULT.many_labels or D
 
 def variants() -> dict[str, Method]:
     """What is compared: the presets, balanced top-K, and that with one thing changed, whether labels abound or not."""
+    register()
     plain = replace(BALANCED, many_labels=None)
     changed: dict[str, dict[str, Any]] = {
         "plain top-K": {},

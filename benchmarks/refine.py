@@ -26,7 +26,8 @@ from benchmarks.features import (
     with_text,
 )
 from benchmarks.record import machine, record
-from clipgrip.pseudolabel import own_best_class, refine
+from benchmarks.research.selectors import own_best_class
+from clipgrip.pseudolabel import refine
 from clipgrip.seeds import generator
 from clipgrip.types import Labels, Probs
 

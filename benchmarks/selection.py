@@ -24,32 +24,40 @@ import torch
 from benchmarks.presets import BALANCED as BASE
 from benchmarks.presets import score
 from benchmarks.record import machine, record
+from benchmarks.research.losses import LOSSES
+from benchmarks.research.selectors import Known, register
 from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.method import Method, learn, schedule
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.classifier import predict_proba, zero_shot
-from clipgrip.pseudolabel.quality import balance
-from clipgrip.pseudolabel.select import SELECTORS
+from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Round
+from clipgrip.stress.trial import balance
 from clipgrip.task import Task
-from clipgrip.training.loss import LOSSES
 from clipgrip.types import Labels, Probs
 
 SECOND_TEMPLATE = "{}."
 """The second model of the rule "models": the same CLIP, asked in other words."""
 
 
-def variants() -> dict[str, Method]:
-    """The default with another rule, or with another loss, or with both where they belong together."""
-    pairs = [(rule, "cross-entropy") for rule in SELECTORS]
-    pairs += [
-        ("balanced", loss) for loss in LOSSES if loss not in ("cross-entropy", "partial-label")
-    ]
-    pairs += [("candidate-sets", "partial-label")]
-    return {_name(*pair): _with(BASE, *pair) for pair in pairs}
+RULES = (
+    *("own-best-class", "balanced", "margin", "threshold", "class-threshold", "neighbours"),
+    *("models", "rounds", "candidate-sets", "everything"),
+)
+PAIRS = (
+    *((rule, "cross-entropy") for rule in RULES),
+    *(("balanced", loss) for loss in LOSSES if loss != "partial-label"),
+    ("candidate-sets", "partial-label"),
+)
+"""Another rule, another loss, or both where they belong together."""
+
+
+def variants() -> dict[str, tuple[str, str]]:
+    """Rule and loss by the name of the pair."""
+    return {_name(*pair): pair for pair in PAIRS}
 
 
 def _name(rule: str, loss: str) -> str:
@@ -98,7 +106,7 @@ class Bench:
 
     def row(self, variant: str, seeds: Sequence[int]) -> dict[str, Any]:
         """Means and standard deviations over the seeds."""
-        runs = [self.run(variants()[variant], seed) for seed in seeds]
+        runs = [self.run(*variants()[variant], seed) for seed in seeds]
         row: dict[str, Any] = {"set": self.demo.name, "paradigm": self.paradigm, "variant": variant}
         for key in runs[0]:
             values = [run[key] for run in runs]
@@ -106,10 +114,13 @@ class Bench:
             row[f"{key}_sd"] = round(statistics.stdev(values), 4) if len(values) > 1 else 0.0
         return row
 
-    def run(self, method: Method, seed: int) -> dict[str, float]:
+    def run(self, rule: str, loss: str, seed: int) -> dict[str, float]:
         """Accuracy of pool and test after the last round, and what that round chose."""
         demo, given = self.demo, task(self.paradigm, self.demo, seed)
-        method, began = method.suited_to(given), time.perf_counter()
+        first, rows = self._zero_shot(demo.template), given.labeled
+        temperature = fitted_temperature(first[rows], given.labels[rows])
+        register(Known.of(given, demo.pool, [self._zero_shot(SECOND_TEMPLATE)], temperature))
+        method, began = _with(BASE, rule, loss).suited_to(given), time.perf_counter()
         prompts = demo.classes.prompts
         prompt = untuned(self.backbone, prompts, method, template=demo.template, seed=seed)
         done = list(
@@ -117,11 +128,10 @@ class Bench:
                 prompt,
                 demo.pool,
                 given,
-                Reached(0, self._zero_shot(demo.template)),
+                Reached(0, first),
                 ks=schedule("grip", given, n_rounds=self.n_rounds),
                 method=method,
                 seed=seed,
-                votes=[self._zero_shot(SECOND_TEMPLATE)],
             )
         )
         seconds, last = time.perf_counter() - began, done[-1]

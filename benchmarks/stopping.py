@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import RESULTS, record
+from benchmarks.research.selectors import Known, register
 from benchmarks.research.stops import RULES, first_stop
 from benchmarks.sets import DemoSet, load, task
 from clipgrip.backbone.clip import ClipBackbone
@@ -30,13 +31,13 @@ from clipgrip.backbone.registry import load_backbone
 from clipgrip.method import PRESETS, Method, learn, schedule
 from clipgrip.metrics import accuracy
 from clipgrip.prompts.classifier import predict_proba, zero_shot
+from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.stop import Summary
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Watch
 from clipgrip.training.loop import Recipe
 
 NAME = "stopping"
-PROVOKED = Method(select="threshold", recipe=Recipe(lr=0.3, weight_decay=0.0), refine="zero-shot")
 AS_IT_IS = ("settled", "one more")
 CHOICES = {name: (name,) for name in RULES} | {"the default as it is": AS_IT_IS}
 """The default trusts all images in every round, so that its last round is one more round of the same kind."""
@@ -64,9 +65,16 @@ def main() -> None:
     for seed, which in itertools.product(range(chosen.seeds), chosen.sets):
         demo = load(which, chosen.folder, backbone)
         for paradigm in chosen.paradigms:
-            method = PROVOKED if chosen.provoked else PRESETS["default"]["textual"]
+            method = provoked() if chosen.provoked else PRESETS["default"]["textual"]
             runs.append(recorded(backbone, demo, paradigm, seed, chosen.rounds, method))
             _finish(name, runs)
+
+
+def provoked() -> Method:
+    """A method that goes astray."""
+    register()
+    recipe = Recipe(lr=0.3, weight_decay=0.0)
+    return Method(select="threshold", recipe=recipe, refine="zero-shot")
 
 
 def recorded(
@@ -85,6 +93,8 @@ def recorded(
     )
     classes = zero_shot(backbone, demo.classes.prompts, demo.template)
     first = predict_proba(demo.pool, classes, backbone.logit_scale)
+    labeled = given.labeled
+    register(Known(temperature=fitted_temperature(first[labeled], given.labels[labeled])))
     rows, before, kept = given.unlabeled, first, []
     ks = schedule("grip", given, n_rounds=n_rounds)
     watch = Watch.over(given, first, demo.pool)

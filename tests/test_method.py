@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 from projects import CLASSES
 
+from benchmarks.research import losses, selectors
 from clipgrip.backbone.clip import ClipBackbone
 from clipgrip.backbone.registry import load_backbone
 from clipgrip.errors import ConfigError, DataError
@@ -22,7 +24,7 @@ from clipgrip.pseudolabel.bank_weights import BankSettings
 from clipgrip.pseudolabel.calibration import fitted_temperature
 from clipgrip.pseudolabel.refine.settings import DEFAULT
 from clipgrip.pseudolabel.select import SELECTORS
-from clipgrip.pseudolabel.select.chosen import NO_CONTEXT, Chosen, Context
+from clipgrip.pseudolabel.select.chosen import Chosen
 from clipgrip.pseudolabel.stop import AlarmLimits
 from clipgrip.starts import untuned
 from clipgrip.strategy import Reached, Round
@@ -187,8 +189,25 @@ def test_every_number_of_a_method_travels_through_json_and_a_missing_one_is_toda
 CHEAP = Method(recipe=Recipe(steps=2), stop_below=0.0, stop=())
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("select", SELECTORS)
+RULES = (*SELECTORS, *selectors.rules(selectors.Known(torch.eye(2), (torch.eye(2),))))
+
+
+@pytest.fixture
+def registered() -> Iterator[None]:
+    """The rules and losses of benchmarks/research too, over 40 rows."""
+    before = dict(SELECTORS), dict(LOSSES)
+    draw = torch.Generator().manual_seed(1)
+    votes = torch.randn(40, len(CLASSES), generator=draw).softmax(1)
+    selectors.register(selectors.Known(torch.eye(40), (votes,)))
+    yield
+    for ours, was in zip((SELECTORS, LOSSES), before, strict=True):
+        ours.clear()
+        ours.update(was)
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, *losses.LOSSES])
+@pytest.mark.parametrize("select", RULES)
+@pytest.mark.usefixtures("registered")
 def test_every_rule_and_loss_can_be_chosen_by_name(
     select: str, loss: str, backbone: ClipBackbone
 ) -> None:
@@ -201,26 +220,12 @@ def test_every_rule_and_loss_can_be_chosen_by_name(
     task, reached = ul(40, len(CLASSES)), Reached(0, probs)
 
     def run() -> list[Round]:
-        given: dict[str, Any] = {"ks": [3, 6], "method": method, "seed": 0, "votes": [probs]}
+        given: dict[str, Any] = {"ks": [3, 6], "method": method, "seed": 0}
         return list(learn(start, images, task, reached, **given))
 
-    if (select, loss) == ("everything", "partial-label"):
-        with pytest.raises(ConfigError, match="asks for nothing"):
-            run()
-        return
     done = run()
     assert len(done) == 2
     assert all(torch.isfinite(one.probs).all() for one in done)
-
-
-def test_the_rule_models_asks_for_other_models_before_anything_is_tuned(
-    backbone: ClipBackbone,
-) -> None:
-    start = untuned(backbone, CLASSES, CHEAP, template="a photo of a {}.", seed=0)
-    images, reached = torch.zeros(4, backbone.embed_dim), Reached(0, torch.ones(4, 3))
-    method = replace(CHEAP, select="models")
-    with pytest.raises(ConfigError, match="votes"):
-        learn(start, images, ul(4, 3), reached, ks=[1], method=method, seed=0)
 
 
 def test_the_temperature_is_that_of_zero_shot_in_every_round_resumed_or_not(
@@ -230,12 +235,12 @@ def test_the_temperature_is_that_of_zero_shot_in_every_round_resumed_or_not(
 
     Nor are soft targets softened again in each round.
     """
-    seen: list[tuple[float, float]] = []
+    seen: list[float] = []
     plain = SELECTORS["everything"]
 
-    def everything(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
-        seen.append((context.temperature, context.soft_temperature))
-        return plain(probs, k, context)
+    def everything(probs: Probs, k: int, temperature: float = 1.0) -> Chosen:
+        seen.append(temperature)
+        return plain(probs, k, temperature)
 
     monkeypatch.setitem(SELECTORS, "everything", everything)
     method = replace(CHEAP, select="everything", recipe=Recipe(steps=20))
@@ -250,7 +255,7 @@ def test_the_temperature_is_that_of_zero_shot_in_every_round_resumed_or_not(
     given: dict[str, Any] = {"ks": [9, 9, 9], "method": method, "seed": 0}
     done = list(learn(start, images, task, Reached(0, probs), **given))
     expected = fitted_temperature(probs[:30], labels[:30])
-    assert seen == [(expected, expected), (expected, 1.0), (expected, 1.0)]
+    assert seen == [expected, 1.0, 1.0]
     assert expected != pytest.approx(fitted_temperature(done[0].probs[:30], labels[:30]), rel=0.1)
     reached = Reached(2, done[1].probs, done[1].changed, first=probs)
     (last,) = learn(start, images, task, reached, **given)
@@ -266,6 +271,23 @@ def test_a_name_that_nobody_knows_is_refused_when_a_method_is_made(names: dict[s
         Method(**names)
     with pytest.raises(ConfigError, match=r'"no"'):
         replace(CHEAP, **names)
+
+
+@pytest.mark.parametrize(
+    "names", [{"select": "margin"}, {"recipe": Recipe(loss="partial-label")}, {"select": "models"}]
+)
+def test_a_rule_or_loss_that_went_is_refused_with_what_is_allowed(names: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"Known: (balanced, everything|cross-entropy)\."):
+        Method(**names)
+
+
+def test_a_run_whose_rule_or_loss_went_since_is_opened_with_the_defaults() -> None:
+    facts = json.loads(json.dumps(replace(CHEAP, select="everything").facts()))
+    facts["recipe"]["loss"] = "symmetric"
+    again = Method.from_facts(facts)
+    assert (again.select, again.recipe) == ("everything", CHEAP.recipe)
+    facts["select"] = "class-threshold"
+    assert Method.from_facts(facts) == CHEAP
 
 
 def test_a_run_whose_stop_rule_went_since_is_opened_as_it_stands() -> None:

@@ -8,12 +8,12 @@ import pytest
 import torch
 from builders import backbone, pool
 
+from benchmarks.research.selectors import own_best_class
 from clipgrip.prompts.textual import TextualPrompt
 from clipgrip.pseudolabel.refine.answers import Refined
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.schedule import SCHEDULES
-from clipgrip.pseudolabel.select import SELECTORS
-from clipgrip.pseudolabel.select.top import balanced
+from clipgrip.pseudolabel.select.top import balanced, everything
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, Watch, best_round, choose, rounds, short_classes
 from clipgrip.task import Task, ssl, trzsl, ul
@@ -69,7 +69,7 @@ def test_each_of_the_nine_cells_runs_all_its_rounds(paradigm: str, strategy: str
         assert r.probs.shape == (ROWS, CLASSES)
 
 
-@pytest.mark.parametrize("select", [balanced, SELECTORS["own-best-class"]])
+@pytest.mark.parametrize("select", [balanced, own_best_class])
 def test_pseudolabels_are_of_candidates_even_where_a_seen_class_is_surer(select: Any) -> None:
     probs = torch.tensor([0.9, 0.05, 0.03, 0.02]).expand(ROWS, CLASSES)
     chosen = choose(probs, TASKS["TRZSL"], 3, select)
@@ -187,7 +187,7 @@ def test_more_per_class_than_images_takes_all_of_them() -> None:
 
 def test_classes_short_of_k_are_named_among_candidates_only() -> None:
     probs = torch.tensor([0.1, 0.1, 0.7, 0.1]).expand(ROWS, CLASSES)
-    chosen = choose(probs, TASKS["TRZSL"], 3, SELECTORS["own-best-class"])
+    chosen = choose(probs, TASKS["TRZSL"], 3, own_best_class)
     assert short_classes(chosen, TASKS["TRZSL"], 3) == [3]
     assert short_classes(choose(probs, TASKS["TRZSL"], 3, balanced), TASKS["TRZSL"], 3) == []
 
@@ -199,16 +199,6 @@ def test_two_classes_and_one_image_each_are_enough() -> None:
     reached = Reached(0, learner.predict_proba())
     (done,) = list(rounds(learner, ul(2, 2), reached, ks=[1], seed=0))
     assert sorted(done.pseudolabels.labels.tolist()) == [0, 1]
-
-
-def test_a_rule_that_looks_back_resumes_to_identical_rounds() -> None:
-    options = {"select": SELECTORS["rounds"]}
-    whole = run(TASKS["SSL"], [2, 4, 8], **options)
-    reached = Reached(2, whole[1].probs, whole[1].changed, whole[0].probs)
-    (last,) = run(TASKS["SSL"], [2, 4, 8], reached, **options)
-    assert_equal(whole[2], last)
-    agreeing = whole[0].probs.argmax(1) == whole[1].probs.argmax(1)
-    assert agreeing[last.pseudolabels.rows].all()
 
 
 HALF_RIGHT = 0.1 + 0.6 * torch.nn.functional.one_hot(
@@ -238,7 +228,7 @@ def watched(calls: list[int], reached: Reached) -> list[Round]:
             reached,
             ks=[99] * 6,
             seed=0,
-            select=SELECTORS["everything"],
+            select=everything,
             refine=collapsing(calls),
             watch=watch,
         )
@@ -265,7 +255,7 @@ def test_a_watched_run_that_is_resumed_stops_where_it_would_have(after: int) -> 
     whole = watched([], begun)
     last = whole[after - 1]
     past = tuple(one.summary for one in whole[:after] if one.summary)
-    reached = Reached(after, last.probs, last.changed, None, begun.probs, past)
+    reached = Reached(after, last.probs, last.changed, begun.probs, past)
     rest = watched(list(range(1, after + 1)), reached)
     assert len(rest) == len(whole) - after
     for first, second in zip(whole[after:], rest, strict=True):
@@ -275,7 +265,7 @@ def test_a_watched_run_that_is_resumed_stops_where_it_would_have(after: int) -> 
 
 def test_candidate_sets_reach_training_as_targets_over_the_candidates_only() -> None:
     probs = torch.randn(ROWS, CLASSES, generator=torch.Generator().manual_seed(0)).softmax(1)
-    chosen = choose(probs, TASKS["TRZSL"], 5, SELECTORS["everything"])
+    chosen = choose(probs, TASKS["TRZSL"], 5, everything)
     assert torch.equal(chosen.rows, TASKS["TRZSL"].unlabeled)
     assert not chosen.targets[:, :2].any()
     torch.testing.assert_close(chosen.targets.sum(1), torch.ones(len(chosen.rows)))

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from clipgrip.errors import ConfigError
 from clipgrip.fewshot.head import HeadSettings
 from clipgrip.fewshot.teacher import Teacher, teaches, validate
 from clipgrip.prompts.base import Prompt
@@ -22,15 +21,14 @@ from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, PoolRefiner, Refiner
 from clipgrip.pseudolabel.refine.settings import Refinement
 from clipgrip.pseudolabel.schedule import SCHEDULES
 from clipgrip.pseudolabel.schedule import schedule as schedule
-from clipgrip.pseudolabel.select import selector
-from clipgrip.pseudolabel.select.chosen import Context
+from clipgrip.pseudolabel.select import SELECTORS, selector
 from clipgrip.pseudolabel.stop import RULES, AlarmLimits, check_rules
 from clipgrip.seeds import generator
 from clipgrip.strategy import Reached, Round, Watch, rounds
 from clipgrip.task import Task
 from clipgrip.training.learner import PromptLearner
 from clipgrip.training.loop import PAPER_RECIPE, Recipe
-from clipgrip.training.loss import loss_named
+from clipgrip.training.loss import LOSSES, loss_named
 from clipgrip.training.state import Keeper
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Probs, WideEmbeds
 
@@ -49,8 +47,7 @@ class Method:
     labeled_share: float | None = 0.5
     """Weight of the labels against the pseudolabels; None for the paper's γ and λ."""
     select: str = "balanced"
-    """The selection rule (``pseudolabel.select.SELECTORS``). "models" needs `learn`'s ``votes``, which only Python can
-    give: it is no better than the default (docs/decisions/0012), so no command offers it."""
+    """The selection rule (``pseudolabel.select.SELECTORS``)."""
     refine: str = "zero-shot"
     """The refinement of answers before pseudolabels are chosen (``pseudolabel.REFINERS``); "zero-shot": none."""
     refinement: Refinement = field(default_factory=Refinement, repr=False)
@@ -92,19 +89,26 @@ class Method:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Method:
-        """The method that `facts` gave. Numbers of its parts may be missing (then today's default) or be unknown."""
-        head = facts.get("head")
+        """The method that `facts` gave. Numbers of its parts may be missing (then today's default) or be unknown.
+
+        A stop rule that went since is left out; for a selection rule or loss that went stands the default's.
+        """
+        head, recipe = facts.get("head"), Recipe(**facts["recipe"])
         values = {
             **facts,
-            "recipe": Recipe(**facts["recipe"]),
+            "recipe": recipe,
             "refinement": Refinement.from_facts(facts.get("refinement", {})),
             "banks": BankSettings(**_known(BankSettings, facts.get("banks", {}))),
             "alarm": AlarmLimits(**_known(AlarmLimits, facts.get("alarm", {}))),
             "head": None if head is None else HeadSettings.from_facts(head),
         }
-        # a rule that went since does not keep a finished run from being opened
-        rules = tuple(name for name in facts.get("stop", ()) if name in RULES)
-        return cls(**{**values, "stop": rules})
+        # what went since does not keep a finished run from being opened: no round is chosen or learned again
+        values["stop"] = tuple(name for name in facts.get("stop", ()) if name in RULES)
+        if facts.get("select") not in SELECTORS:
+            values["select"] = cls.select
+        if recipe.loss not in LOSSES:
+            values["recipe"] = replace(recipe, loss=Recipe.loss)
+        return cls(**values)
 
 
 def _known(kind: type[Any], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,7 +171,6 @@ def learn(
     seed: int,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
     keeper: Keeper | None = None,
-    votes: Sequence[Probs] = (),
     image_embeds: WideEmbeds | None = None,
     refine: Refiner | None = None,
     teacher: Teacher | None = None,
@@ -178,19 +181,10 @@ def learn(
 
     ``inputs`` (N, ...) are the pool, as the prompt ``start`` consumes it. ``image_embeds`` (N, W) are the untuned
     model's embeddings with the eyes' columns, by which images are compared; by default the inputs as ``start`` embeds
-    them. ``beside`` (N, e) are the eyes' columns where the inputs are pixels. ``votes`` are other models' answers
-    (N, C), for the selection rule "models". ``refine`` is a `refiner_of` the method that has been at work already.
-    With a ``teacher`` (`teacher_of`), ``reached`` begins with its answers instead of zero-shot's.
-
-    ConfigError: selection rule and loss do not go together, or the rule is "models" without votes.
+    them. ``beside`` (N, e) are the eyes' columns where the inputs are pixels. ``refine`` is a `refiner_of` the method
+    that has been at work already. With a ``teacher`` (`teacher_of`), ``reached`` begins with its answers instead of
+    zero-shot's.
     """
-    select = selector(method.select)
-    check_pair(method)
-    if method.select == "models" and any(ks) and not votes:
-        raise ConfigError(
-            'the rule "models" compares the answers of several models, and only one answers here. '
-            "Give learn(..., votes=[PROBS]), another model's (N, C) answers, or choose another rule."
-        )
     zero_shot = reached.zero_shot
     learner = PromptLearner(start, inputs, method.recipe, method.labeled_share, beside)
     embeds = learner.image_embeds() if image_embeds is None else image_embeds
@@ -202,17 +196,12 @@ def learn(
         *(learner, task, reached),
         ks=ks,
         seed=seed,
-        select=select,
+        select=selector(method.select),
         refine=refine,
         teacher=teacher,
         head=method.head,
         texts=texts,
-        context=Context(
-            # other rules compare no images, and embedding pixels costs a pass through the tower
-            PromptLearner(start, inputs).image_embeds() if method.select == "neighbours" else None,
-            votes=tuple(votes),
-            temperature=_temperature(reached, task, method),
-        ),
+        temperature=_temperature(reached, task, method),
         stop_below=method.stop_below,
         watch=Watch.over(task, zero_shot, embeds, method.alarm) if is_watched else None,
         on_step=on_step,
@@ -280,12 +269,3 @@ def _temperature(reached: Reached, task: Task, method: Method) -> float:
     if method.refine != "zero-shot":
         return 1.0
     return fitted_temperature(reached.zero_shot[task.labeled], task.labels[task.labeled])
-
-
-def check_pair(method: Method) -> None:
-    """ConfigError where the selection rule's targets leave the loss nothing to learn."""
-    if (method.select, method.recipe.loss) == ("everything", "partial-label"):
-        raise ConfigError(
-            'the rule "everything" calls every class possible, and the loss "partial-label" then asks for nothing. '
-            'Take the loss "cross-entropy", or the rule "candidate-sets".'
-        )

@@ -23,7 +23,7 @@ from clipgrip.pseudolabel.refine import without_absent
 from clipgrip.pseudolabel.refine.decide import Evidence
 from clipgrip.pseudolabel.refine.reasons import Reason
 from clipgrip.pseudolabel.refine.refiner import ZERO_SHOT, Refiner, as_they_are
-from clipgrip.pseudolabel.select.chosen import NO_CONTEXT, Context, Selector, narrowed
+from clipgrip.pseudolabel.select.chosen import Selector, narrowed
 from clipgrip.pseudolabel.select.top import balanced
 from clipgrip.pseudolabel.stop import LIMITS, AlarmLimits, Stop, Summary, collapse, summarise
 from clipgrip.seeds import generator
@@ -75,19 +75,16 @@ def best_round(done: Sequence[Round]) -> Round | None:
 
 
 def choose(
-    probs: Probs, task: Task, k: int, select: Selector, context: Context = NO_CONTEXT
+    probs: Probs, task: Task, k: int, select: Selector, temperature: float = 1.0
 ) -> PseudoLabels:
     """Pseudolabels of unlabeled rows, chosen over the candidate classes only; their rows are those of the pool.
 
-    Empty for k = 0, which is tuning on the labels alone. ``probs`` (N, C) and ``context`` are of the whole pool.
-
-    Raises:
-        ConfigError: the context lacks what the rule needs.
+    Empty for k = 0, which is tuning on the labels alone. ``probs`` (N, C) are of the whole pool.
     """
     if k == 0:
         return PseudoLabels.none(task.n_classes)
     rows, classes = task.unlabeled, task.candidate_classes
-    chosen = select(narrowed(probs, rows, classes), k, context.among(rows, classes))
+    chosen = select(narrowed(probs, rows, classes), k, temperature)
     targets = chosen.distributions(len(classes))
     if len(classes) < task.n_classes:
         targets = targets.new_zeros(len(targets), task.n_classes).index_copy(1, classes, targets)
@@ -104,8 +101,6 @@ class Reached:
     """(N, C) its answers."""
     changed: float = 1.0
     """Share of the unlabeled images whose answer it changed."""
-    previous: Probs | None = None
-    """The answers of the round before that, for selection rules that compare the two."""
     first: Probs | None = None
     """Zero-shot's answers; None in round 0, whose ``probs`` they are."""
     past: tuple[Summary, ...] = ()
@@ -129,7 +124,7 @@ def rounds(
     teacher: Teacher | None = None,
     head: HeadSettings | None = None,
     texts: ClassEmbeds | None = None,
-    context: Context = NO_CONTEXT,
+    temperature: float = 1.0,
     stop_below: float = 0.0,
     watch: Watch | None = None,
     on_step: Callable[[int, int, float], None] = lambda *_: None,
@@ -140,12 +135,13 @@ def rounds(
     ``ks``, the pseudolabels per class in each round, make FPL, IFPL or GRIP of it (`pseudolabel.schedule`; Menghini,
     Delworth, Bach, NeurIPS 2023, arXiv 2306.01669, section 3); a k of 0 tunes on the labels alone. Every round is tuned
     from the ``untuned`` prompt, and joined with a head: by the ``teacher`` of the labels, or else, with the settings
-    ``head``, one of the pseudolabels. ``context`` is what ``select`` may know of the pool and no round changes.
+    ``head``, one of the pseudolabels. ``temperature`` calibrates zero-shot's answers where ``select``
+    makes targets of them.
 
     Once a round changes less than ``stop_below`` of the answers, only the last k is left to run, and nothing if it has
     just been run. The round in which ``watch`` rings is the last. ``on_step`` gets (step, steps, loss) of each
-    training, ``keeper`` stores unfinished ones. ConfigError: ``context`` lacks what ``select`` needs.
-    Where classes are absent, zero-shot's ``texts`` (C, D) say which images are of those.
+    training, ``keeper`` stores unfinished ones. Where classes are absent, zero-shot's ``texts`` (C, D) say which images
+    are of those.
     """
     while reached.number < len(ks) and not (watch and watch.stop(reached.past)):
         settled = reached.changed < stop_below
@@ -154,12 +150,11 @@ def rounds(
         number = len(ks) if settled else reached.number + 1
         k = ks[number - 1]
         refined = (refine if k else as_they_are)(reached.probs, task)
-        of_round = replace(context, previous=reached.previous, round=number)
-        pseudolabels = choose(refined.probs, task, k, select, of_round)
+        # a prompt that learned calibrated probabilities gives them; calibrated anew, each round would be softer
+        pseudolabels = choose(refined.probs, task, k, select, temperature if number == 1 else 1.0)
         refined_by, why, evidence = refined.method, refined.reasons, refined.evidence
-        del (
-            refined
-        )  # for a million images its answers take as much memory as the training that follows
+        # for a million images its answers take as much memory as the training that follows
+        del refined
         learner = untuned.fit(
             task,
             pseudolabels,
@@ -178,7 +173,7 @@ def rounds(
         done = replace(done, refined_by=refined_by, why=why, evidence=evidence, joint=joint)
         done, past = (done, reached.past) if watch is None else watch.over_round(done, reached)
         yield done
-        reached = Reached(number, probs, changed, reached.probs, reached.zero_shot, past)
+        reached = Reached(number, probs, changed, reached.zero_shot, past)
 
 
 def joint_of(

@@ -22,7 +22,7 @@ import numpy as np
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.files import open_file, system_words
-from clipgrip_line.sentences import Sentence, mark
+from clipgrip_line.sentences import Sentence
 
 KIND, FORMAT = "clipgrip bundle", 1
 MANIFEST = "manifest.json"
@@ -88,7 +88,7 @@ class Bundle:
     def read(self, name: str) -> bytes:
         """The bytes of a member. LineError: they are not what was written."""
         if name not in self.members:
-            raise LineError(mark("{path} lacks its part {name}. {again}"), **self._named(name))
+            raise LineError("{path} lacks its part {name}. {again}", **self._named(name))
         with self._archive() as archive:
             return self._compared(archive, name)
 
@@ -132,7 +132,7 @@ class Bundle:
             return open_file(self.path)
         except OSError as error:
             raise LineError(
-                mark("{path} cannot be read: {reason}. Check the name."),
+                "{path} cannot be read: {reason}. Check the name.",
                 path=self.path,
                 reason=system_words(error),
             ) from None
@@ -157,10 +157,8 @@ class Bundle:
     def _check_format(self, number: object) -> None:
         if not isinstance(number, int) or number != FORMAT:
             raise LineError(
-                mark(
-                    "{path} is a bundle of format {number}, and this program reads format {known}. Install the "
-                    "clipgrip-line that belongs to it (pip install --upgrade clipgrip-line)."
-                ),
+                "{path} is a bundle of format {number}, and this program reads format {known}. Install the "
+                "clipgrip-line that belongs to it (pip install --upgrade clipgrip-line).",
                 path=self.path,
                 number=number,
                 known=FORMAT,
@@ -193,14 +191,12 @@ class Bundle:
 
     def _damaged(self, name: str) -> LineError:
         return LineError(
-            mark("{path} is damaged: its part {name} is not what was written. {again}"),
+            "{path} is damaged: its part {name} is not what was written. {again}",
             **self._named(name),
         )
 
     def _unreadable(self, name: str) -> LineError:
-        return LineError(
-            mark("{path}: its part {name} cannot be read. {again}"), **self._named(name)
-        )
+        return LineError("{path}: its part {name} cannot be read. {again}", **self._named(name))
 
     def _without_end(self, file: BinaryIO) -> LineError:
         """It has no list of parts: the copy was broken off, or it is another kind of file."""
@@ -209,11 +205,11 @@ class Bundle:
         if not (head.startswith(b"PK\x03\x04") and head.endswith(MANIFEST.encode())):
             return self._foreign()
         return LineError(
-            mark("{path} is cut off: its end is missing. {again}"), path=self.path, again=AGAIN
+            "{path} is cut off: its end is missing. {again}", path=self.path, again=AGAIN
         )
 
     def _foreign(self) -> LineError:
         return LineError(
-            mark("{path} is no bundle of clipgrip. Give the file that  clipgrip bundle  wrote."),
+            "{path} is no bundle of clipgrip. Give the file that  clipgrip bundle  wrote.",
             path=self.path,
         )

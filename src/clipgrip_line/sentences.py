@@ -81,11 +81,6 @@ def _shown(value: object) -> object:
     return value.strerror if isinstance(value, OSError) and value.strerror else value
 
 
-def counted(n: int, one: str, many: str) -> Sentence:
-    """``one`` for a single thing, ``many`` otherwise; both hold ``{n}``."""
-    return Sentence(one if n == 1 else many, n=n)
-
-
 def combined(parts: Sequence[str], between: str = "; ") -> Sentence:
     """Several sentences as one; each, and what stands between them, can still be said in another language."""
     values = {f"part{n}": part for n, part in enumerate(parts)}

@@ -117,7 +117,12 @@ def test_each_engine_has_keys_of_its_own_and_torchs_are_what_they_were(tiny_clip
     keys = {e: ClipBackbone("t", tiny_clip, engine=e).image_key for e in ENGINES}  # type: ignore[arg-type]
     assert len(set(keys.values())) == 3
     assert not keys["torch"].endswith("torch")
-    defaults = ("engine", "eye", "refinement")  # what runs of older versions did not say
+    defaults = (
+        "engine",
+        "eye",
+        "refinement",
+        "may_occur",
+    )  # what runs of older versions did not say
     assert Settings(engine="torch").model_dump() == {
         k: v for k, v in Settings(engine="onnx") if k not in defaults
     }

@@ -93,7 +93,7 @@ def test_a_set_that_is_not_whole_is_refused(name: str, tmp_path: Path) -> None:
 def test_one_image_that_is_gone_is_named(tmp_path: Path) -> None:
     dtd(tmp_path / "data")
     (tmp_path / "data/images/lined/lined_val1.png").unlink()
-    with pytest.raises(DataError, match=r"1 of 141 images are missing, first .*lined_val1.png"):
+    with pytest.raises(DataError, match=r"1 of 141 images is missing, first .*lined_val1.png"):
         read("dtd", tmp_path)
     eurosat(tmp_path / "other" / "data")
     (tmp_path / "other/data/EuroSAT_RGB/River/River_2.jpg").unlink()

@@ -11,6 +11,8 @@ from projects import Dying, Log, Place, rows
 
 from clipgrip.bench.stress import StressInput, finished_rows, prepared, stress
 from clipgrip.errors import DataError, RunError
+from clipgrip.runs.outputs import json_text
+from clipgrip.sealed import DIGEST, sealed
 from clipgrip.stress.trial import block, blocks
 
 TRIALS = len(block(0, "none", 0.0)) * len(blocks(1))
@@ -38,19 +40,38 @@ def test_all_trials_are_in_both_files(given: StressInput, tmp_path: Path) -> Non
 def test_stopped_it_goes_on_to_the_same_bytes_and_finished_it_tries_nothing(
     given: StressInput, tmp_path: Path
 ) -> None:
-    stress(given, tmp_path / "whole", 1, Log())
+    stress(given, tmp_path / "whole", 1, log := Log())
+    halfway = len(log.stages) - TRIALS // 2
 
     def stop() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        stress(given, tmp_path / "out", 1, Dying(TRIALS // 2, stop))
+        stress(given, tmp_path / "out", 1, Dying(halfway, stop))
     stress(given, tmp_path / "out", 1, log := Log())
     assert read(tmp_path / "out") == read(tmp_path / "whole")
     assert 0 < sum(stage == "stress" for stage, *_ in log.stages) < TRIALS
     stress(given, tmp_path / "out", 1, log := Log())
     assert not any(stage == "stress" for stage, *_ in log.stages)
     assert read(tmp_path / "out") == read(tmp_path / "whole")
+
+
+def test_results_of_rules_that_went_stay_in_the_folder_and_are_named(
+    given: StressInput, tmp_path: Path
+) -> None:
+    """A folder of an older build of this version holds rows of rules and losses that no longer ship."""
+    whole = stress(given, tmp_path / "out", 1, Log())
+    assert whole["gone"] == []
+    path = tmp_path / "out" / "results.json"
+    found = json.loads(path.read_text("utf-8"))
+    first = found["rows"][0]
+    old = found["rows"] + [{**first, "rule": "margin"}, {**first, "loss": "symmetric"}]
+    facts = {name: value for name, value in found.items() if name not in ("rows", DIGEST)}
+    path.write_bytes(json_text(sealed({**facts, "rows": old})).encode())
+    again = stress(given, tmp_path / "out", 2, Log())
+    assert again["gone"] == ["margin, cross-entropy", "own-best-class, symmetric"]
+    assert len(again["rows"]) == 2 * TRIALS == len(rows(tmp_path / "out" / "results.csv"))
+    assert json.loads(path.read_text("utf-8"))["rows"][: len(old)] == old
 
 
 def test_without_test_images_some_of_the_labeled_are_kept_apart(given: StressInput) -> None:

@@ -207,12 +207,13 @@ def test_a_pilot_is_planned_from_a_folder_or_from_numbers(
     told = command(capsys, "pilot", *numbers, "--share", "good part=0.7", "--seconds", 6)
     assert told.code == 0, told.err
     assert "at 6 seconds for an answer (assumed)" in told.out
-    assert "audit draw RUN --count" not in told.out, "nothing is to be promised"
+    assert "audit draw RUN --count 402\n" in told.out, "nothing is to be promised"
     promised = ("--automated", 0.5, "--max-error", 0.05, "--out", tmp_path / "three.json")
     told = command(capsys, "pilot", "--classes", place.classes, "--images", 4000, *promised)
     images = told.out.split()[1]
     assert f"answer {images} of 4000 images" in told.out
-    assert f"audit draw RUN --count {images}, or plan {images} answers" in told.out
+    assert f"clipgrip audit draw RUN --count {images} --max-error 0.05\n" in told.out
+    assert f"or plan {images} answers" in told.out
 
 
 @pytest.mark.parametrize(

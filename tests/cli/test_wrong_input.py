@@ -363,7 +363,7 @@ def test_an_option_that_lacks_another_is_told_before_the_place_of_the_output(
 ) -> None:
     taken = ["--out", "one.txt"]
     assert "needs the class names" in refused("suggest", "images", "--labels", "t.csv", *taken).err
-    assert "needs the names" in refused("embed", "images", "--labels", "t.csv", *taken).err
+    assert "needs the class names" in refused("embed", "images", "--labels", "t.csv", *taken).err
     assert "nothing to compare" in refused("compare", *taken).err
 
 

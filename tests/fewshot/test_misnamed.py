@@ -11,10 +11,10 @@ from torch import Tensor
 
 from clipgrip.data.rows import Rows
 from clipgrip.fewshot.head import HeadSettings, fit_head
-from clipgrip.fewshot.joint import Joint, weigh
+from clipgrip.fewshot.joint import Joint
 from clipgrip.fewshot.misnamed import Misnamed
 from clipgrip.fewshot.teacher import Teacher
-from clipgrip.fewshot.validate import fit_labels
+from clipgrip.fewshot.validate import fit_labels, weigh
 from clipgrip.runs.embedding import Embeds
 from clipgrip.runs.labels import label_facts
 from clipgrip.task import ssl

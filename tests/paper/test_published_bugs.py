@@ -98,8 +98,7 @@ def test_each_round_labels_the_whole_pool_anew_with_the_prompt_of_the_round_befo
     backbone: ClipBackbone,
 ) -> None:
     """Published: unclear; some rounds keep old pseudolabels, or see only what is not chosen yet."""
-    method = replace(PRESETS["paper"]["textual"], select="own-best-class")
-    first, second, third = tuned(backbone, ul(16, 4), ks=[16, 16, 16], method=method)
+    first, second, third = tuned(backbone, ul(16, 4), ks=[16, 16, 16])
     for before, after in ((first, second), (second, third)):
         assert after.pseudolabels.rows.tolist() == list(range(16))
         assert torch.equal(after.pseudolabels.labels, before.probs.argmax(1))

@@ -9,14 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipgrip.pseudolabel.select import SELECTORS
+from benchmarks.research.selectors import own_best_class
 from clipgrip.pseudolabel.select.chosen import Chosen, Selector
-from clipgrip.pseudolabel.select.top import balanced, own_best_class
+from clipgrip.pseudolabel.select.top import balanced
 from clipgrip.types import Probs
 
-FILLING = ("own-best-class", "balanced")
+FILLING = {"own-best-class": own_best_class, "balanced": balanced}
 """Rules that take images while they last; the others are in test_rules.py."""
-each_selector = pytest.mark.parametrize("select", [SELECTORS[n] for n in FILLING], ids=FILLING)
+each_selector = pytest.mark.parametrize("select", FILLING.values(), ids=list(FILLING))
 quick = settings(deadline=None, max_examples=80, derandomize=True)
 
 

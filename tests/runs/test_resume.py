@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,28 +189,6 @@ def test_a_run_that_goes_back_does_so_wherever_it_was_stopped(
         again = run(settings)
         assert again.stopped == whole.stopped
         assert reopen(tmp_path / "stopped").stopped == whole.stopped
-    assert outputs(tmp_path / "stopped") == outputs(tmp_path / "whole")
-
-
-def test_a_rule_that_compares_rounds_goes_on_the_same_way_wherever_it_was_stopped(
-    place: Place, tiny_clip: Path, tmp_path: Path
-) -> None:
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    with quickly(tmp_path / "cache") as patch:
-        comparing = replace(PRESETS["default"]["textual"], select="rounds", many_labels=None)
-        patch.setitem(PRESETS, "default", {"textual": comparing})
-        run(project(place, tiny_clip, tmp_path / "whole", rounds=4), log := Log())
-        first = next(n for n, stage in enumerate(log.stages) if stage[0] == "round")
-        settings = project(place, tiny_clip, tmp_path / "stopped", rounds=4)
-        for _ in range(10):  # each time a little further
-            try:
-                run(settings, Dying(first + 6, stop))
-                break
-            except KeyboardInterrupt:
-                pass
-        run(settings)
     assert outputs(tmp_path / "stopped") == outputs(tmp_path / "whole")
 
 

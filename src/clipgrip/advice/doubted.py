@@ -98,11 +98,7 @@ def reason(one: ToldName, say: Words) -> str:
     if one.verdict != "nothing":
         return ""
     if one.labeled:
-        return say.count(
-            one.labeled,
-            "The text does not fit the {n} image labeled so.",
-            "The text does not fit the {n} images labeled so.",
-        )
+        return say("The text does not fit the {n} images labeled so.", n=say.number(one.labeled))
     return say(
         "No group of images is clearly what the text says: it does not fit what is seen, or hardly any such image is "
         "here."

@@ -16,60 +16,46 @@ ISSUES = "issues.csv"
 """Where they list what was not used."""
 SHOWN = 3
 REMARKS = {
-    "folder-disagrees": (
-        mark("{n} image lies in a folder named like another class than its label; the label holds: {examples}."),
-        mark("{n} images lie in folders named like other classes than their labels; the labels hold: {examples}."),
+    "folder-disagrees": mark(
+        "{n} images lie in a folder named like another class than their label; the label holds: {examples}."
     ),
-    "conflicting-labels": (
-        mark("{n} image has labels that contradict each other and counts as unlabeled: {examples}."),
-        mark("{n} images have labels that contradict each other and count as unlabeled: {examples}."),
+    "conflicting-labels": mark(
+        "{n} images count as unlabeled, since labels contradict each other: {examples}."
     ),
-    "conflicting-tests": (
-        mark("{n} test image has labels that contradict each other and is left out: {examples}."),
-        mark("{n} test images have labels that contradict each other and are left out: {examples}."),
+    "conflicting-tests": mark(
+        "{n} test images are left out, since labels contradict each other: {examples}."
     ),
-    "label-beside-test": (
-        mark("{n} test image has another label in the labels to learn from; that of the test holds: {examples}."),
-        mark("{n} test images have other labels in the labels to learn from; those of the test hold: {examples}."),
+    "label-beside-test": mark(
+        "{n} test images have another label in the labels to learn from; that of the test holds: {examples}."
     ),
-    "nested-class-folders": (
-        mark("{n} image lies in folders of several classes; the nearest is taken: {examples}."),
-        mark("{n} images lie in folders of several classes; the nearest is taken: {examples}."),
+    "nested-class-folders": mark(
+        "{n} images lie in folders of several classes; the nearest is taken: {examples}."
     ),
-    "folder-like-class": (
-        mark("{n} folder is named almost like a class, and its images are not labeled by it: {examples}."),
-        mark("{n} folders are named almost like classes, and their images are not labeled by them: {examples}."),
+    "folder-like-class": mark(
+        "{n} folders are named almost like a class, which labels none of the images there: {examples}."
     ),
-    "folder-of-test": (
-        mark("Images below this folder are not labeled by their folders, as they may be meant to measure on: "
-             "{examples}. To measure on them, give it as the test."),
-        mark("Images below these folders are not labeled by their folders, as they may be meant to measure on: "
-             "{examples}. To measure on them, give one as the test."),
+    "folder-of-test": mark(
+        "Images in folders that may be meant to measure on are not labeled by these: {examples}. To measure on them, "
+        "give such a folder as the test."
     ),
-    "labels-not-read": (
-        mark("{n} column may hold labels and is not read as such ({issues} says why): {examples}."),
-        mark("{n} columns may hold labels and are not read as such ({issues} says why): {examples}."),
+    "labels-not-read": mark(
+        "{n} columns are not read, though labels may stand there ({issues} says why): {examples}."
     ),
-    "labels-unseen": (
-        mark("A table holds a model's answers that were left to a person; they are taken as people's labels "
-             "({issues}): {examples}."),
-        mark("Tables hold a model's answers that were left to a person; they are taken as people's labels "
-             "({issues}): {examples}."),
+    "labels-unseen": mark(
+        "A model's answers that were left to a person stand among the labels; they are taken as people's ({issues}): "
+        "{examples}."
     ),
-    "labels-left-out": (
-        mark("A table says of some of its labels that they are not to learn from ({issues}): {examples}."),
-        mark("Tables say of some of their labels that they are not to learn from ({issues}): {examples}."),
+    "labels-left-out": mark(
+        "Some labels are not to learn from, as their table says ({issues}): {examples}."
     ),
-    "labels-of-test": (
-        mark("What is given to learn from is called as what one measures on ({issues}): {examples}."),
-        mark("What is given to learn from is called as what one measures on ({issues}): {examples}."),
+    "labels-of-test": mark(
+        "What is given to learn from is called as what one measures on ({issues}): {examples}."
     ),
-    "labels-empty": (
-        mark("{n} table is given for labels and holds none; is it filled, and saved? {examples}"),
-        mark("{n} tables are given for labels and hold none; are they filled, and saved? {examples}"),
+    "labels-empty": mark(
+        "{n} tables are given for labels without any in them; filled, and saved? {examples}"
     ),
-}  # fmt: skip
-"""By what an issue is about (`_kind`): of one, and of several."""
+}
+"""By what an issue is about (`_kind`)."""
 OF_LABELS = frozenset(REMARKS) & frozenset(REASONS)
 
 
@@ -103,13 +89,11 @@ def folder_sentences(
             )
         )
     for reason, one in facts["remarks"].items():
-        single, several = REMARKS[reason]
-        text = single if one["count"] == 1 else several
         more = one["count"] - len(one["examples"])
         listed = say(", ").join(one["examples"])
         examples = say("{listed} and {rest} more", listed=listed, rest=more) if more else listed
         values = {"n": say.number(one["count"]), "examples": examples, "issues": issues}
-        sentences.append(say(text, **values))
+        sentences.append(say(REMARKS[reason], **values))
     return sentences
 
 

@@ -59,7 +59,7 @@ def multiplies_bfloat16() -> bool:
 
 def is_installed() -> bool:
     """Whether ONNX Runtime is installed."""
-    return _version("onnx") is not None and _version("onnxruntime") is not None
+    return installed("onnx") is not None and installed("onnxruntime") is not None
 
 
 def measure_engines(seconds: float) -> dict[str, float]:
@@ -100,8 +100,8 @@ def _machine() -> dict[str, Any]:
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "onnx": _version("onnx"),
-        "onnxruntime": _version("onnxruntime"),
+        "onnx": installed("onnx"),
+        "onnxruntime": installed("onnxruntime"),
     }
 
 
@@ -115,7 +115,8 @@ def _processor() -> str:
     return next(named, "") or platform.processor() or platform.machine()
 
 
-def _version(package: str) -> str | None:
+def installed(package: str) -> str | None:
+    """The version of a package; None where it is not here."""
     try:
         return version(package)
     except PackageNotFoundError:

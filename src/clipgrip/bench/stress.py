@@ -27,7 +27,7 @@ from clipgrip.runs.outputs import json_text
 from clipgrip.runs.untuned_model import UntunedModel
 from clipgrip.sealed import is_whole, sealed
 from clipgrip.seeds import generator
-from clipgrip.stress.trial import NoiseBench, block, blocks, measure
+from clipgrip.stress.trial import NoiseBench, block, blocks, is_tried, measure
 from clipgrip.written import check_folder, write_dated
 
 RESULTS = "results.json"
@@ -96,6 +96,7 @@ def prepared(given: StressInput, listener: Listener) -> tuple[NoiseBench, dict[s
 def stress(given: StressInput, out: Path, seeds: int, listener: Listener) -> dict[str, Any]:
     """Try everything that ``out`` does not hold yet, keep each block of trials, and return all results.
 
+    Rows of rules and losses that went since stay in ``results.json``; "gone" names them.
     RunError: ``out`` holds something else, or is in use.
     """
     check_place(out)
@@ -114,10 +115,11 @@ def stress(given: StressInput, out: Path, seeds: int, listener: Listener) -> dic
                 listener.progress("stress", tried, total)
             rows += fresh
             write_text_atomic(out / RESULTS, json_text(sealed({**facts, "rows": rows})))
-        rows = [row for row in rows if row["seed"] < seeds]
+        gone = sorted({row["rule"] + ", " + row["loss"] for row in rows if not is_tried(row)})
+        rows = [row for row in rows if row["seed"] < seeds and is_tried(row)]
         table = csv_bytes(tuple(rows[0]), [tuple(row.values()) for row in rows])
         write_dated(out / "results.csv", table, STRESS, listener.note)
-    return {**facts, "seeds": seeds, "rows": rows}
+    return {**facts, "seeds": seeds, "rows": rows, "gone": gone}
 
 
 def _parts(embeds: Embeds) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from clipgrip.data.text import check_encoding
+from clipgrip.errors import ConfigError
 
 RUNS = Path("clipgrip-runs")
 """Where runs lie unless --out says otherwise."""
@@ -63,6 +64,13 @@ def _words(names: list[str]) -> list[str]:
     """As they stand on a command line: bash puts in what it is given, other shells quote it themselves."""
     in_bash = os.environ.get("_CLIPGRIP_COMPLETE") == "complete_bash"
     return [re.sub(r"[^\w@%+=:,./-]", r"\\\g<0>", name) if in_bash else name for name in names]
+
+
+def check_named(classes: Path | None, **given: object) -> None:
+    """ConfigError where labels or templates, which are about classes, are given without their names."""
+    for name, value in given.items():
+        if value and not classes:
+            raise ConfigError("--{name} needs the class names. Give --classes FILE too.", name=name)
 
 
 def ok_option(help: str) -> Any:

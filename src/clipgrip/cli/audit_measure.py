@@ -144,7 +144,7 @@ def _lines(found: MeasuredAccuracy, asked: MeasuringAudit) -> list[str]:
 
 def _text(figure: MeasuredShare) -> str:
     value, low, high = (100 * share for share in (figure.value, figure.low, figure.high))
-    answers = Sentence("{n} answer" if figure.answers == 1 else "{n} answers", n=figure.answers)
+    answers = Sentence("{n} answers", n=figure.answers)
     return Sentence(
         "{value}% (95% interval {low} to {high}, by {answers})",
         value=f"{value:.1f}",

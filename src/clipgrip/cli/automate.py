@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 NOT_KEPT = mark("{newest} may not be written: the answers stand in {answers} alone.")
 
+UNKEPT = mark("{newest} may not be written: the promise stands in {place} alone.")
+
 
 def automate(
     ui: Ui,
@@ -95,7 +97,7 @@ def automate(
     facts = promised.promise_facts(found, audit, more, earlier)
     facts = promised.with_classes(facts, groups, audit.classes.display)
     if not keep_answers(newest, audit, rows, truth, by, facts):
-        screen.note(_not_stored(newest, place))
+        screen.note(Sentence(UNKEPT, newest=newest, place=place))
     elif not audit.apart:
         recalibrated(outcome, screen)
     table = promised.automation_csv(audit, found, rows, truth, groups, say=ui.say)
@@ -104,14 +106,6 @@ def automate(
     texts = [*measured, *verdict(facts, len(rows)), *go_on(facts, run, answers, len(sheet))]
     texts += [*_hint(audit, groups), *promised.warning(facts)]
     return Result([*texts, Sentence("decisions: {place}", place=place)], facts)
-
-
-def _not_stored(newest: Path, place: Path) -> Sentence:
-    return Sentence(
-        "{newest} may not be written: the promise stands in {place} alone.",
-        newest=newest,
-        place=place,
-    )
 
 
 def _place(place: Path, answers: Path) -> Path:

@@ -123,11 +123,9 @@ def several_ways(config: Path, backbones: list[str], prompts: Sequence[str]) -> 
     twice = next((folder for folder in folders if folders.count(folder) > 1), None)
     if twice:
         raise ConfigError(
-            mark(
-                "two of these runs would be in {twice}. Give each --backbone and --prompt once; models "
-                "whose names end alike are run one at a time with clipgrip run, and their folders given "
-                "here."
-            ),
+            "two of these runs would be in {twice}. Give each --backbone and --prompt once; models "
+            "whose names end alike are run one at a time with clipgrip run, and their folders given "
+            "here.",
             twice=twice,
         )
     return ways

@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from clipgrip.words import Words
 
 
-DRAWN_ONE = mark("{n} new image drawn at random: {out}")
-DRAWN = mark("{n} new images drawn at random: {out}")
-
-
 def draw_daily(ui: Ui, run: Path, count: int, out: Path) -> Result:
     """A sheet of new images at work, drawn at random within the promises that stand."""
     from clipgrip.cli.reviewed import at_work
@@ -70,7 +66,7 @@ def _written(ui: Ui, run: Path, newest: Path, store: WatchStore, drawn: Drawn, o
     given = write_daily(store, drawn, classes, out)
     _name_other(ui, drawn.other)
     lines = [
-        say(DRAWN_ONE if len(drawn.images) == 1 else DRAWN, n=len(drawn.images), out=out),
+        say("{n} new images drawn at random: {out}", n=len(drawn.images), out=out),
         *([say("answers given so far: {n}", n=given)] if given else []),
         say("classes: {names}", names=say.names(classes.display, 12)),
         say(
@@ -130,12 +126,8 @@ def read_daily(
     say = ui.say
     lines = [
         f"{status.symbol} {status.words(say)}",
-        say.count(found.new, "{n} new answer counted", "{n} new answers counted"),
-        *(
-            [say.count(found.corrected, "{n} answer corrected", "{n} answers corrected")]
-            if found.corrected
-            else []
-        ),
+        say("{n} new answers counted", n=say.number(found.new)),
+        *([say("{n} answers corrected", n=say.number(found.corrected))] if found.corrected else []),
         audited_words(status.audited, say),
         *(f"  {one.words(say)}" for one in status.promises),
         *_made_before(newest, fallen, say),

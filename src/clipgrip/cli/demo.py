@@ -81,7 +81,10 @@ def table(rows: list[tuple[str, dict[str, Any], float | None]]) -> str:
     lines: list[str] = ["", Sentence("              accuracy    95% interval  seconds")]
     for name, scores, seconds in [
         ("zero-shot", zero_shot, ""),
-        *((n, m["final"]["test"], _time(s)) for n, m, s in rows),
+        *(
+            (n, m["final"]["test"], Sentence(" from before") if s is None else f" {s:>9.1f}")
+            for n, m, s in rows
+        ),
     ]:
         low, high = (100 * edge for edge in scores["interval"])
         line = Sentence(
@@ -99,7 +102,3 @@ def table(rows: list[tuple[str, dict[str, Any], float | None]]) -> str:
         count=count,
     )
     return combined([*lines, measured], "\n")
-
-
-def _time(seconds: float | None) -> str:
-    return Sentence(" from before") if seconds is None else f" {seconds:>9.1f}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipgrip.cli.arguments import Encoding, option
+from clipgrip.cli.arguments import Encoding, check_named, option
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.sentences import Sentence
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 EMBED = "embed"
 WRONG_ENDING = mark(
     "{path} will be a file of NumPy arrays. Give --out a name that ends with .npz, such as {stem}.npz."
-)
-ONE, MANY = (
-    mark("{n} image embedded by {banks}: {out}"),
-    mark("{n} images embedded by {banks}: {out}"),
 )
 
 
@@ -66,8 +62,7 @@ def embed(
     from clipgrip.template_files import expand
     from clipgrip.written import write_output
 
-    if classes is None:
-        _check_none_given(labels=labels, test=test, template=template)
+    check_named(classes, labels=labels, test=test, template=template)
     beside = _free_place(out, images)
     names = ClassNames.read(classes, encoding) if classes else names_in(images)
     texts = None if classes is None else expand(template or DEFAULT_TEMPLATE, encoding)
@@ -86,7 +81,7 @@ def embed(
     _list_in(beside, left, screen.note, ui.say)
     banks = ", ".join(made.banks)
     lines: list[str] = [
-        Sentence(ONE if made.images == 1 else MANY, n=made.images, banks=banks, out=out)
+        Sentence("{n} images embedded by {banks}: {out}", n=made.images, banks=banks, out=out)
     ]
     if left:
         counted = remarks(len(left), ui.say)
@@ -106,17 +101,6 @@ def _free_place(out: Path, images: Path) -> Path:
     for place in (out, beside):
         check_output(place, EMBED, reads=(images,))
     return beside
-
-
-def _check_none_given(**given: object) -> None:
-    """Without class names, an option that needs them is refused."""
-    from clipgrip.errors import ConfigError
-
-    for name, value in given.items():
-        if value:
-            raise ConfigError(
-                "--{name} needs the names of the classes. Give --classes FILE too.", name=name
-            )
 
 
 def _list_in(beside: Path, left: Issues, note: Callable[[str], None], say: Words) -> None:

@@ -159,7 +159,7 @@ def made(entry: Leaf | Branch) -> Any:
         return tree
     from clipgrip.cli.options import command_of  # reads all settings, so only for a command
 
-    module, _, name = entry.at.partition(":")
+    module, _, name = (entry.at or f"{entry.name}:{entry.name}").partition(":")
     function = getattr(import_module(f"clipgrip.cli.{module}"), name)
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(entry.name, cls=Command, short_help=entry.summary, context_settings=CONTEXT)(
@@ -190,7 +190,7 @@ def show_help(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         if wants_json(sys.argv[1:]):
             known = ", ".join(context.command.list_commands(context))  # type: ignore[attr-defined]
-            raise ConfigError(mark("no command was named. Known: {known}."), known=known)
+            raise ConfigError("no command was named. Known: {known}.", known=known)
         typer.echo(context.get_help())
         raise typer.Exit(2)
 

@@ -50,7 +50,7 @@ def init(
     from clipgrip.written import check_writable
 
     if folder.exists() and not folder.is_dir():
-        raise DataError(mark("{folder} is a file. Give a folder."), folder=folder)
+        raise DataError("{folder} is a file. Give a folder.", folder=folder)
     check_writable(folder, "FOLDER")
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)

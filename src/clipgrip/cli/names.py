@@ -151,10 +151,7 @@ def _wish(given: str, classes: ClassNames) -> tuple[int, str]:
     if sign and canonical(name) and canonical(text):
         classes.index(name)  # says which classes there are
     raise ConfigError(
-        mark(
-            '--try "{given}" is not CLASS=TEXT. Write for example --try "{klass}=a few English '
-            'words".'
-        ),
+        '--try "{given}" is not CLASS=TEXT. Write for example --try "{klass}=a few English words".',
         given=given,
         klass=classes.display[0],
     )
@@ -169,11 +166,11 @@ def _check_out(out: Path | None, wanted: list[str]) -> None:
         raise ConfigError(mark("--out writes the words of --try. Give --try CLASS=TEXT too."))
     if out.exists():
         raise ConfigError(
-            mark("{out} exists, perhaps with your own words in it. Give another --out."), out=out
+            "{out} exists, perhaps with your own words in it. Give another --out.", out=out
         )
     if out.suffix.lower() != ".csv":
         raise ConfigError(
-            mark("{out} has two columns, name and prompt. Give --out a name that ends in .csv."),
+            "{out} has two columns, name and prompt. Give --out a name that ends in .csv.",
             out=out,
         )
     check_table(out, "names")

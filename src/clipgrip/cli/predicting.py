@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 LEFT_OUT = mark(
     '{images} has no "{name}". It counted nothing in this run, so the answers are the same.'
 )
-ONE, MANY = mark("{n} image labeled: {out}"), mark("{n} images labeled: {out}")
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def _labeled(
 ) -> tuple[list[str], dict[str, Any]]:
     from clipgrip.cli.calibrated import said_of
 
-    lines: list[str] = [Sentence(ONE if n == 1 else MANY, n=n, out=out), *said_of(calibrated)]
+    lines: list[str] = [Sentence("{n} images labeled: {out}", n=n, out=out), *said_of(calibrated)]
     facts: dict[str, Any] = {"images": n, "predictions": out}
     return lines, facts | {"calibrated_by": None if calibrated is None else calibrated.n}
 

@@ -31,11 +31,9 @@ def verdict(facts: dict[str, Any], given: int) -> list[str]:
     proven = _proves(facts)
     lines.append(
         Sentence(
-            mark("promise{apart}: {what}, {sure} sure{together}{nothing}")
+            "promise{apart}: {what}, {sure} sure{together}{nothing}"
             if proven
-            else mark(
-                "nothing promised yet{apart}: not proven, {sure} sure{together}, that {what}"
-            ),
+            else "nothing promised yet{apart}: not proven, {sure} sure{together}, that {what}",
             apart=apart,
             what=Sentence(WHAT[facts["about"]], error=error),
             sure=sure,

@@ -119,7 +119,7 @@ def _page(out: Path | None, run: Path, audience: str) -> Path:
         return out
     if out.suffix.lower() in OTHER_KINDS or out.is_file():
         raise ConfigError(
-            mark("--out {out} is no page. Give a name that ends in .html, or a folder."), out=out
+            "--out {out} is no page. Give a name that ends in .html, or a folder.", out=out
         )
     return out / usual
 

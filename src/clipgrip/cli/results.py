@@ -77,6 +77,9 @@ def _written(path: Path, data: bytes, note: Callable[[str], None]) -> Path:
 def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Language = "en") -> str:
     """Plain sentences about a run; what speaks against its answers in the reader's language."""
     data, used = metrics["data"], metrics["data"]["pool"] + metrics["data"]["test"]
+    say = Words(language)
+    eyes = eye_sentences(metrics.get("eyes", ()), say)
+    classes = [*occurring_sentences(metrics, say), *unlearned_sentences(metrics, say)]
     lines: list[str] = [
         Sentence(
             "{images} images of {classes} classes, {labels}, {rounds}",
@@ -86,25 +89,20 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
             rounds=_rounds(metrics),
         ),
         *_stopped(metrics),
-        *_doubts(metrics, folder, Words(language)),
-        *_names(metrics, folder, Words(language)),
+        *_doubts(metrics, folder, say),
+        *_names(metrics, folder, say),
+        *(Sentence("eyes         {text}", text=text) for text in eyes),
+        # where they came from was said before
         *(
-            Sentence("eyes         {text}", text=text)
-            for text in eye_sentences(metrics.get("eyes", ()), Words(language))
+            Sentence("labels       {text}", text=text)
+            for text in label_sentences(metrics.get("labels"), say)
         ),
-        *_labels(metrics, Words(language)),
-        *(
-            Sentence("classes      {text}", text=text)
-            for text in [
-                *occurring_sentences(metrics, Words(language)),
-                *unlearned_sentences(metrics, Words(language)),
-            ]
-        ),
+        *(Sentence("classes      {text}", text=text) for text in classes),
         *_accuracy(metrics),
         *_calibration(metrics["calibration"]),
     ]
     if data["not_used"]:
-        counted = remarks(data["not_used"], Words(language))
+        counted = remarks(data["not_used"], say)
         lines.append(Sentence("{counted}: {path}", counted=counted, path=folder / "issues.csv"))
     lines += [
         Sentence("predictions  {path}", path=folder / "predictions.csv"),
@@ -116,7 +114,7 @@ def summary(metrics: dict[str, Any], folder: Path, report: Path, language: Langu
 
 def remarks(n: int, say: Words) -> str:
     """How many files there is something to say of."""
-    return say.count(n, "{n} remark on files", "{n} remarks on files")
+    return say("{n} remarks on files", n=say.number(n))
 
 
 def _doubts(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
@@ -139,14 +137,6 @@ def _given(metrics: dict[str, Any]) -> str:
     """What people had labeled."""
     every = metrics["data"]["labeled"] and not metrics["data"]["unlabeled"]
     return Sentence("all of them labeled" if every else PARADIGMS[metrics["paradigm"]])
-
-
-def _labels(metrics: dict[str, Any], say: Words) -> list[str]:
-    """What they say of the answers; where they came from was said before."""
-    return [
-        Sentence("labels       {text}", text=text)
-        for text in label_sentences(metrics.get("labels"), say)
-    ]
 
 
 def _names(metrics: dict[str, Any], folder: Path, say: Words) -> list[str]:
@@ -196,11 +186,11 @@ def _accuracy(metrics: dict[str, Any]) -> list[str]:
     is_tuned, taught = metrics["rounds"] and not back, metrics.get("labels")
     lines: list[str] = [
         Sentence(
-            mark("tuned        {right}%   (95% interval {low} to {high}, {n} test images)")
+            "tuned        {right}%   (95% interval {low} to {high}, {n} test images)"
             if is_tuned
-            else mark("labels alone {right}%   (95% interval {low} to {high}, {n} test images)")
+            else "labels alone {right}%   (95% interval {low} to {high}, {n} test images)"
             if taught
-            else mark("zero-shot    {right}%   (95% interval {low} to {high}, {n} test images)"),
+            else "zero-shot    {right}%   (95% interval {low} to {high}, {n} test images)",
             right=f"{100 * after['accuracy']:.1f}",
             low=low,
             high=high,
@@ -236,9 +226,9 @@ def _commonest(after: dict[str, Any], names: list[str]) -> list[str]:
     share = count / after["n"]
     return [
         Sentence(
-            mark("             worse than {name} for every test image: {share}%")
+            "             worse than {name} for every test image: {share}%"
             if after["accuracy"] < share
-            else mark("             {name} for every test image: {share}%"),
+            else "             {name} for every test image: {share}%",
             name=names[position],
             share=f"{100 * share:.1f}",
         )

@@ -43,7 +43,7 @@ def stress(
     *,
     backbone: Annotated[str, Setting()],
 ) -> Result:
-    """Plant wrong pseudolabels, 0 to 60%, and see which selection rules and losses stand it.
+    """Plant wrong pseudolabels, 0 to 60%, and see which selection rules stand it.
 
     Writes results.csv, results.json and stress.html. Run it again to go on where it was stopped, or with more seeds.
     """
@@ -112,20 +112,20 @@ def _input(
 
 
 def summary(results: dict[str, Any]) -> str:
-    """Accuracy without noise and at the highest noise, of each rule and loss, best first."""
-    from clipgrip.report.stress import standing
+    """Accuracy without noise and at the highest noise, of each rule, best first."""
+    from clipgrip.report.stress import gone, standing
 
     lines: list[str] = [
         "",
-        Sentence("rule, loss, accuracy without noise, accuracy with the most noise:"),
+        Sentence("rule, accuracy without noise, accuracy with the most noise:"),
     ]
     lines += [
-        f"{rule:<16} {loss:<14} {100 * least:>8.1f}% {100 * most:>10.1f}%"
-        for rule, loss, least, most in standing(results)
+        f"{rule:<16} {100 * least:>8.1f}% {100 * most:>10.1f}%"
+        for rule, least, most in standing(results)
     ]
     measured = Sentence(
         "Test accuracy, mean of {seeds} seeds, most noise over its three kinds. Zero-shot, untouched by any: {zero}%.",
         seeds=results["seeds"],
         zero=f"{100 * results['zero_shot']:.1f}",
     )
-    return combined([*lines, measured, ""], "\n")
+    return combined([*lines, measured, *gone(results), ""], "\n")

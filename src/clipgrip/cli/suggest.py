@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipgrip.cli.arguments import Encoding, option
+from clipgrip.cli.arguments import Encoding, check_named, option
 from clipgrip.cli.gone import gone_lines
 from clipgrip.cli.options import Setting
 from clipgrip.cli.ui import Result, Ui
@@ -80,7 +80,7 @@ def suggest(
     if is_run := (where / RUN).is_file():
         _check_alone(where, more)
     else:
-        _check_named(classes, {"labels": labels, "test": test, "template": template})
+        check_named(classes, labels=labels, test=test, template=template)
     if out.is_file():
         raise ConfigError("{out} exists, perhaps with labels in it. Give another --out.", out=out)
     check_table(out, SUGGEST)
@@ -223,10 +223,3 @@ def _check_alone(run: Path, more: dict[str, Any]) -> None:
                 run=run,
                 name=name,
             )
-
-
-def _check_named(classes: Path | None, more: dict[str, Any]) -> None:
-    """Labels and templates are about classes."""
-    for name, value in more.items():
-        if value and not classes:
-            raise ConfigError("--{name} needs the class names. Give --classes FILE too.", name=name)

@@ -16,7 +16,8 @@ class Leaf(NamedTuple):
 
     name: str
     summary: str
-    at: str
+    at: str = ""
+    """The function and its module are called as the command where this is empty."""
     former: Mapping[str, str] = {}
     """Old names of options, and the names that took their place."""
 
@@ -47,10 +48,9 @@ LABELS = Branch(
         Leaf(
             "suggest",
             mark("Choose the images to label first, as a sheet to fill"),
-            "suggest:suggest",
-            {"--budget": "--count"},
+            former={"--budget": "--count"},
         ),
-        Leaf("learn", mark("Learn anew with what people answered in a review"), "learn:learn"),
+        Leaf("learn", mark("Learn anew with what people answered in a review")),
     ),
 )
 AUDIT = Branch(
@@ -61,13 +61,13 @@ AUDIT = Branch(
             "plan",
             mark("Plan a pilot: images to answer, criteria that stay"),
             "pilot:plan",
-            {"--images": "--count"},
+            former={"--images": "--count"},
         ),
         Leaf(
             "draw",
             mark("Draw random images to answer, as a sheet to fill"),
             "audit:draw",
-            {"--n": "--count"},
+            former={"--n": "--count"},
         ),
         Leaf(
             "read", mark("Say what the answers of a filled sheet prove so far"), "audit_read:read"
@@ -75,8 +75,7 @@ AUDIT = Branch(
         Leaf(
             "automate",
             mark("Let the model label at a promised error rate"),
-            "automate:automate",
-            {"--per-class": "--by-class"},
+            former={"--per-class": "--by-class"},
         ),
     ),
     alone="draw",
@@ -110,7 +109,7 @@ BENCH = Branch(
             "grid",
             mark("Run the paper's grid: prompts, paradigms, strategies"),
             "bench:grid",
-            {
+            former={
                 "--prompts": "--prompt",
                 "--paradigms": "--paradigm",
                 "--strategies": "--strategy",
@@ -121,8 +120,7 @@ BENCH = Branch(
         Leaf(
             "stress",
             mark("Plant wrong pseudolabels and see what stands them"),
-            "stress:stress",
-            {"--seeds": "--repeats"},
+            former={"--seeds": "--repeats"},
         ),
     ),
     alone="grid",
@@ -132,33 +130,24 @@ PANELS = (
     Panel(
         mark("Start"),
         (
-            Leaf("init", mark("Write project.toml and classes.csv for a folder"), "init:init"),
-            Leaf("demo", mark("See it work on images that come with it, offline"), "demo:demo"),
+            Leaf("init", mark("Write project.toml and classes.csv for a folder")),
+            Leaf("demo", mark("See it work on images that come with it, offline")),
         ),
     ),
     Panel(
         mark("Everyday"),
         (
-            Leaf("run", mark("Label images, learn from the sure answers, report"), "run:run"),
-            Leaf(
-                "review",
-                mark("Open the page where people check and correct answers"),
-                "review:review",
-            ),
-            Leaf("predict", mark("Label new images with what a run learned"), "predict:predict"),
-            Leaf("report", mark("Write a run's report, or one for the board"), "report:report"),
-            Leaf(
-                "compare", mark("Compare several runs, and join their answers"), "compare:compare"
-            ),
-            Leaf(
-                "versions", mark("List rounds and bundles: audited, promised"), "versions:versions"
-            ),
+            Leaf("run", mark("Label images, learn from the sure answers, report")),
+            Leaf("review", mark("Open the page where people check and correct answers")),
+            Leaf("predict", mark("Label new images with what a run learned")),
+            Leaf("report", mark("Write a run's report, or one for the board")),
+            Leaf("compare", mark("Compare several runs, and join their answers")),
+            Leaf("versions", mark("List rounds and bundles: audited, promised")),
             LABELS,
             Leaf(
                 "bundle",
                 mark("Pack a model into one file for the line"),
-                "bundle:bundle",
-                {"--ok": "--ok-class"},
+                former={"--ok": "--ok-class"},
             ),
         ),
     ),
@@ -167,19 +156,15 @@ PANELS = (
         (
             AUDIT,
             WATCH,
-            Leaf("names", mark("Say which class names fit, and try other words"), "names:names"),
+            Leaf("names", mark("Say which class names fit, and try other words")),
         ),
     ),
     Panel(
         mark("Models and machine"),
         (
             MODELS,
-            Leaf(
-                "embed",
-                mark("Write the embeddings of images as a file, which run takes too"),
-                "embed:embed",
-            ),
-            Leaf("doctor", mark("Check this machine: versions, memory, models"), "doctor:doctor"),
+            Leaf("embed", mark("Write the embeddings of images as a file, which run takes too")),
+            Leaf("doctor", mark("Check this machine: versions, memory, models")),
         ),
     ),
     Panel(mark("Developers"), (BENCH,)),

@@ -46,8 +46,8 @@ def versions(
         outcome = reopen(newest_round(run), ui.screen)
         figures = {one.version: one for one in history(run, outcome)}
     rounds = _rounds(run, figures)
-    made = [_bundle(path, rounds) for path in _files(bundles or [run])]
-    say = Words(ui.language)
+    places = [sorted(one.glob(ENDING)) if one.is_dir() else [one] for one in bundles or [run]]
+    made, say = [_bundle(path, rounds) for paths in places for path in paths], ui.say
     lines = [line for one in rounds for line in _round_lines(one, say)]
     lines += [_bundle_line(one, say) for one in made]
     return Result(lines, {"rounds": rounds, "bundles": made})
@@ -63,7 +63,9 @@ def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
     from clipgrip.serving.bundling.promised import bundled_promise
 
     found, before = [], False
-    for number, folder in enumerate(_distinct(round_folders(run)), 1):
+    # a review begins with its run as the first round: one folder, named twice
+    distinct = {folder.resolve(): folder for folder in round_folders(run)}
+    for number, folder in enumerate(distinct.values(), 1):
         before = before or was_read(folder)
         with open_store(folder) as store:
             stored = store.run()
@@ -90,17 +92,6 @@ def _promises(stands: Standing) -> list[dict[str, Any]]:
 
     made = [(one, list(stands.fallen_of(one.audit))) for one in stands.promises]
     return [asdict(one) | {"withdrawn": bool(gone), "fallen": gone} for one, gone in made]
-
-
-def _distinct(folders: list[Path]) -> list[Path]:
-    """A review begins with its run as the first round: one folder, named twice."""
-    return list({folder.resolve(): folder for folder in folders}.values())
-
-
-def _files(places: list[Path]) -> list[Path]:
-    return [
-        path for place in places for path in (sorted(place.glob(ENDING)) if place.is_dir() else [place])
-    ]  # fmt: skip
 
 
 def _bundle(path: Path, rounds: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,16 +10,11 @@ import typer
 from clipgrip.cli.arguments import By, Encoding, Run, option
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.clock import now
-from clipgrip.words import mark
 
 if TYPE_CHECKING:
     from clipgrip.runs.watch.status import Status
     from clipgrip.serving.watching import Watched
     from clipgrip.words import Words
-
-
-NEW_ONE = mark("{new} new image, {all} labeled: {out}")
-NEW = mark("{new} new images, {all} labeled: {out}")
 
 
 def look(
@@ -98,7 +93,7 @@ def _result(
     say, total, issues = ui.say, len(found.answers.rows), len(found.answers.issues)
     lines = [
         *light_words(status, names, run, ui),
-        say(NEW_ONE if found.new == 1 else NEW, new=found.new, all=total, out=out),
+        say("{new} new images, {all} labeled: {out}", new=found.new, all=total, out=out),
         say("page: {page}", page=newest / PAGE),
     ]
     if found.began:

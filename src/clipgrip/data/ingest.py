@@ -40,7 +40,7 @@ from clipgrip.data.tables import TABLE_SUFFIXES
 from clipgrip.data.texts import TextIndex
 from clipgrip.errors import DataError
 from clipgrip.files import AnyPath, openable
-from clipgrip.sentences import Sentence, counted, mark
+from clipgrip.sentences import Sentence, mark
 
 NO_FILE = mark(
     "{where}: no usable image, and no file at all. Put images there (JPEG, PNG, BMP, TIFF or WebP), or give another "
@@ -100,7 +100,9 @@ def ingest(
     labeled = _without_test_images(labeled, tests)
     if outside := _test_images_outside(found, tests):
         tests = replace(tests, entries=outside)
-    entries = _unique_entries(found.entries, tests.entries, labeled.entries)
+    entries = found.entries  # among these alone nothing is listed twice
+    if tests.entries or labeled.entries:
+        entries = each_once(concatenated(entries, tests.entries, labeled.entries))
     of_pool, of_test = _match_labels(found, labeled, tests, entries, names)
     of_folders = _labels_of_folders(images, found, names, tests, of_test) if folders else Matched()
     merger = Merger(names, of_pool.labels, of_test.labels, of_folders.labels)
@@ -189,11 +191,6 @@ def _labels_of_folders(
     test_keys: list[Container[str]]
     test_keys = [of_test.labels, TextIndex(keys_of(tests.entries))] if len(of_test.labels) else []
     return folder_labels(found.entries, names, test_keys=test_keys, splits=splits)
-
-
-def _unique_entries(first: Sequence[Entry], *groups: Sequence[Entry]) -> Sequence[Entry]:
-    """The entries of all groups without repetitions. Within one group there are none, so one alone is not searched."""
-    return each_once(concatenated(first, *groups)) if any(groups) else first
 
 
 def _match_labels(
@@ -290,10 +287,10 @@ def _nothing_usable(images: Images, found: Found, issues: Issues) -> DataError:
         if not found.entries:
             return DataError("{where} is empty. Give one image at least.", where=where)
     return DataError(
-        "{where}: no usable image among {files}{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
+        "{where}: no usable image among {files} files{reasons}.{example} Give a folder with JPEG, PNG, BMP, TIFF or "
         "WebP images.",
         where=where,
-        files=counted(len(found.entries), mark("{n} file"), mark("{n} files")),
+        files=len(found.entries),
         reasons=reasons,
         example=example,
     )

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from clipgrip.data.classes import ClassNames, canonical
 from clipgrip.data.rows import Rows
 from clipgrip.errors import DataError
-from clipgrip.sentences import mark
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,11 @@ class Manifest:
         object.__setattr__(self, "rows", rows)
         for position in np.flatnonzero(rows.hashes[:-1] == rows.hashes[1:])[:1].tolist():
             one, other = rows[position].path, rows[position + 1].path
-            raise DataError(mark("{one} and {other} have the same content"), one=one, other=other)
+            raise DataError("{one} and {other} have the same content", one=one, other=other)
         for position in np.flatnonzero((rows.labels < -1) | (rows.labels >= len(self.classes)))[:1]:
             row, last = rows[int(position)], len(self.classes) - 1
             raise DataError(
-                mark("{path}: label {number} is not between -1 and {last}"),
+                "{path}: label {number} is not between -1 and {last}",
                 path=row.path,
                 number=row.label,
                 last=last,

@@ -15,7 +15,6 @@ from clipgrip.data.lazy import LazySequence
 from clipgrip.data.sources import EmbeddingSource, ImageSource, source_from_json, source_to_json
 from clipgrip.data.texts import Texts
 from clipgrip.errors import DataError
-from clipgrip.sentences import mark
 
 Split = Literal["pool", "test"]
 Ints = NDArray[np.int64]
@@ -91,7 +90,7 @@ class Rows(LazySequence[Row]):
             sha256, paths, label, split, source, in_memory = cells_of(value)
             if len(sha256) > DIGITS:  # it would shift the hashes of all rows after it
                 raise DataError(
-                    mark('"{sha256}" is no content hash: it has more than {digits} digits'),
+                    '"{sha256}" is no content hash: it has more than {digits} digits',
                     sha256=sha256,
                     digits=DIGITS,
                 )

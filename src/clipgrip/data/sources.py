@@ -205,10 +205,8 @@ def _picture(array: NDArray[Any]) -> Image.Image:
     grey = array.ndim == 2 and array.dtype in (np.uint8, np.uint16)
     if not (colour or grey) or 0 in array.shape:
         raise DataError(
-            mark(
-                "an image array has shape {shape} and type {dtype}; allowed are (height, width), (height, width, 3) "
-                "and (height, width, 4) of uint8, or (height, width) of uint16."
-            ),
+            "an image array has shape {shape} and type {dtype}; allowed are (height, width), (height, width, 3) "
+            "and (height, width, 4) of uint8, or (height, width) of uint16.",
             shape=array.shape,
             dtype=array.dtype,
         )

@@ -208,7 +208,8 @@ def why_not_japanese(text: str) -> Sentence | None:
         )
     kanji_runs, rare = list(_KANJI_RUN.finditer(text)), 0
     for found in kanji_runs:
-        rare_here = sum(map(_is_rare, _KNOWN.sub("", found[0])))
+        letters = (one.encode("cp932", "replace") for one in _KNOWN.sub("", found[0]))
+        rare_here = sum(_RARE.match(one) is not None for one in letters)
         if rare_here and text[max(found.start() - 1, 0)] in _LATIN:
             return Sentence(
                 "rare characters beside Latin letters ({shown})", shown=_quoted(text, found)
@@ -219,10 +220,6 @@ def why_not_japanese(text: str) -> Sentence | None:
             "rare characters for the most part ({shown})", shown=_quoted(text, kanji_runs[0])
         )
     return None
-
-
-def _is_rare(letter: str) -> bool:
-    return _RARE.match(letter.encode("cp932", "replace")) is not None
 
 
 def _quoted(text: str, found: re.Match[str]) -> str:

@@ -68,7 +68,8 @@ def _list_folder(here: str, root: str, files: Texts, issues: Issues) -> dict[str
                 elif not entry.name.startswith(OWN):
                     files.append(os.path.join(here, entry.name))
     except OSError as error:
-        issues.append(Issue(relative(here, root), "unreadable", _unreadable_detail(error)))
+        why = Sentence("the folder cannot be read ({reason})", reason=system_words(error))
+        issues.append(Issue(relative(here, root), "unreadable", why))
     return folders
 
 
@@ -117,7 +118,3 @@ def relative(path: str, root: str) -> str:
         return os.path.relpath(path, root).replace(os.sep, "/")
     except ValueError:
         return path.replace(os.sep, "/")
-
-
-def _unreadable_detail(error: OSError) -> Sentence:
-    return Sentence("the folder cannot be read ({reason})", reason=system_words(error))

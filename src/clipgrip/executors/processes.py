@@ -73,7 +73,7 @@ class Processes(Executor):
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     part, pool = running.pop(future)
-                    if _is_broken(future):
+                    if future.cancelled() or isinstance(future.exception(), BrokenProcessPool):
                         self._close_pool(pool)
                         retries.append(self._next_try(part))
                     else:
@@ -111,10 +111,6 @@ class Processes(Executor):
         pool.shutdown(wait=True, cancel_futures=True)
 
     rest = close
-
-
-def _is_broken(future: Future[Any]) -> bool:
-    return future.cancelled() or isinstance(future.exception(), BrokenProcessPool)
 
 
 @contextlib.contextmanager

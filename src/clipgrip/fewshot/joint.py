@@ -7,16 +7,15 @@ confidence.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.fewshot.head import FittedHead, Head, HeadSettings
+from clipgrip.fewshot.head import FittedHead, Head
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.refine.chunks import answered, even_sample
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, WideEmbeds
@@ -168,18 +167,13 @@ class Joint:
         allowed = torch.quantile(margins, 1 - share, interpolation="higher")
         return replace(self, reluctance=max(float(allowed), 0.0))
 
-    def with_head(self, head: Head, weight: float) -> Joint:
-        """With one more head, whose log-probabilities are added ``weight`` times."""
-        return replace(self, heads=(*self.heads, scaled(head, weight)))
-
     def mixed(self, head: Head, share: float) -> Joint:
         """(1 - ``share``) of its logits and ``share`` of another head's.
 
         A mean and not a sum, since a head that learned the same labels is no independent evidence.
         """
-        heads = tuple(scaled(one, 1 - share) for one in self.heads)
-        rest = replace(self, text_weight=(1 - share) * self.text_weight, heads=heads)
-        return rest.with_head(head, share)
+        heads = (*(scaled(one, 1 - share) for one in self.heads), scaled(head, share))
+        return replace(self, text_weight=(1 - share) * self.text_weight, heads=heads)
 
 
 def joined_probs(
@@ -230,86 +224,13 @@ def join(fitted: FittedHead, labels: Labels, n_classes: int, weights: JointWeigh
     """The classifier of a head that was fitted to ``labels`` (n,), with these weights."""
     counts = torch.bincount(labels, minlength=n_classes)
     head = scaled(fitted.head, weights.head * _gain_of_all_labels(counts, labels[fitted.rows]))
-    offsets = head.offsets + weights.shares * _log_shares(counts, fitted.head)
+    offsets = head.offsets + weights.shares * log_shares(counts, fitted.head)
     return Joint(weights.text, (replace(head, offsets=offsets),), n_classes)
 
 
-def weigh(
-    fitted: FittedHead,
-    text: Logits | None,
-    labels: Labels,
-    n_classes: int,
-    settings: HeadSettings,
-    doubted: Bool[Tensor, " C"] | None = None,
-) -> JointWeights:
-    """The weights under which the held-out labels (n,) are likeliest, times a prior; a grid search.
-
-    ``text`` (n, C) are the text's logits for the same images. Labels of ``doubted`` classes do not count, because the
-    text of such a class was predicted from these very images.
-    """
-    rows = torch.cat([fitted.rows, fitted.single_rows])
-    judges = slice(None) if doubted is None else ~doubted[labels[rows]]
-    truth = labels[rows, None][judges]
-    text_logits = (torch.zeros(len(rows), n_classes) if text is None else text[rows].float())[
-        judges
-    ]
-    has_absent = len(fitted.head.classes) < n_classes
-
-    def likelihood(a: float, b: float, c: float) -> float:
-        of_head = _held_out_head_logits(fitted, labels, n_classes, b, c)[judges]
-        return float((a * text_logits + of_head).log_softmax(1).gather(1, truth).sum())
-
-    texts = dict(zip(settings.text_weights, settings.text_prior, strict=True))
-    heads = dict(zip(settings.head_weights, settings.head_prior, strict=True))
-    if text is None:
-        texts = {0.0: 1.0}
-    elif has_absent:
-        # for images of a class without a label only the text speaks, so its weight must suit the text by itself
-        texts = {_best_text_weight(texts, text_logits, truth): 1.0}
-    if not len(fitted.rows) and (text is None or not has_absent):
-        heads = {1.0: 1.0}
-    tried = [
-        (likelihood(a, b, c) + math.log(texts[a]) + math.log(heads[b]), a, b, c)
-        for a, b, c in itertools.product(texts, heads, (0.0, 1.0))
-    ]
-    return JointWeights(*max(tried)[1:])
-
-
-def _held_out_head_logits(
-    fitted: FittedHead, labels: Labels, n_classes: int, b: float, c: float
-) -> Logits:
-    """(n + m, C) the head's and the shares' part of the logits for each label as if it had not been given.
-
-    First the n labels that the members held out, then the m that are the only one of their class. Without it, such a
-    class would be one of those that the head does not know, and the head's K - 1 other classes share (K - 1) / C. If
-    every class has a label there are none of these; the head's answer is then left out for such a label (zeros).
-    """
-    classes = fitted.head.classes
-    shares = c * _log_shares(torch.bincount(labels, minlength=n_classes), fitted.head).float()
-    held_out = over_all_classes(b * fitted.held_out + shares, classes, n_classes)
-    single = labels[fitted.single_rows, None]
-    if len(classes) == n_classes or len(classes) < 2:
-        return torch.cat([held_out, torch.zeros(len(single), n_classes)])
-    own = classes == single
-    known = (b * fitted.single_logits + shares).masked_fill(own, -torch.inf).log_softmax(1)
-    known = (known + math.log((len(classes) - 1) / n_classes)).masked_fill(
-        own, -math.log(n_classes)
-    )
-    whole = torch.full((len(single), n_classes), -math.log(n_classes))
-    return torch.cat([held_out, whole.index_copy(1, classes, known)])
-
-
-def _log_shares(counts: Tensor, head: Head) -> Tensor:
+def log_shares(counts: Tensor, head: Head) -> Tensor:
     """(K,) logs of the classes' shares among the labels."""
     return (counts[head.classes].double() / counts.sum()).log()
-
-
-def _best_text_weight(texts: dict[float, float], text: Logits, truth: Tensor) -> float:
-    """The weight under which the labels are likeliest by the text alone; ``texts`` are weights and their priors."""
-    return max(
-        (float((a * text).log_softmax(1).gather(1, truth).sum()) + math.log(prior), a)
-        for a, prior in texts.items()
-    )[1]
 
 
 def _gain_of_all_labels(counts: Tensor, labels: Labels) -> float:

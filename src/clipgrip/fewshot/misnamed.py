@@ -99,11 +99,13 @@ def _margins(logits: Float[Tensor, "K K"]) -> Float[Tensor, "K K"]:
     """
     centred = logits - logits.mean(1, keepdim=True)
     centred = centred - centred.mean(0)
-    return _row_margins(centred) + _row_margins(centred.T).T
+    return row_margins(centred) + row_margins(centred.T).T
 
 
-def _row_margins(values: Tensor) -> Tensor:
-    """Each value less the highest other value of its row."""
+def row_margins(values: Tensor) -> Tensor:
+    """(N, C) each value less the highest other value of its row; 0 where there is no other."""
+    if values.shape[1] < 2:
+        return torch.zeros_like(values)
     first, second = values.topk(2, dim=1).values.split(1, dim=1)
     return values - torch.where(values == first, second, first)
 

@@ -237,7 +237,7 @@ def joint_without_labels(
         return None
     head = _taught_head(image_embeds, task, pseudolabels, settings)
     weight = settings.alone * _worth(task, pseudolabels, settings)
-    sharp = Joint(1.0, (), task.n_classes).with_head(head, weight)
+    sharp = Joint(1.0, (scaled(head, weight),), task.n_classes)
     images = image_embeds[even_sample(pseudolabels.rows, MOST_TAUGHT)]
     logits = sharp.logits(images, wide_logits(images, *text).log_softmax(1))
     factor = _as_sure_as(task.among(logits), float(pseudolabels.confidence.double().mean()))

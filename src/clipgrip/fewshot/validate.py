@@ -1,17 +1,18 @@
-"""Cross-validation over the labels: how good the text is, the labels alone, and labels with unlabeled images."""
+"""Held-out labels: how much text and head count, and how good text, labels and unlabeled images are."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from clipgrip.fewshot.head import FittedHead, HeadSettings, fit_head
-from clipgrip.fewshot.joint import Joint, JointWeights, join, weigh
+from clipgrip.fewshot.joint import Joint, JointWeights, join, log_shares, over_all_classes
 from clipgrip.fewshot.misnamed import Misnamed
 from clipgrip.types import ImageEmbeds, Labels, Logits, Probs, WideEmbeds
 
@@ -122,6 +123,78 @@ def fitted_head(
     """A head fitted to the rows that have a label in ``labels`` (N,)."""
     rows = (labels >= 0).nonzero().squeeze(1)
     return fit_head(image_embeds[rows], labels[rows], n_classes, settings=settings)
+
+
+def weigh(
+    fitted: FittedHead,
+    text: Logits | None,
+    labels: Labels,
+    n_classes: int,
+    settings: HeadSettings,
+    doubted: Bool[Tensor, " C"] | None = None,
+) -> JointWeights:
+    """The weights under which the held-out labels (n,) are likeliest, times a prior; a grid search.
+
+    ``text`` (n, C) are the text's logits for the same images. Labels of ``doubted`` classes do not count, because the
+    text of such a class was predicted from these very images.
+    """
+    rows = torch.cat([fitted.rows, fitted.single_rows])
+    judges = slice(None) if doubted is None else ~doubted[labels[rows]]
+    truth = labels[rows, None][judges]
+    text_logits = torch.zeros(len(rows), n_classes) if text is None else text[rows].float()
+    text_logits = text_logits[judges]
+    has_absent = len(fitted.head.classes) < n_classes
+
+    def likelihood(a: float, b: float, c: float) -> float:
+        of_head = _held_out_head_logits(fitted, labels, n_classes, b, c)[judges]
+        return float((a * text_logits + of_head).log_softmax(1).gather(1, truth).sum())
+
+    texts = dict(zip(settings.text_weights, settings.text_prior, strict=True))
+    heads = dict(zip(settings.head_weights, settings.head_prior, strict=True))
+    if text is None:
+        texts = {0.0: 1.0}
+    elif has_absent:
+        # for images of a class without a label only the text speaks, so its weight must suit the text by itself
+        texts = {_best_text_weight(texts, text_logits, truth): 1.0}
+    if not len(fitted.rows) and (text is None or not has_absent):
+        heads = {1.0: 1.0}
+    tried = [
+        (likelihood(a, b, c) + math.log(texts[a]) + math.log(heads[b]), a, b, c)
+        for a, b, c in itertools.product(texts, heads, (0.0, 1.0))
+    ]
+    return JointWeights(*max(tried)[1:])
+
+
+def _held_out_head_logits(
+    fitted: FittedHead, labels: Labels, n_classes: int, b: float, c: float
+) -> Logits:
+    """(n + m, C) the head's and the shares' part of the logits for each label as if it had not been given.
+
+    First the n labels that the members held out, then the m that are the only one of their class. Without it, such a
+    class would be one of those that the head does not know, and the head's K - 1 other classes share (K - 1) / C. If
+    every class has a label there are none of these; the head's answer is then left out for such a label (zeros).
+    """
+    classes = fitted.head.classes
+    shares = c * log_shares(torch.bincount(labels, minlength=n_classes), fitted.head).float()
+    held_out = over_all_classes(b * fitted.held_out + shares, classes, n_classes)
+    single = labels[fitted.single_rows, None]
+    if len(classes) == n_classes or len(classes) < 2:
+        return torch.cat([held_out, torch.zeros(len(single), n_classes)])
+    own = classes == single
+    known = (b * fitted.single_logits + shares).masked_fill(own, -torch.inf).log_softmax(1)
+    known = (known + math.log((len(classes) - 1) / n_classes)).masked_fill(
+        own, -math.log(n_classes)
+    )
+    whole = torch.full((len(single), n_classes), -math.log(n_classes))
+    return torch.cat([held_out, whole.index_copy(1, classes, known)])
+
+
+def _best_text_weight(texts: dict[float, float], text: Logits, truth: Tensor) -> float:
+    """The weight under which the labels are likeliest by the text alone; ``texts`` are weights and their priors."""
+    return max(
+        (float((a * text).log_softmax(1).gather(1, truth).sum()) + math.log(prior), a)
+        for a, prior in texts.items()
+    )[1]
 
 
 def cross_validated(

@@ -11,7 +11,6 @@ from torch import Tensor
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.labeling.coverage import Rows, covering
 from clipgrip.seeds import generator
-from clipgrip.sentences import mark
 from clipgrip.types import ImageEmbeds, Probs
 
 RowsLike = Tensor | Sequence[int]
@@ -80,9 +79,7 @@ def helpful(
     for ballot in ballots:
         if ballot.shape != (len(image_embeds), probs.shape[1]):
             raise DataError(
-                mark(
-                    "answers {shape} do not belong to {images} images and {classes} classes: each must be (N, C)."
-                ),
+                "answers {shape} do not belong to {images} images and {classes} classes: each must be (N, C).",
                 shape=tuple(ballot.shape),
                 images=len(image_embeds),
                 classes=probs.shape[1],
@@ -110,14 +107,12 @@ def _checked(
     image_embeds: ImageEmbeds, n: int, labeled: RowsLike, excluded: RowsLike
 ) -> tuple[Rows, Int[Tensor, " m"]]:
     if n < 0:
-        raise ConfigError(mark("n = {n} images cannot be suggested. Give 0 or more."), n=n)
+        raise ConfigError("n = {n} images cannot be suggested. Give 0 or more.", n=n)
     known, barred = (torch.as_tensor(rows, dtype=torch.long) for rows in (labeled, excluded))
     for rows in (known, barred):
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(image_embeds):
             raise DataError(
-                mark(
-                    "row {last} or {first} is not one of the {images} images. Rows are positions, from 0."
-                ),
+                "row {last} or {first} is not one of the {images} images. Rows are positions, from 0.",
                 last=int(rows.max()),
                 first=int(rows.min()),
                 images=len(image_embeds),

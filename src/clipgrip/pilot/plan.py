@@ -220,12 +220,12 @@ def _check_reach(pilot: Pilot, needs: tuple[Need, ...]) -> None:
                 larger = mark("Give a larger {option}, such as {fits}, or collect more images.")
                 advice = Sentence(larger, option=option, fits=f"{fits:g}")
             raise ConfigError(
-                mark(
+                (
                     "a precision of ±{points} points needs {images} images drawn at random, and there will be "
                     "{expected}. {advice}"
                 )
                 if need.purpose == "precision"
-                else mark(
+                else (
                     "a precision of each class of ±{points} points needs {images} images drawn at random, and "
                     "there will be {expected}. {advice}"
                 ),

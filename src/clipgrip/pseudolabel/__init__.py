@@ -6,41 +6,35 @@
 
 from clipgrip.pseudolabel.pseudolabels import PseudoLabels
 from clipgrip.pseudolabel.quality import (
-    SelectionQuality,
     changed_share,
     class_coverage,
     per_class_counts,
-    selection_report,
 )
 from clipgrip.pseudolabel.refine import REFINERS, refine, refined
 from clipgrip.pseudolabel.refine.answers import Refined
 from clipgrip.pseudolabel.refine.settings import Numerics, Refinement
 from clipgrip.pseudolabel.schedule import SCHEDULES, fpl, grip, ifpl
 from clipgrip.pseudolabel.select import SELECTORS, selector
-from clipgrip.pseudolabel.select.chosen import Chosen, Context
-from clipgrip.pseudolabel.select.top import balanced, own_best_class
+from clipgrip.pseudolabel.select.chosen import Chosen
+from clipgrip.pseudolabel.select.top import balanced
 
 __all__ = [
     "REFINERS",
     "SCHEDULES",
     "SELECTORS",
     "Chosen",
-    "Context",
     "Numerics",
     "PseudoLabels",
     "Refined",
     "Refinement",
-    "SelectionQuality",
     "balanced",
     "changed_share",
     "class_coverage",
     "fpl",
     "grip",
     "ifpl",
-    "own_best_class",
     "per_class_counts",
     "refine",
     "refined",
-    "selection_report",
     "selector",
 ]

@@ -15,7 +15,7 @@ from clipgrip.runs.audit_store import is_uniform, stored_answers, stored_audits
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.store import open_store
 from clipgrip.trust.knowledge import Judged
-from clipgrip.words import Sentence, Words, mark
+from clipgrip.words import Sentence, Words
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def line(found: Audited) -> Sentence:
     low, high = (100 * edge for edge in found.right.exact or (0.0, 1.0))
     worse = found.right.count < found.common_right.count
     return Sentence(
-        mark(
+        (
             "audited      {right}% right of {total} drawn at random (95% interval {low} to {high}), worse than "
             "{common}% by {name} for every image"
         )
         if worse
-        else mark(
+        else (
             "audited      {right}% right of {total} drawn at random (95% interval {low} to {high}), beside "
             "{common}% by {name} for every image"
         ),

@@ -72,10 +72,8 @@ def done(run: Reading, say: Words) -> str:
     )
     return say(
         "{images} in {classes}, with {paradigm}.",
-        images=say.count(
-            int(run.data.get("pool", len(run.facts.paths))), "{n} image", "{n} images"
-        ),
-        classes=say.count(len(run.names), "{n} class", "{n} classes"),
+        images=say("{n} images", n=say.number(int(run.data.get("pool", len(run.facts.paths))))),
+        classes=say("{n} classes", n=say.number(len(run.names))),
         paradigm=paradigm,
     )
 
@@ -90,7 +88,7 @@ def strategy(run: Reading, say: Words) -> str:
         text = f"{text}{say(' ')}{say.translated(sampled)}"
     if run.strategy not in ("ifpl", "grip") or not run.rounds:
         return text
-    rounds = say.count(len(run.rounds), "{n} round was run.", "{n} rounds were run.")
+    rounds = say("{n} rounds were run.", n=say.number(len(run.rounds)))
     text = f"{text}{say(' ')}{rounds}"
     if skipped := skipped_rounds(run.rounds):
         first, last = skipped

@@ -142,7 +142,7 @@ def compare(outcomes: Sequence[Outcome]) -> Comparison:
             )
         )
     classes = outcomes[0].manifest.classes.display
-    order = [_order(outcome, classes) for outcome in outcomes]
+    order = [list(map(one.manifest.classes.display.index, classes)) for one in outcomes]
     ballots = torch.stack(
         [
             torch.stack([answers[key] for key in common])[:, columns]
@@ -219,10 +219,6 @@ def check_classes(runs: Sequence[tuple[Path, ClassNames]]) -> None:
                 folder_2=runs[0][0],
                 differing=shortlist(differing),
             )
-
-
-def _order(outcome: Outcome, classes: Sequence[str]) -> list[int]:
-    return [outcome.manifest.classes.display.index(name) for name in classes]
 
 
 def _answers(outcome: Outcome) -> dict[str, Tensor]:

@@ -109,13 +109,13 @@ def plain_errors(path: Path) -> Iterator[None]:
             code = sqlite3.SQLITE_FULL
         if code in ADVICE:
             raise RunError(
-                mark("{path} cannot be written or read: {error}. {advice}"),
+                "{path} cannot be written or read: {error}. {advice}",
                 path=path,
                 error=_reason(error),
                 advice=ADVICE[code],
             ) from None
         raise RunError(
-            mark("{path} is damaged: {error}. Restore it from a backup, or start anew elsewhere."),
+            "{path} is damaged: {error}. Restore it from a backup, or start anew elsewhere.",
             path=path,
             error=_reason(error),
         ) from None
@@ -143,10 +143,8 @@ def migrate(db: sqlite3.Connection, migrations: Sequence[str], name: str) -> Non
         version = _version(db)
         if version > len(migrations):
             raise RunError(
-                mark(
-                    "this {name} has schema {version}, this clipgrip knows {n_migrations}. Update clipgrip "
-                    "to open it."
-                ),
+                "this {name} has schema {version}, this clipgrip knows {n_migrations}. Update clipgrip "
+                "to open it.",
                 name=name,
                 version=version,
                 n_migrations=len(migrations),

@@ -217,7 +217,7 @@ def nothing_left(usable: Manifest, issues: Issues) -> DataError:
     others = Sentence("other images than the test")
     wanted = others if len(usable.test) else Sentence("images that can be read")
     return DataError(
-        mark("{reasons}. Give a folder that holds {wanted}."),
+        "{reasons}. Give a folder that holds {wanted}.",
         reasons=combined(reasons),
         wanted=wanted,
     )

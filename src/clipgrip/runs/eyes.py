@@ -62,20 +62,16 @@ class EyeFacts:
         # the files of an eye that ships cannot be replaced; the next check covers another version of it
         if eye.fingerprint != self.fingerprint and eye.name not in SHIPPED:
             raise BackboneError(
-                mark(
-                    'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '
-                    "{found}. Bring back the same one, or run anew."
-                ),
+                'the prompt was tuned beside an eye "{name}" with fingerprint {noted}, but the one here has '
+                "{found}. Bring back the same one, or run anew.",
                 name=self.name,
                 noted=self.fingerprint[:12],
                 found=eye.fingerprint[:12],
             )
         if eye.image_key != self.image_key and precision in (None, self.precision):
             raise BackboneError(
-                mark(
-                    'the prompt was tuned beside an eye "{name}" that saw images in another way than the one here: '
-                    "another version of clipgrip. Bring back that version, or run anew."
-                ),
+                'the prompt was tuned beside an eye "{name}" that saw images in another way than the one here: '
+                "another version of clipgrip. Bring back that version, or run anew.",
                 name=self.name,
             )
         return eye
@@ -83,7 +79,7 @@ class EyeFacts:
 
 @dataclass(frozen=True)
 class JoinedEyes:
-    """The eyes that count, and the map that joins their embeddings with the model's: stored beside a prompt."""
+    """Eyes, and the map that joins their embeddings with the model's; those that count are stored beside a prompt."""
 
     eyes: tuple[EyeFacts, ...]
     banks: BankMap = field(repr=False)
@@ -132,21 +128,13 @@ class JoinedEyes:
         """SHA-256 of `pack`."""
         return hashlib.sha256(self.pack()).hexdigest()
 
-
-@dataclass(frozen=True)
-class EyeBanks:
-    """All eyes of a run, and the weights of their banks, some of which may be 0."""
-
-    eyes: tuple[EyeFacts, ...]
-    banks: BankMap = field(repr=False)
-
     @property
     def keys(self) -> tuple[str, ...]:
         """The `Eye.image_key` of each eye."""
         return tuple(eye.image_key for eye in self.eyes)
 
     @property
-    def beside(self) -> JoinedEyes | None:
+    def counting(self) -> JoinedEyes | None:
         """The eyes whose weight is not 0; None if there are none."""
         if not self.banks.joins:
             return None
@@ -214,7 +202,7 @@ def embed_eyes(
     *,
     settings: BankSettings,
     banks: BankMap | None = None,
-) -> tuple[Embeds, EyeBanks | None]:
+) -> tuple[Embeds, JoinedEyes | None]:
     """Embed the images by the eyes and join the result with the run's embeddings; unchanged without eyes.
 
     The weights of the eyes are fitted on the pool, by the ``settings``, zero-shot's answers (N, C) if there are texts,
@@ -228,16 +216,14 @@ def embed_eyes(
         seen = embed_with_cache(eye, found.manifest, listener, stage=f"embed:{eye.name}")
         for issue in seen.issues:
             raise DataError(
-                mark(
-                    "{path} could be read a moment ago, and now: {detail}. Run the same command again."
-                ),
+                "{path} could be read a moment ago, and now: {detail}. Run the same command again.",
                 path=issue.path,
                 detail=issue.detail,
             )
         pools.append(seen.embeds.pool)
         tests.append(seen.embeds.test)
     banks = banks or fit_bank_map(pools, zero_shot, labels, settings)
-    every = EyeBanks(tuple(map(EyeFacts.of, eyes)), banks)
+    every = JoinedEyes(tuple(map(EyeFacts.of, eyes)), banks)
     if not every.banks.joins:
         return own, every
     width = own.pool.shape[1]

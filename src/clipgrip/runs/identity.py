@@ -8,13 +8,13 @@ import os
 import platform
 import sqlite3
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
 
 from clipgrip import __version__
 from clipgrip.backbone.base import Model
+from clipgrip.backbone.fastest import installed
 from clipgrip.config import Settings
 from clipgrip.data.manifest import Manifest
 from clipgrip.method import Method
@@ -75,7 +75,7 @@ def versions() -> dict[str, str]:
     return {
         "clipgrip": __version__,
         "python": platform.python_version(),
-        **{name: _version(name) for name in PACKAGES},
+        **{name: installed(name) or "not installed" for name in PACKAGES},
     }
 
 
@@ -87,10 +87,3 @@ def machine() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

@@ -209,10 +209,8 @@ def read_precomputed(folder: Path, fingerprint: str) -> PrecomputedModel:
         model = None
     if model is None or model.fingerprint != fingerprint:
         raise RunError(
-            mark(
-                "{path} is missing, damaged or of another run. It says which embeddings the run learned from. Restore "
-                "it, or run the same clipgrip run command again in another folder."
-            ),
+            "{path} is missing, damaged or of another run. It says which embeddings the run learned from. Restore "
+            "it, or run the same clipgrip run command again in another folder.",
             path=path,
         )
     return model

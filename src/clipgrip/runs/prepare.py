@@ -38,14 +38,13 @@ from clipgrip.runs.embedding import (
     with_engine,
 )
 from clipgrip.runs.events import Listener
-from clipgrip.runs.eyes import EyeBanks, EyeFacts, JoinedEyes, embed_eyes, eyes_of
+from clipgrip.runs.eyes import EyeFacts, JoinedEyes, embed_eyes, eyes_of
 from clipgrip.runs.identity import settings_of
 from clipgrip.runs.precomputed import is_precomputed, read_precomputed
 from clipgrip.runs.store import RunStore, StoredRun
 from clipgrip.runs.tasks import stored_task, task_rule
 from clipgrip.runs.tuning_sample import embeds_of, sample_rows, task_of
 from clipgrip.runs.untuned_model import Answers, UntunedModel, method_for
-from clipgrip.sentences import mark
 from clipgrip.strategy import Reached, Round
 from clipgrip.task import Task
 from clipgrip.training import memory
@@ -61,12 +60,12 @@ class Prepared:
     start: UntunedModel
     embeds: Embeds = field(repr=False)
     task: Task = field(repr=False)
-    eye_banks: EyeBanks | None = field(default=None, repr=False)
+    eye_banks: JoinedEyes | None = field(default=None, repr=False)
     """The eyes and their weights; None without eyes."""
 
     @property
     def beside(self) -> JoinedEyes | None:
-        return self.eye_banks.beside if self.eye_banks else None
+        return self.eye_banks.counting if self.eye_banks else None
 
     @property
     def method(self) -> Method:
@@ -243,10 +242,8 @@ def prepare_stored(
         backbone, eyes = load_model(settings), [one.load() for one in counting]
     if backbone.fingerprint != run.backbone_fingerprint:
         raise BackboneError(
-            mark(
-                'the run in {folder} was made with another model than "{backbone}" as it is here now. '
-                "Bring back the same model, or run anew."
-            ),
+            'the run in {folder} was made with another model than "{backbone}" as it is here now. '
+            "Bring back the same model, or run anew.",
             folder=folder,
             backbone=settings.backbone,
         )

@@ -85,14 +85,13 @@ def warning(facts: Mapping[str, Any]) -> list[str]:
     times = facts["other_terms_before"]
     if not times:
         return []
-    one = mark("note: the answers of this audit were read before under {n} other term. {why}")
-    many = mark("note: the answers of this audit were read before under {n} other terms. {why}")
+    text = mark("note: the answers of this audit were read before under {n} other terms. {why}")
     why = Sentence(
         "Each promise holds for itself in all but {allowed}% of audits; the best of several, chosen after they were "
         "seen, is broken more often. Fix the terms before the first answer.",
         allowed=f"{100 * (1 - facts['confidence']):g}",
     )
-    return [Sentence(one if times == 1 else many, n=times, why=why)]
+    return [Sentence(text, n=times, why=why)]
 
 
 def _facts(promise: Promise, audit: Audit, more: dict[str, int | None]) -> dict[str, Any]:

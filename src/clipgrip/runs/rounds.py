@@ -86,15 +86,8 @@ def reached(stored: list[StoredRound], ready: Prepared, inputs: Inputs) -> Reach
     if not stored:
         return Reached(0, ready.first)
     last = stored[-1]
-    previous = None
-    if (
-        ready.method.select == "rounds"
-    ):  # the only rule that looks back; pixels are not read cheaply
-        previous = _answers(stored[:-1], ready, inputs)
     answers = _answers(stored, ready, inputs)
-    return Reached(
-        last.number, answers, last.changed, previous, ready.first, _stored_summaries(stored)
-    )
+    return Reached(last.number, answers, last.changed, ready.first, _stored_summaries(stored))
 
 
 def _stored_summaries(stored: list[StoredRound]) -> tuple[Summary, ...]:

@@ -95,10 +95,8 @@ class RunStore:
         run = self.run()
         if run is None or run.finished is None:
             raise RunError(
-                mark(
-                    "the run in {folder} is not finished. Run the same clipgrip run command again to finish "
-                    "it."
-                ),
+                "the run in {folder} is not finished. Run the same clipgrip run command again to finish "
+                "it.",
                 folder=folder,
             )
         return run

@@ -1,1 +1,1 @@
-"""How much wrong pseudolabels cost: noise is planted, and each rule of selection and each loss has to live with it."""
+"""How much wrong pseudolabels cost: noise is planted, and each rule of selection has to live with it."""

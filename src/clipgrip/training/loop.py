@@ -97,8 +97,8 @@ def tune(
         recalled: a state of this very training, from which it goes on bit for bit.
         offer: is called after each step with a function that makes the state, so that only what is kept is copied.
     """
-    if not _has_weight(labeled, weights):
-        return prompt
+    if not ((labeled.any() and weights.labeled) or ((~labeled).any() and weights.pseudo)):
+        return prompt  # no row counts, and weight decay alone would move it
     values = {name: value.clone().requires_grad_() for name, value in prompt.learned().items()}
     tuned, optimizer = prompt.with_learned(values), _optimizer(list(values.values()), recipe)
     total, done, loss_of = total_steps(len(inputs), recipe), 0, loss_named(recipe.loss)
@@ -172,11 +172,6 @@ def _backward(
     if leaf.grad is not None:
         class_embeds.backward(leaf.grad)
     return total
-
-
-def _has_weight(labeled: Tensor, weights: Weights) -> bool:
-    """Whether any row counts; if none does, weight decay alone would move the prompt."""
-    return bool((labeled.any() and weights.labeled) or ((~labeled).any() and weights.pseudo))
 
 
 def _optimizer(values: list[Tensor], recipe: Recipe) -> torch.optim.Optimizer:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
+from clipgrip.fewshot.misnamed import row_margins
 from clipgrip.pseudolabel.refine.chunks import even_sample
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits
 
@@ -143,7 +144,7 @@ def look(
     logits = logit_scale * even_sample(image_embeds, SAMPLE).float() @ texts.T
     means = (logits - logits.mean(1, keepdim=True)).mean(0)
     rises = _rises(logits, means)
-    leads, classes = _leads(logits), logits.shape[1]
+    leads, classes = row_margins(logits), logits.shape[1]
     own, few = (min(len(logits), max(2, round(len(logits) / classes / part))) for part in (2, 4))
     nearest = rises.topk(own, dim=0)
     near_lead = leads.gather(0, nearest.indices).mean(0)
@@ -168,14 +169,6 @@ def _rises(logits: Logits, means: Tensor) -> Tensor:
     return logits - logits.mean(1, keepdim=True) - means
 
 
-def _leads(logits: Logits) -> Tensor:
-    """(N, C) each logit less the highest of the others."""
-    if logits.shape[1] < 2:
-        return torch.zeros_like(logits)
-    best, second = logits.topk(2, dim=1).values.split(1, dim=1)
-    return logits - torch.where(logits == best, second, best)
-
-
 def _taught(
     images: ImageEmbeds, texts: Tensor, scale: float, means: Tensor, labels: Labels | None
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -188,7 +181,7 @@ def _taught(
     logits = scale * images[rows].float() @ texts.T
     per = torch.where(counts > 0, counts, torch.nan)
     groups = member.T @ _rises(logits, means) / per[:, None]
-    leads = (member * _leads(logits)).sum(0) / per
+    leads = (member * row_margins(logits)).sum(0) / per
     return torch.stack([groups.diagonal(), leads], dim=1), groups, counts.long()
 
 

@@ -151,7 +151,7 @@ def _without(decided: Truths, rows: Whole) -> Truths:
 def _check_audit(pool: Answered, rows: Whole, truth: Whole) -> None:
     if len(rows) != len(truth):
         raise DataError(
-            mark("{rows} audited images but {answers} answers. Give one for each."),
+            "{rows} audited images but {answers} answers. Give one for each.",
             rows=len(rows),
             answers=len(truth),
         )
@@ -160,6 +160,4 @@ def _check_audit(pool: Answered, rows: Whole, truth: Whole) -> None:
             mark("the audit holds an image twice. Give each once, in the order of the draw.")
         )
     if len(rows) and not (rows.min() >= 0 and rows.max() < len(pool)):
-        raise DataError(
-            mark("the audit holds an image outside the pool of {images}."), images=len(pool)
-        )
+        raise DataError("the audit holds an image outside the pool of {images}.", images=len(pool))

@@ -37,41 +37,37 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="?",
         default=Path("line"),
-        help=mark("the folder that serve has as --state, or watch as --out [default: line]"),
+        help="the folder that serve has as --state, or watch as --out [default: line]",
     )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("labels.csv"),
-        help=mark("table to write [default: labels.csv]"),
+        help="table to write [default: labels.csv]",
     )
     parser.add_argument(
         "--images",
         type=Path,
         metavar="DIR",
-        help=mark("write the pictures there too, for a run with new images"),
+        help="write the pictures there too, for a run with new images",
     )
     parser.add_argument(
         "--sheet",
         type=Path,
         metavar="DIR",
-        help=mark(
-            "of watch: write pictures there that were drawn to audit the model, and ask.csv to fill in"
-        ),
+        help="of watch: write pictures there that were drawn to audit the model, and ask.csv to fill in",
     )
     parser.add_argument(
-        "--most", type=positive, default=50, metavar="N", help=mark("pictures in it [default: 50]")
+        "--most", type=positive, default=50, metavar="N", help="pictures in it [default: 50]"
     )
     parser.add_argument(
         "--import",
         type=Path,
         dest="table",
         metavar="FILE",
-        help=mark("of watch: take in the table that was filled in"),
+        help="of watch: take in the table that was filled in",
     )
-    parser.add_argument(
-        "--by", default="", help=mark("who answered [default: the user of this machine]")
-    )
+    parser.add_argument("--by", default="", help="who answered [default: the user of this machine]")
 
 
 def run(args: argparse.Namespace) -> int:

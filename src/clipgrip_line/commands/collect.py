@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from clipgrip_line.commands.keeping import share, size_of
 from clipgrip_line.errors import LineError
 from clipgrip_line.parsing import document, words_of
-from clipgrip_line.sentences import Sentence, counted, quoted
+from clipgrip_line.sentences import quoted
 
 if TYPE_CHECKING:
     from clipgrip_line.folder.collecting import Collected
@@ -46,7 +46,6 @@ def run(args: argparse.Namespace) -> int:
     """Write the ZIP, and say what takes it in."""
     from clipgrip_line.folder.collecting import TABLE
     from clipgrip_line.folder.samples import FOLDER, NAME, Samples, unusable
-    from clipgrip_line.folder.tally import PICTURES
 
     folder = args.dir / FOLDER
     if not (folder / NAME).is_file():
@@ -64,13 +63,11 @@ def run(args: argparse.Namespace) -> int:
         print(document({**vars(done), "out": args.out}))
         return 0
     print(
-        say.translated(
-            Sentence(
-                "{out}: {pictures}, {doubtful} of them doubtful and the others drawn at random.",
-                out=args.out,
-                pictures=counted(done.images, *PICTURES),
-                doubtful=done.doubtful,
-            )
+        say(
+            "{out}: {pictures} pictures, {doubtful} of them doubtful and the others drawn at random.",
+            out=args.out,
+            pictures=done.images,
+            doubtful=done.doubtful,
         )
     )
     command = f"clipgrip labels suggest {quoted(f'{args.out.stem}/{TABLE}')}"

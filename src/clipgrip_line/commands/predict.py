@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 BATCH = 16
 COLUMNS = ("path", "verdict", "class", "confidence", "decided_by", "version", "image_id")
-ANSWERED_ONE, ANSWERED = mark("{n} image answered: {out}"), mark("{n} images answered: {out}")
 LINE = mark("{path}: {verdict}, {name} ({confidence})")
 VERDICTS = {
     "ok": mark("OK"),
@@ -30,15 +29,13 @@ VERDICTS = {
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("bundle", type=Path, help=mark("the file that clipgrip bundle wrote"))
-    parser.add_argument(
-        "images", type=Path, nargs="+", help=mark("image files, or folders of them")
-    )
-    parser.add_argument("--out", type=Path, help=mark("write the answers into this CSV file"))
+    parser.add_argument("bundle", type=Path, help="the file that clipgrip bundle wrote")
+    parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
+    parser.add_argument("--out", type=Path, help="write the answers into this CSV file")
     parser.add_argument(
         "--to-people",
         action="store_true",
-        help=mark("leave every image to people, whatever the promise"),
+        help="leave every image to people, whatever the promise",
     )
 
 
@@ -67,8 +64,7 @@ def run(args: argparse.Namespace) -> int:
     for bad in refused:
         print(f"{bad['path']}: {say.translated(bad['reason'])}")
     if args.out is not None:
-        text = ANSWERED_ONE if len(answers) == 1 else ANSWERED
-        print(say(text, n=len(answers), out=args.out))
+        print(say("{n} images answered: {out}", n=len(answers), out=args.out))
     return int(bool(refused))
 
 
@@ -85,7 +81,7 @@ def image_files(places: Sequence[Path]) -> Iterator[Path]:
         if not place.is_dir():
             if not place.exists():
                 raise LineError(
-                    mark("{path} is not there. Give images, or a folder of them."), path=place
+                    "{path} is not there. Give images, or a folder of them.", path=place
                 )
             yield place
             continue
@@ -96,7 +92,7 @@ def image_files(places: Sequence[Path]) -> Iterator[Path]:
         ]
         if not found:
             raise LineError(
-                mark("{path} holds no image that can be read. Give another folder, or images."),
+                "{path} holds no image that can be read. Give another folder, or images.",
                 path=place,
             )
         yield from found

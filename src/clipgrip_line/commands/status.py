@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipgrip_line.errors import LineError
 from clipgrip_line.parsing import document, words_of
-from clipgrip_line.sentences import Sentence, counted, mark
+from clipgrip_line.sentences import Sentence
 
 if TYPE_CHECKING:
     from clipgrip_line.words import Words
@@ -23,14 +23,12 @@ ROOM = 1 << 20
 def add(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument(
-        "out", type=Path, help=mark("the folder given to watch as --out, or to serve as --state")
+        "out", type=Path, help="the folder given to watch as --out, or to serve as --state"
     )
     parser.add_argument(
         "--alive",
         action="store_true",
-        help=mark(
-            "code 1 only where it was stopped or hangs: a server that is away is no reason to start anew"
-        ),
+        help="code 1 only where it was stopped or hangs: a server that is away is no reason to start anew",
     )
 
 
@@ -73,34 +71,27 @@ def is_service(folder: Path) -> bool:
 
 
 def _served(args: argparse.Namespace, say: Words) -> StatusView:
-    from clipgrip_line.folder.tally import PICTURES
     from clipgrip_line.service import outside
 
     facts = outside.facts_of(args.out)
-    sentence = say.translated(
-        Sentence(
-            "{pictures} answered, {waiting} waiting for a person; version {version}",
-            pictures=counted(facts["answered"], *PICTURES),
-            waiting=counted(facts["waiting"], *PICTURES),
-            version=facts["version"],
-        )
+    sentence = say(
+        "{pictures} pictures answered, {waiting} pictures waiting for a person; version {version}",
+        pictures=facts["answered"],
+        waiting=facts["waiting"],
+        version=facts["version"],
     )
     ended = [] if facts["running"] else [outside.ENDED]
     return facts, sentence, ended, outside.troubles_of(facts)
 
 
 def _watched(args: argparse.Namespace, say: Words) -> StatusView:
-    from clipgrip_line.folder.tally import FILES, PICTURES
-
     facts = read_status(args.out)
-    sentence = say.translated(
-        Sentence(
-            "{pictures} answered, {refused} refused, {files} waiting; version {version}",
-            pictures=counted(facts["answered"], *PICTURES),
-            refused=counted(facts["refused"], *FILES),
-            files=counted(facts["files_waiting"], *FILES),
-            version=facts["version"],
-        )
+    sentence = say(
+        "{pictures} pictures answered, {refused} files refused, {files} files waiting; version {version}",
+        pictures=facts["answered"],
+        refused=facts["refused"],
+        files=facts["files_waiting"],
+        version=facts["version"],
     )
     return facts, sentence, ends_of(facts, time.monotonic(), args.out), troubles_of(facts)
 
@@ -113,7 +104,7 @@ def read_status(out: Path) -> dict[str, Any]:
         return dict(json.loads((out / NAME).read_text("utf-8")))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise LineError(
-            mark("{out} holds no {name}. Give the folder that clipgrip-line watch got as --out."),
+            "{out} holds no {name}. Give the folder that clipgrip-line watch got as --out.",
             out=out,
             name=NAME,
         ) from None

@@ -113,7 +113,7 @@ def take_in(journal: Journal, table: Path, by: str, at: str) -> Imported:
     for number, _, label in rows:
         if label and label not in classes:
             raise LineError(
-                mark("{path} line {number}: no class {name}. Known: {known}.{nearest}"),
+                "{path} line {number}: no class {name}. Known: {known}.{nearest}",
                 path=table,
                 number=number,
                 name=label,
@@ -168,10 +168,8 @@ def _labels(table: Path) -> Iterator[tuple[int, str, str]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     if not {"sha256", "label"} <= set(reader.fieldnames or ()):
         raise LineError(
-            mark(
-                "{path} has no columns sha256 and label. Give the table that clipgrip-line answers --sheet wrote, "
-                "filled in."
-            ),
+            "{path} has no columns sha256 and label. Give the table that clipgrip-line answers --sheet wrote, "
+            "filled in.",
             path=table,
         )
     for row in reader:
@@ -180,10 +178,8 @@ def _labels(table: Path) -> Iterator[tuple[int, str, str]]:
             continue
         if not (len(image) == 64 and set(image) <= set("0123456789abcdef")):
             raise LineError(
-                mark(
-                    "{path} line {number}: {text} is no SHA-256 of a picture (64 digits of 0-9a-f). Leave "
-                    "the column as the sheet had it."
-                ),
+                "{path} line {number}: {text} is no SHA-256 of a picture (64 digits of 0-9a-f). Leave "
+                "the column as the sheet had it.",
                 path=table,
                 number=reader.line_num,
                 text=image[:80] or '""',
@@ -215,7 +211,7 @@ def opened(out: Path) -> Journal:
     check_owner(out, SERVED, OF_SERVICE)
     if not (out / NAME).is_file():
         raise LineError(
-            mark("{out} holds no {name}. Give the folder that clipgrip-line watch got as --out."),
+            "{out} holds no {name}. Give the folder that clipgrip-line watch got as --out.",
             out=out,
             name=NAME,
         )

@@ -80,16 +80,14 @@ def check_places(folder: Path, out: Path) -> None:
     """LineError where the folder is not there, or what is written would be read again as pictures."""
     if not folder.is_dir():
         raise LineError(
-            mark(
-                "{folder} is no folder, or its share is not there. Give the folder that the camera writes to; once the "
-                "watch runs, it may go and come back."
-            ),
+            "{folder} is no folder, or its share is not there. Give the folder that the camera writes to; once the "
+            "watch runs, it may go and come back.",
             folder=folder,
         )
     same = folder.resolve() == out.resolve() or (is_within(folder, out) and is_within(out, folder))
     if same or any(is_within(folder, out / one) for one in (SAMPLES, SORTED, JSON)):
         raise LineError(
-            mark("--out {out} holds the watched folder. Give --out another folder, outside of it."),
+            "--out {out} holds the watched folder. Give --out another folder, outside of it.",
             out=out,
         )
 

@@ -16,13 +16,10 @@ from clipgrip_line.folder.courier import Courier
 from clipgrip_line.folder.journal import Journal
 from clipgrip_line.folder.recording import Found
 from clipgrip_line.folder.settings import FolderSettings
-from clipgrip_line.sentences import Sentence, counted, mark
+from clipgrip_line.sentences import Sentence
 
 KINDS = ("answer", "repeat", "refused")
 """Of files."""
-PICTURES = (mark("{n} picture"), mark("{n} pictures"))
-FILES = (mark("{n} file"), mark("{n} files"))
-DELIVERIES = (mark("{n} delivery"), mark("{n} deliveries"))
 
 
 class Tally:
@@ -54,12 +51,13 @@ class Tally:
     def summary(self, files: int, couriers: Sequence[Courier]) -> str:
         """How far it is; ``files`` wait."""
         return Sentence(
-            "{pictures} answered ({people} of them left to people), {refused} refused; {files} and {messages} wait.",
-            pictures=counted(self._kinds["answer"], *PICTURES),
+            "{pictures} pictures answered ({people} of them left to people), {refused} files refused; {files} files "
+            "and {messages} deliveries wait.",
+            pictures=self._kinds["answer"],
             people=self._verdicts["person"],
-            refused=counted(self._kinds["refused"], *FILES),
-            files=counted(files, *FILES),
-            messages=counted(self.owed(couriers), *DELIVERIES),
+            refused=self._kinds["refused"],
+            files=files,
+            messages=self.owed(couriers),
         )
 
     def facts(self, files: int, couriers: Sequence[Courier]) -> dict[str, Any]:

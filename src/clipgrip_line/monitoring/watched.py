@@ -194,17 +194,14 @@ def following(store: Store, model: Answering, reference: Reference | None) -> Wa
         begun_at, period, before, through, data = row
         state = WatchState(State(period, before, read_monitors(data)), through)
         return Watched(store, model, begun_at, anchors, images, state)
-    monitors = reference.monitors if reference else _from_nothing(classes)
+    nothing = Monitors.of(no_counts(len(SCORES)), np.zeros(classes, np.int64))
+    monitors = reference.monitors if reference else nothing
     (through,) = db.execute(f"SELECT coalesce(max(number), 0) FROM {store.answered}").fetchone()
     state = WatchState(State(next_period(db, 0), 0, monitors), through)
     watched = Watched(store, model, written(now()), anchors, images, state)
     packed = watched.packed()
     store.do(lambda db: watched.save(db, packed, (), watched.begun_at))
     return watched
-
-
-def _from_nothing(classes: int) -> Monitors:
-    return Monitors.of(no_counts(len(SCORES)), np.zeros(classes, np.int64))
 
 
 def noticed(

@@ -107,14 +107,11 @@ def _orientation_tag(tiff: bytes, order: str) -> int:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    rgba = image if image.mode == "RGBA" else _straight(image).convert("RGBA")
+    straight = image.convert("LA") if image.mode == "La" else image
+    rgba = straight if straight.mode == "RGBA" else straight.convert("RGBA")
     white = Image.new("RGB", image.size, (255, 255, 255))
     white.paste(rgba, mask=rgba.getchannel("A"))
     return white
-
-
-def _straight(image: Image.Image) -> Image.Image:
-    return image.convert("LA") if image.mode == "La" else image
 
 
 def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -53,9 +53,7 @@ def alone(state: Path) -> Iterator[threading.Event]:
                 stack.enter_context(alone_with(state / LOCK))
             except FolderTaken:
                 raise LineError(
-                    mark(
-                        "{state} is served already, by another process. Stop it first, or give another --state."
-                    ),
+                    "{state} is served already, by another process. Stop it first, or give another --state.",
                     state=state,
                 ) from None
             check_owner(state, JOURNAL, WATCHED)

@@ -80,14 +80,13 @@ class Engine(threading.Thread):
             while not self._jobs and not self._stopping:
                 self._ready.wait()
             until = time.monotonic() + self.limits.gather
-            while self.admission.preparing > 0 and self._waiting() < self.limits.batch:
+            while self.admission.preparing > 0:
+                if sum(len(job.images) for job in self._jobs) >= self.limits.batch:
+                    break
                 left = until - time.monotonic()
                 if left <= 0 or self._stopping or not self._ready.wait(left):
                     break
             return self._taken()
-
-    def _waiting(self) -> int:
-        return sum(len(job.images) for job in self._jobs)
 
     def _taken(self) -> list[Job]:
         found: list[Job] = []

@@ -95,16 +95,14 @@ class Guard:
         host = headers.get("host", "")
         if not self.access.admits(host):
             text = say(
-                mark(
-                    "This address is not served here. If it is a name of this machine or of a reverse proxy, start the "
-                    "service with --allow-name and that name."
-                )
+                "This address is not served here. If it is a name of this machine or of a reverse proxy, start the "
+                "service with --allow-name and that name."
             )
             return refusal(400, text, "host")
         if scope["method"] not in READING:
             origin = headers.get("origin")
             if origin is not None and not self.access.admits_origin(origin, host):
-                return refusal(403, say(mark("Another page may not write here.")), "origin")
+                return refusal(403, say("Another page may not write here."), "origin")
             packed = headers.get("content-encoding", "identity")
             if packed.strip().lower() != "identity":
                 return refusal(415, say(PACKED, encoding=packed[:40]), "packed")
@@ -130,9 +128,7 @@ class Guard:
             response.set_cookie(self.cookie, self._pass(), httponly=True, **self._cookie(headers))
             return response
         text = say(
-            mark(
-                "This service needs its token: the header  Authorization: Bearer TOKEN,  or the page's whole link."
-            )
+            "This service needs its token: the header  Authorization: Bearer TOKEN,  or the page's whole link."
         )
         refused = refusal(401, text, "token")
         refused.headers["www-authenticate"] = "Bearer"

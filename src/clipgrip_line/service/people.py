@@ -82,7 +82,7 @@ def say(
             return {"number": again, "repeated": True}
         if given.name and given.name not in classes:
             raise LineError(
-                mark("no class {name}. Known: {known}.{nearest}"),
+                "no class {name}. Known: {known}.{nearest}",
                 name=given.name,
                 **among(given.name, classes),
             )

@@ -64,7 +64,7 @@ def heard_more(alarm: Alarm, line: WatchedLine, before: State, course: Course) -
     """The alarm that still rings with the other monitors that have joined it; None where none has."""
     budget = image_budgets(line, before.period, len(course.monitors.labels))
     loud = np.flatnonzero(ringing(course.wealth, budget).any(0)).tolist()
-    known = [*alarm.facts["others"], _named_of(alarm.facts)]
+    known = [*alarm.facts["others"], {one: alarm.facts[one] for one in ("monitor", "class")}]
     more = [_named(one) for one in loud if _named(one) not in known]
     if not more:
         return None
@@ -128,10 +128,6 @@ def _named(monitor: int) -> dict[str, Any]:
     if monitor < len(SCORES):
         return {"monitor": SCORES[monitor], "class": None}
     return {"monitor": SHARE, "class": monitor - len(SCORES)}
-
-
-def _named_of(facts: dict[str, Any]) -> dict[str, Any]:
-    return {"monitor": facts["monitor"], "class": facts["class"]}
 
 
 def _values(named: dict[str, Any], images: Sequence[SeenImage]) -> Codes:

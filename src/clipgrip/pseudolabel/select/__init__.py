@@ -7,30 +7,11 @@ cannot change a selection. ``k`` is the most pseudolabels that a class may get; 
 from __future__ import annotations
 
 from clipgrip.errors import ConfigError, among
-from clipgrip.pseudolabel.select.agreement import models, neighbours, rounds
 from clipgrip.pseudolabel.select.chosen import Selector
-from clipgrip.pseudolabel.select.top import (
-    balanced,
-    candidate_sets,
-    class_threshold,
-    everything,
-    margin,
-    own_best_class,
-    threshold,
-)
+from clipgrip.pseudolabel.select.top import balanced, everything
 
-SELECTORS: dict[str, Selector] = {
-    "own-best-class": own_best_class,
-    "balanced": balanced,
-    "margin": margin,
-    "threshold": threshold,
-    "class-threshold": class_threshold,
-    "neighbours": neighbours,
-    "models": models,
-    "rounds": rounds,
-    "candidate-sets": candidate_sets,
-    "everything": everything,
-}
+SELECTORS: dict[str, Selector] = {"balanced": balanced, "everything": everything}
+"""By the name in `Method.select`. benchmarks/research adds others, none of which is better (docs/decisions/0012)."""
 
 
 def selector(name: str) -> Selector:

@@ -1,8 +1,7 @@
-"""What a selection rule may know of the images (`Context`), and what it returns (`Chosen`)."""
+"""What a selection rule is (`Selector`), and what it returns (`Chosen`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from clipgrip.mapped import like
 from clipgrip.pseudolabel.refine.chunks import chunk_slices, put
-from clipgrip.types import ImageEmbeds, Labels, Mask, Probs, SomeProbs
+from clipgrip.types import Labels, Mask, Probs, SomeProbs
 
 
 class Chosen(NamedTuple):
@@ -32,47 +31,11 @@ class Chosen(NamedTuple):
         return F.one_hot(self.labels, n_classes).to(self.confidence.dtype)
 
 
-@dataclass(frozen=True)
-class Context:
-    """What is known of the N rows besides their probabilities; a rule that needs more raises ConfigError."""
-
-    image_embeds: ImageEmbeds | None = None
-    previous: Probs | None = None
-    """Answers of the round before; None in the first round."""
-    votes: tuple[Probs, ...] = ()
-    """Answers of other models."""
-    temperature: float = 1.0
-    """Calibrates zero-shot's confidence: ``probs ** (1 / temperature)``, then rows normalised."""
-    round: int = 1
-
-    @property
-    def soft_temperature(self) -> float:
-        """The temperature for rules with soft targets: 1 from round 2 on.
-
-        A prompt that learned calibrated probabilities gives calibrated probabilities; calibrated once more, each round
-        would be softer than the one before.
-        """
-        return self.temperature if self.round == 1 else 1.0
-
-    def among(self, rows: Tensor, classes: Mask | Tensor) -> Context:
-        """The context of some rows and classes, as `narrowed` does for probabilities."""
-        return replace(
-            self,
-            image_embeds=None if self.image_embeds is None else self.image_embeds[rows],
-            previous=None if self.previous is None else narrowed(self.previous, rows, classes),
-            votes=tuple(narrowed(vote, rows, classes) for vote in self.votes),
-        )
-
-
-NO_CONTEXT = Context()
-"""Nothing is known besides the probabilities."""
-
-
 class Selector(Protocol):
     """A selection rule."""
 
-    def __call__(self, probs: Probs, k: int, context: Context = NO_CONTEXT, /) -> Chosen:
-        """At most ``k`` rows per class by answers (N, C); ConfigError where the context lacks what the rule needs."""
+    def __call__(self, probs: Probs, k: int, temperature: float = 1.0, /) -> Chosen:
+        """At most ``k`` rows per class by answers (N, C); ``temperature`` calibrates them where they become targets."""
 
 
 def narrowed(probs: Probs, rows: Tensor, classes: Mask | Tensor) -> SomeProbs:

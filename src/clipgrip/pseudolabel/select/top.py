@@ -1,52 +1,15 @@
-"""Rules that read the probabilities alone: top k of each class, thresholds, all images, candidate sets."""
+"""The rules of the presets: the top k of each class, and all images."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from clipgrip.pseudolabel.select.chosen import NO_CONTEXT, Chosen, Context, at_temperature
+from clipgrip.pseudolabel.select.chosen import Chosen, at_temperature
 from clipgrip.types import Labels, Probs
 
-FIXMATCH = 0.95
-"""The confidence from which `threshold` chooses an image."""
 
-
-def own_best_class(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
-    """The ``k`` most confident images of each class, each image for its most probable class only.
-
-    The pseudolabels are pure, but a class that is the answer for few images stays short of ``k``.
-    """
-    confidence, _ = probs.max(dim=1)
-    return surest(probs, k, confidence)
-
-
-def margin(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
-    """The ``k`` images of each class with the largest margin between their two most probable classes.
-
-    Source: margin sampling (Scheffer, Decomain, Wrobel, IDA 2001), the other way round. Unlike the confidence, the
-    margin stays small for an image between two classes however improbable all others are.
-    """
-    if probs.shape[1] < 2:
-        return own_best_class(probs, k)
-    first, second = probs.topk(2, dim=1).values.unbind(dim=1)
-    return surest(probs, k, first - second)
-
-
-def surest(probs: Probs, k: int, score: Tensor, trusted: Tensor | None = None) -> Chosen:
-    """The ``k`` rows of each class with the highest ``score`` (N,), each row for its most probable class.
-
-    Only rows that ``trusted`` (N,) marks, where it is given.
-    """
-    confidence, labels = probs.max(dim=1)
-    order = score.argsort(descending=True, stable=True)
-    if trusted is not None:
-        order = order[trusted[order]]
-    rank = _rank_within(labels[order], probs.shape[1])
-    return _sorted(order[rank < k], labels, confidence)
-
-
-def balanced(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
+def balanced(probs: Probs, k: int, temperature: float = 1.0) -> Chosen:
     """Exactly ``k`` images per class while they last, the most confident (image, class) pairs first.
 
     The paper's top-K per class, but where several classes want an image confidence decides and not the order of files.
@@ -56,7 +19,7 @@ def balanced(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
     rows, classes = probs.shape
     labels = torch.full((rows,), -1)
     if k < 1:  # a class that accepts nobody would be proposed to for ever
-        return _sorted(torch.arange(0), labels, probs.new_zeros(rows))
+        return Chosen(labels[:0], labels[:0], probs.new_zeros(0))
     weakest = torch.full((classes,), -1.0, dtype=probs.dtype)
     weakest_row = torch.full((classes,), rows)
     while True:
@@ -80,14 +43,14 @@ def _keep_surest(
     matched = (labels >= 0).nonzero().squeeze(1)
     confidence = probs[matched, labels[matched]]
     order = matched[confidence.argsort(descending=True, stable=True)]
-    rank = _rank_within(labels[order], probs.shape[1])
+    rank = rank_within(labels[order], probs.shape[1])
     last = order[rank == k - 1]
     weakest[labels[last]] = probs[last, labels[last]]
     weakest_row[labels[last]] = last
     labels[order[rank >= k]] = -1
 
 
-def _rank_within(labels: Labels, classes: int) -> Tensor:
+def rank_within(labels: Labels, classes: int) -> Tensor:
     """(n,) how many earlier rows have the same label."""
     by_class = labels.argsort(stable=True)
     counts = torch.bincount(labels, minlength=classes)
@@ -97,82 +60,12 @@ def _rank_within(labels: Labels, classes: int) -> Tensor:
     return rank
 
 
-def _sorted(rows: Tensor, labels: Labels, confidence: Tensor) -> Chosen:
-    rows = rows.sort().values
-    return Chosen(rows, labels[rows], confidence[rows])
-
-
-def threshold(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
-    """One threshold on the calibrated confidence for all classes.
-
-    Source: Sohn et al., FixMatch, NeurIPS 2020 (arXiv 2001.07685), and its constant. The context's temperature
-    calibrates; without labels it is 1, and the threshold is on CLIP's own confidence.
-    """
-    confidence, _ = at_temperature(probs, context.temperature).max(dim=1)
-    return surest(probs, k, confidence, confidence >= FIXMATCH)
-
-
-def class_threshold(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
-    """A threshold for each class, lower for classes that are answered less or with less confidence.
-
-    τ(c) = p̃(c) / max p̃ · τ, with τ the mean confidence of all rows and p̃ their mean probabilities.
-    Source: Wang et al., FreeMatch, ICLR 2023 (arXiv 2205.07246), self-adaptive thresholds; exact means over the pool
-    stand in the place of its moving averages over batches. FlexMatch (arXiv 2110.08263) has the same aim by counting.
-    """
-    calibrated = at_temperature(probs, context.temperature)
-    confidence, labels = calibrated.max(dim=1)
-    if not len(probs):
-        return surest(probs, k, confidence)
-    mean = calibrated.mean(dim=0)
-    thresholds = mean / mean.max() * confidence.mean()
-    return surest(probs, k, confidence, confidence >= thresholds[labels])
-
-
-def everything(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
-    """All rows, with their calibrated probabilities as soft targets. ``k`` only matters if it is 0: then none.
+def everything(probs: Probs, k: int, temperature: float = 1.0) -> Chosen:
+    """All rows, with their probabilities at ``temperature`` as soft targets. ``k`` only matters if it is 0: then none.
 
     Source: soft pseudolabels (Arazo et al., IJCNN 2020, arXiv 1908.02983).
     """
-    calibrated = at_temperature(probs, context.soft_temperature)
+    calibrated = at_temperature(probs, temperature)
     confidence, labels = calibrated.max(dim=1)
     rows = slice(len(probs) if k > 0 else 0)
     return Chosen(torch.arange(rows.stop), labels[rows], confidence[rows], calibrated[rows])
-
-
-def candidate_sets(probs: Probs, k: int, context: Context = NO_CONTEXT) -> Chosen:
-    """Several candidate classes per image, for at most ``k`` images with the same best candidate.
-
-    Within an image: its most probable classes until their probabilities sum to the median confidence of all images, so
-    a confident image keeps one class and a doubtful one several. Within a class: the most probable 2/C of the images,
-    twice its fair share. A class is a candidate where both say so; an image without one is left out. Targets are the
-    probabilities of the candidates, normalised, for ``partial_label`` as for any other loss.
-    Source: Zhang, Wei, Liu, Feng, Candidate Pseudolabel Learning, ICML 2024 (arXiv 2406.10502): intra- and
-    inter-instance selection. There both quantiles are tuned for each data set; here they are fixed.
-    """
-    if not len(probs):
-        return surest(probs, k, probs.new_zeros(0))
-    calibrated = at_temperature(probs, context.soft_temperature)
-    median = calibrated.max(dim=1).values.median()
-    sets = within_images(calibrated, median) & within_classes(calibrated)
-    among = calibrated.clamp_min(1e-30).where(sets, 0.0)
-    best = among.max(dim=1).values
-    chosen = surest(among, k, best, sets.any(dim=1))
-    targets = among[chosen.rows]
-    return chosen._replace(targets=targets / targets.sum(dim=1, keepdim=True))
-
-
-def within_images(probs: Probs, enough: Tensor) -> Tensor:
-    """(N, C) the fewest most probable classes of each image whose probabilities sum to ``enough``."""
-    surest_first, order = probs.sort(dim=1, descending=True, stable=True)
-    before = surest_first.cumsum(dim=1) - surest_first
-    needed = before < enough
-    needed[:, 0] = True
-    return torch.zeros_like(needed).scatter(1, order, needed)
-
-
-def within_classes(probs: Probs) -> Tensor:
-    """(N, C) the share 2/C of the images with the highest probability for each class."""
-    rows, classes = probs.shape
-    share = min(rows, -(-2 * rows // classes))
-    order = probs.argsort(dim=0, descending=True, stable=True)[:share]
-    return torch.zeros(rows, classes, dtype=torch.bool).scatter(0, order, True)

@@ -125,7 +125,7 @@ def evidence_text(results: Results, say: Words) -> str:
             "Nobody has answered a random sample yet, so the accuracy is unknown. The model's own confidence is not an "
             "accuracy and is not taken for one."
         )
-    total = say.count(accuracy.total, "{n} image", "{n} images")
+    total = say("{n} images", n=say.number(accuracy.total))
     if evidence.kind == "audit":
         return say(
             "From an audit: {images} drawn at random from {pool}, answered by people.",

@@ -129,7 +129,7 @@ def sources(results: Results, say: Words) -> tuple[SourceNote, ...]:
                 run=facts.run[:12],
                 created=say.date(facts.created),
                 folder=facts.folder,
-                pool=say.count(facts.pool, "{n} image", "{n} images"),
+                pool=say("{n} images", n=say.number(facts.pool)),
                 backbone=facts.backbone,
                 version=facts.clipgrip,
             ),

@@ -96,7 +96,7 @@ def _chances(pilot: Pilot, worked: Plan, say: Words) -> list[ChanceTable]:
         )
         criterion = pilot.criterion(name)
         assert criterion is not None
-        answers = say.count(ones[0].answers, "{n} answer counts", "{n} answers count")
+        answers = say("{n} answers count", n=say.number(ones[0].answers))
         tables.append(ChanceTable(say(CRITERIA[name]), answers, rows))  # type: ignore[arg-type]
     return tables
 

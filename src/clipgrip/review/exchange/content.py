@@ -68,7 +68,8 @@ def export_content(
     known = {line.row.sha256 for line in (*lines, *missing)}
     rows = snapshot.view.outcome.manifest.rows
     others = rows.take(~rows.among(known))
-    every = [*(_looked_for(line) for line in lines), *missing]
+    found = (replace(one, gone=True) if is_gone(one.row.source) else one for one in lines)
+    every = [*found, *missing]
     return ExportContent(
         tuple(sorted(every, key=lambda line: line.row.path)),
         tuple(one.name for one in snapshot.classes.active),
@@ -76,10 +77,6 @@ def export_content(
         tuple(path for row in others for path in row.paths),
         tuple(history),
     )
-
-
-def _looked_for(line: ExportLine) -> ExportLine:
-    return replace(line, gone=True) if is_gone(line.row.source) else line
 
 
 def _line(snapshot: ReviewSnapshot, n: int, by_model: bool) -> ExportLine:

@@ -31,53 +31,22 @@ STAGES = {
     "round": mark("Learning from the answers"),
     "answer": mark("Answering all images anew"),
 }
-NEXT: dict[Step, tuple[str, str]] = {
-    "settle": (
-        mark("People gave {n} image a different class each: look at it and settle it."),
-        mark("People gave {n} images different classes: look at them and settle them."),
+NEXT: dict[Step, str] = {
+    "settle": mark("People gave different classes to {n} images: look there and settle it."),
+    "audit": mark(
+        "Answer {n} more images of the random audit: only images drawn at random show how often the model is wrong."
     ),
-    "audit": (
-        mark(
-            "Answer {n} more image of the random audit: only images drawn at random show how often the model is wrong."
-        ),
-        mark(
-            "Answer {n} more images of the random audit: only images drawn at random show how often the model is wrong."
-        ),
+    "more-audit": mark(
+        "Answer about {n} more images of the audit: if all are right, the model may decide more."
     ),
-    "more-audit": (
-        mark(
-            "Answer about {n} more image of the audit: if it is right, the model may decide more."
-        ),
-        mark(
-            "Answer about {n} more images of the audit: if they are right, the model may decide more."
-        ),
+    "round": mark("Run the next round: the model has not learned from {n} new answers yet."),
+    "review": mark("Look at the most doubtful images, “{klass}” first; {n} images are still open."),
+    "rethink": mark(
+        "The answers are no better than guesses. Take another model or other words, or label {n} images of those that "
+        "help most, of every class, and run the next round."
     ),
-    "round": (
-        mark("Run the next round: the model has not learned from {n} new answer yet."),
-        mark("Run the next round: the model has not learned from {n} new answers yet."),
-    ),
-    "review": (
-        mark("Look at the most doubtful images, “{klass}” first; {n} image is still open."),
-        mark("Look at the most doubtful images, “{klass}” first; {n} images are still open."),
-    ),
-    "rethink": (
-        mark(
-            "The answers are no better than guesses. Take another model or other words, or label {n} image of those "
-            "that help most and run the next round."
-        ),
-        mark(
-            "The answers are no better than guesses. Take another model or other words, or label {n} images of those "
-            "that help most, of every class, and run the next round."
-        ),
-    ),
-    "second": (
-        mark("Look at {n} image for which somebody wishes a second opinion."),
-        mark("Look at {n} images for which somebody wishes a second opinion."),
-    ),
-    "done": (
-        mark("Every image has its answer. Export the labels, or use the model on new images."),
-        mark("Every image has its answer. Export the labels, or use the model on new images."),
-    ),
+    "second": mark("Look at {n} images for which somebody wishes a second opinion."),
+    "done": mark("Every image has its answer. Export the labels, or use the model on new images."),
 }
 AUDIT_RESET = mark(
     "After a round the audit begins anew for the new answers: it draws from the images that have no label then. Images "
@@ -184,8 +153,7 @@ def for_script(say: Words) -> dict[str, str]:
 
 def next_step(o: Overview, say: Words) -> str:
     """What to do now, in one sentence."""
-    one, many = NEXT[o.step]
-    return say(one if o.step_count == 1 else many, n=say.number(o.step_count), klass=o.step_class)
+    return say(NEXT[o.step], n=say.number(o.step_count), klass=o.step_class)
 
 
 def held_back(rounds: Sequence[ReviewRound], say: Words) -> str:

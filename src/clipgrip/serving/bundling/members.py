@@ -92,7 +92,7 @@ def parts_of(
         "calibration": None if calibrated is None else calibrated.calibration.to_dict(),
         "promise": None if promise is None else promise.to_dict(),
         "info": _info(predictor, run, chosen, compared, has_reference=bool(reference))
-        | {"guesses": _guesses(run, judged=bool(promise or calibrated))},
+        | {"guesses": run is not None and not (promise or calibrated) and is_guessing(run)},
     }
     documents = {f"model-card.{one}.md": card(model, one).encode() for one in LANGUAGES}
     members = {
@@ -218,11 +218,6 @@ def _info(
         "audited": None if calibrated is None else calibrated.evidence.get("after"),
         "reference": has_reference,
     }
-
-
-def _guesses(run: StoredRun | None, *, judged: bool) -> bool:
-    """Whether a run's answers look like guesses and no audit has judged them."""
-    return run is not None and not judged and is_guessing(run)
 
 
 def _templates(template: object) -> list[str]:
