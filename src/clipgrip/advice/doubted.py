@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from clipgrip.trust.naming import Verdict
@@ -42,6 +42,11 @@ def exchanges(found: Sequence[ToldName]) -> list[tuple[ToldName, ...]]:
         if then == name:
             rings.append(tuple(left.pop(one) for one in ring))
     return rings
+
+
+def exchanged(found: Iterable[ToldName]) -> set[str]:
+    """The names in any of these rings."""
+    return {one.name for ring in exchanges(list(found)) for one in ring}
 
 
 def _after(name: str, left: Mapping[str, ToldName]) -> str | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clipgrip.cli.arguments import Encoding, check_named, option
-from clipgrip.cli.gone import gone_lines
 from clipgrip.cli.options import Setting
+from clipgrip.cli.sheets import gone_lines
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError, DataError
 from clipgrip.sentences import Sentence, quoted

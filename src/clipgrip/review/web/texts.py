@@ -11,7 +11,7 @@ from clipgrip.review.overview import Overview, Step
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.store import Change, ReviewRound
 from clipgrip.sentences import both_forms
-from clipgrip.trust.changed import change_p_value
+from clipgrip.trust.bounds import change_p_value
 from clipgrip.trust.honesty import AUDITED
 from clipgrip.words import Words, mark
 
