@@ -26,7 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
         return Naming((first, *(NameFit(c, 0.9, "fits") for c in range(1, len(texts)))))
 
     monkeypatch.setattr("clipgrip.review.naming.naming", judged)
-    monkeypatch.setattr("clipgrip.review.naming._untold", lambda _: False)
+    monkeypatch.setattr("clipgrip.review.naming.knows_no_name", lambda _: False)
     return seen
 
 
@@ -87,7 +87,7 @@ def test_names_and_labels_that_changed_places_are_both_named_on_the_pages(
         return Naming((*ring, third, *(NameFit(c, 0.9, "fits") for c in range(3, len(texts)))))
 
     monkeypatch.setattr("clipgrip.review.naming.naming", judged)
-    monkeypatch.setattr("clipgrip.review.naming._untold", lambda _: False)
+    monkeypatch.setattr("clipgrip.review.naming.knows_no_name", lambda _: False)
     monkeypatch.setattr("clipgrip.review.naming.labels_alone_decide", lambda _: weight == 0)
     front = Browser(session, "en").get("/").text
     assert "Either the names or the labels of these 2 classes seem exchanged" in front
