@@ -125,7 +125,7 @@ def _answered(name: str, probs: Probs, case: trust.Case, others: Probs) -> Pool:
 
 
 def _refined(case: trust.Case, own: Probs) -> Probs:
-    """As `runs.second` asks where nothing was learned."""
+    """As `runs.second_opinion` asks where nothing was learned."""
     fixed, everywhere = torch.zeros(len(own), dtype=torch.bool), torch.ones(own.shape[1]) > 0
     return refined_answers(case.images, own, labeled=fixed, candidates=everywhere).probs
 

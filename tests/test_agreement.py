@@ -32,6 +32,17 @@ TEXTS = sorted(
         ("{n} of these images are gone", {"n": 1}, "1 of these images is gone"),
         ("{n} of {m} daily answers were wrong", {"n": 1, "m": 3}, "1 of 3 daily answers was wrong"),
         ("{n} wrong answers become right", {"n": 1}, "1 wrong answer becomes right"),
+        (
+            "{n} images are gone: {n|it is|they are} {why}",
+            {"n": "1", "why": "x"},
+            "1 image is gone: it is x",
+        ),
+        (
+            "{n} images are gone: {n|it is|they are} {why}",
+            {"n": 2, "why": "x"},
+            "2 images are gone: they are x",
+        ),
+        ("{n|It|They} of {name}", {"n": 1, "name": "{n|a|b}"}, "It of {n|a|b}"),
     ],
 )
 def test_the_verb_goes_with_the_number(text: str, values: dict[str, object], said: str) -> None:

@@ -29,7 +29,7 @@ from clipgrip_line.cli import COMMANDS
 PACKAGE = Path(clipgrip.__file__).parent
 LINE = Path(clipgrip_line.__file__).parent
 PACKAGES = (PACKAGE, LINE)
-CALLS = {"say", "mark", "self", "say.count", "Sentence"}
+CALLS = {"say", "mark", "self", "Sentence"}
 ERRORS = {"LineError", *(name for name in vars(errors) if name.endswith("Error")), "MissingPackage"}
 """An error with values holds a sentence; one without may be for Python alone, and is marked where it is not."""
 
@@ -223,8 +223,8 @@ def test_numbers_are_written_for_readers() -> None:
     assert say.points(None) == say.signed(None) == "–"
     assert say.signed(0.00001) == "0.0"
     assert say.signed(-0.00001) == "0.0"
-    assert say.count(1, "{n} image", "{n} images") == "1 image"
-    assert say.count(12345, "{n} image", "{n} images") == "12,345 images"
+    assert say("{n} images", n=say.number(1)) == "1 image"
+    assert say("{n} images", n=say.number(12345)) == "12,345 images"
     assert say.span([0.5, 0.625]) == "50.0% to 62.5%"
     assert [say.seconds(s) for s in (3.14, 90, 7200)] == ["3.1 s", "1.5 min", "2.0 h"]
     assert say.date("2026-11-03T14:05:09+09:00") == "2026-11-03 14:05"

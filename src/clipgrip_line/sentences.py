@@ -45,6 +45,8 @@ _SOME = re.compile(
     rf"(?:{NOUNS})(?: of the run| under review| hardly)? )({'|'.join(VERBS)})\b"
 )
 """Some of several: the verb alone goes with the number."""
+_FORMS = re.compile(r"\{(\w+)\|([^|{}]*)\|([^{}]*)\}")
+"""Both forms of what goes with a number, as `both_forms` writes them."""
 
 
 def mark(text: str) -> str:
@@ -105,7 +107,10 @@ def _remade(template: str, values: Mapping[str, object]) -> Sentence:
 
 
 def _agreeing(template: str, values: Mapping[str, object]) -> str:
-    """``{n} image is`` for ``{n} images are`` where ``n`` is 1: English alone has a form for one of a thing."""
+    """``{n} image is`` for ``{n} images are`` where ``n`` is 1: English alone has a form for one of a thing.
+
+    Where the rest of a sentence goes with the number too, it has both forms: ``{n|it is|they are}``.
+    """
     ones = {
         name
         for name, value in values.items()
@@ -118,6 +123,7 @@ def _agreeing(template: str, values: Mapping[str, object]) -> str:
     def some(found: re.Match[str]) -> str:
         return f"{found[1]}{VERBS[found[3]]}" if found[2] in ones else found[0]
 
+    template = _FORMS.sub(lambda found: found[2 if found[1] in ones else 3], template)
     return _COUNTED.sub(agreed, _SOME.sub(some, template)) if ones else template
 
 

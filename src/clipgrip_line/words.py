@@ -63,10 +63,6 @@ class Words:
         value = cause(value) if isinstance(value, BaseException) else value
         return self.translated(value) if isinstance(value, Sentence) else value
 
-    def count(self, n: int, one: str, many: str) -> str:
-        """``one`` for a single thing, ``many`` otherwise; both hold ``{n}``."""
-        return self(one if n == 1 else many, n=self.number(n))
-
     def number(self, n: float) -> str:
         """With thousands separators."""
         return f"{n:,.0f}"

@@ -22,10 +22,10 @@ def said(*endings: str) -> list[str]:
 
 def test_an_image_with_two_labels_is_named_with_both_and_with_what_was_done() -> None:
     assert said("the image counts as unlabeled") == [
-        "1 image counts as unlabeled, since labels contradict each other: part 0.png (scratch, dent)."
+        "1 image has labels that contradict each other and counts as unlabeled: part 0.png (scratch, dent)."
     ]
     assert said("the test image is left out") == [
-        "1 test image is left out, since labels contradict each other: part 0.png (scratch, dent)."
+        "1 test image has labels that contradict each other and is left out: part 0.png (scratch, dent)."
     ]
     assert said("the test label holds") == [
         "1 test image has another label in the labels to learn from; that of the test holds: "
@@ -35,7 +35,7 @@ def test_an_image_with_two_labels_is_named_with_both_and_with_what_was_done() ->
 
 def test_many_are_counted_and_the_first_are_named() -> None:
     (text,) = said(*["the image counts as unlabeled"] * 5)
-    assert text.startswith("5 images count as unlabeled")
+    assert text.startswith("5 images have labels")
     assert text.count("(scratch, dent)") == 3
     assert "and 2 more" in text
 

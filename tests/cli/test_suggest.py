@@ -228,4 +228,4 @@ def test_a_quiet_run_says_nothing_twice_and_names_a_contradictory_label(
     lines = [line.strip() for line in (told.err + told.out).splitlines() if line.strip()]
     assert [line for line in told.err.splitlines() if line and line in told.out] == []
     assert len(lines) == len(set(lines))
-    assert f"counts as unlabeled, since labels contradict each other: {path} (" in told.err
+    assert f"contradict each other and counts as unlabeled: {path} (" in told.err

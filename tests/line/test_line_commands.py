@@ -18,10 +18,9 @@ from projects import Place, command
 from clipgrip.data.classes import ClassNames
 from clipgrip.runs.audit_store import StoredPromise, add_promise
 from clipgrip.runs.store import open_store
-from clipgrip.runs.watch.standing import standing
+from clipgrip.runs.watch.standing import bundled_promise, standing
 from clipgrip.serving.bundling.card import card
 from clipgrip.serving.bundling.members import names_of
-from clipgrip.serving.bundling.promised import bundled_promise
 from clipgrip_line.bundle import Bundle
 from clipgrip_line.commands.predict import image_files
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 from clipgrip.data.tables import write_csv
 from clipgrip.report.accuracy import AuditedFigure, accuracy
-from clipgrip.trust.changed import change_p_value
+from clipgrip.trust.bounds import change_p_value
 from clipgrip.words import Words
 
 FIGURES = (

@@ -26,8 +26,8 @@ from clipgrip.review.promises import keep_promise
 from clipgrip.review.session import ReviewSession
 from clipgrip.runs.audit_store import StoredPromise, add_answers, add_promise
 from clipgrip.runs.store import open_store
+from clipgrip.runs.watch.standing import bundled_promise
 from clipgrip.runs.watch.upholding import Upheld, run_scopes
-from clipgrip.serving.bundling.promised import bundled_promise
 from clipgrip.trust.terms import Terms
 from clipgrip.words import Language, Words
 

@@ -5,22 +5,32 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from projects import Log, Place, project
 
+from benchmarks.research.losses import symmetric_cross_entropy
+from benchmarks.research.selectors import margin
 from clipgrip import method
 from clipgrip.errors import ConfigError, PromptError
 from clipgrip.fewshot import head
 from clipgrip.pseudolabel import Refinement
 from clipgrip.pseudolabel.refine import refiner
+from clipgrip.pseudolabel.select import SELECTORS
+from clipgrip.report.build import build_report
+from clipgrip.report.from_run import facts
+from clipgrip.review.session import ReviewSession
+from clipgrip.review.store import open_review
 from clipgrip.runs import confidence, store
 from clipgrip.runs.audit_sheet import Audit
 from clipgrip.runs.outcome import METHOD_UNKNOWN, Outcome
 from clipgrip.runs.pipeline import run
 from clipgrip.runs.reopen import reopen
+from clipgrip.serving.batch import predict_files
+from clipgrip.serving.predictor import Predictor
+from clipgrip.training.loss import LOSSES
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -98,12 +108,37 @@ def test_a_run_from_before_methods_were_stored_opens_with_its_method_unknown(
     assert old.answers.pool.equal(now.answers.pool)
 
 
+def test_a_run_of_a_rule_and_a_loss_that_went_since_is_opened_answered_reported_and_reviewed(
+    place: Place, tiny_clip: Path, tmp_path: Path
+) -> None:
+    default = method.PRESETS["default"]["textual"]
+    recipe = replace(default.recipe, loss="symmetric")
+    with pytest.MonkeyPatch.context() as then:
+        then.setitem(SELECTORS, "margin", margin)
+        then.setitem(LOSSES, "symmetric", symmetric_cross_entropy)
+        old = replace(default, select="margin", recipe=recipe, many_labels=None)
+        then.setitem(method.PRESETS, "default", {"textual": old})
+        first = run(project(place, tiny_clip, tmp_path / "run"))
+        told, before = first.metrics["method"], Predictor.open(first.folder)
+        expected = predict_files(before, place.images).probs
+    again = reopen(first.folder)
+    assert again.answers.pool.equal(first.answers.pool)
+    assert again.metrics["method"] == told
+    assert (told["select"], told["recipe"]["loss"]) == ("margin", "symmetric")
+    assert predict_files(Predictor.open(first.folder), place.images).probs.equal(expected)
+    assert "margin" not in SELECTORS
+    assert "<html" in build_report(facts(again), "en")
+    with open_review(first.folder, create=True) as answers:
+        snapshot = ReviewSession(first.folder, answers).snapshot
+        assert len(snapshot.view.rows) == len(first.answers.pool)
+
+
 def _forget_method(outcome: Outcome) -> None:
     with closing(sqlite3.connect(outcome.folder / store.NAME)) as db, db:
         ((text,),) = db.execute("SELECT facts FROM run").fetchall()
-        facts = json.loads(text)
-        del facts["method_id"], facts["method"]["refinement"]
-        db.execute("UPDATE run SET facts = ?", (json.dumps(facts),))
+        stored = json.loads(text)
+        del stored["method_id"], stored["method"]["refinement"]
+        db.execute("UPDATE run SET facts = ?", (json.dumps(stored),))
         db.execute("DELETE FROM seal")  # which older versions did not write
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from clipgrip.trust.naming import Verdict
@@ -44,6 +44,11 @@ def exchanges(found: Sequence[ToldName]) -> list[tuple[ToldName, ...]]:
     return rings
 
 
+def exchanged(found: Iterable[ToldName]) -> set[str]:
+    """The names in any of these rings."""
+    return {one.name for ring in exchanges(list(found)) for one in ring}
+
+
 def _after(name: str, left: Mapping[str, ToldName]) -> str | None:
     """The class whose images a text points at; None where it is in no ring that is open."""
     return left[name].other if name in left else None
@@ -55,10 +60,8 @@ def in_short(found: Sequence[ToldName], classes: int, say: Words) -> str:
     others = [one.name for one in found if not any(one in ring for ring in rings)]
     sentences = [_exchanged(ring, say) for ring in rings]
     if others:
-        text = (
-            mark("{n} of {classes} class texts does not seem to fit its images: {names}.")
-            if len(others) == 1
-            else mark("{n} of {classes} class texts do not seem to fit their images: {names}.")
+        text = mark(
+            "{n} of {classes} class texts {n|does|do} not seem to fit {n|its|their} images: {names}."
         )
         names = say.names([say("“{name}”", name=name) for name in others], 4)
         sentences.insert(0, say(text, n=len(others), classes=classes, names=names))

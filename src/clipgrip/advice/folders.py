@@ -17,42 +17,47 @@ ISSUES = "issues.csv"
 SHOWN = 3
 REMARKS = {
     "folder-disagrees": mark(
-        "{n} images lie in a folder named like another class than their label; the label holds: {examples}."
+        "{n} images lie in {n|a folder|folders} named like {n|another class than its label; the label holds|other "
+        "classes than their labels; the labels hold}: {examples}."
     ),
     "conflicting-labels": mark(
-        "{n} images count as unlabeled, since labels contradict each other: {examples}."
+        "{n} images have labels that contradict each other and {n|counts|count} as unlabeled: {examples}."
     ),
     "conflicting-tests": mark(
-        "{n} test images are left out, since labels contradict each other: {examples}."
+        "{n} test images have labels that contradict each other and {n|is|are} left out: {examples}."
     ),
     "label-beside-test": mark(
-        "{n} test images have another label in the labels to learn from; that of the test holds: {examples}."
+        "{n} test images have {n|another label in the labels to learn from; that of the test holds|other labels "
+        "in the labels to learn from; those of the test hold}: {examples}."
     ),
     "nested-class-folders": mark(
         "{n} images lie in folders of several classes; the nearest is taken: {examples}."
     ),
     "folder-like-class": mark(
-        "{n} folders are named almost like a class, which labels none of the images there: {examples}."
+        "{n} folders are named almost like {n|a class, and its images are not labeled by it|classes, and their "
+        "images are not labeled by them}: {examples}."
     ),
     "folder-of-test": mark(
-        "Images in folders that may be meant to measure on are not labeled by these: {examples}. To measure on them, "
-        "give such a folder as the test."
+        "Images below {n|this folder|these folders} are not labeled by their folders, as they may be meant to "
+        "measure on: {examples}. To measure on them, give {n|it|one} as the test."
     ),
     "labels-not-read": mark(
-        "{n} columns are not read, though labels may stand there ({issues} says why): {examples}."
+        "{n} columns may hold labels and {n|is|are} not read as such ({issues} says why): {examples}."
     ),
     "labels-unseen": mark(
-        "A model's answers that were left to a person stand among the labels; they are taken as people's ({issues}): "
-        "{examples}."
+        "{n|A table holds|Tables hold} a model's answers that were left to a person; they are taken as people's "
+        "labels ({issues}): {examples}."
     ),
     "labels-left-out": mark(
-        "Some labels are not to learn from, as their table says ({issues}): {examples}."
+        "{n|A table says of some of its|Tables say of some of their} labels that they are not to learn from "
+        "({issues}): {examples}."
     ),
     "labels-of-test": mark(
         "What is given to learn from is called as what one measures on ({issues}): {examples}."
     ),
     "labels-empty": mark(
-        "{n} tables are given for labels without any in them; filled, and saved? {examples}"
+        "{n} tables are given for labels and {n|holds none; is it|hold none; are they} filled, and saved? "
+        "{examples}"
     ),
 }
 """By what an issue is about (`_kind`)."""

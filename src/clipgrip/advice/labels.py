@@ -109,12 +109,10 @@ def _contradicted(facts: Mapping[str, Any], measured: Mapping[str, Any], say: Wo
     if not count or measured["accuracy"] < TRUSTED_FROM:
         return []
     return [
-        say.count(
-            count,
-            "{n} label is not what the model says without it: one of the two is wrong. It comes first where the "
-            "review asks for a second opinion.",
-            "{n} labels are not what the model says without them: one of the two is wrong. They come first where "
-            "the review asks for a second opinion.",
+        say(
+            "{n} labels are not what the model says without {n|it|them}: one of the two is wrong. {n|It comes|They "
+            "come} first where the review asks for a second opinion.",
+            n=say.number(count),
         )
     ]
 
@@ -161,19 +159,17 @@ def _without_a_label(facts: Mapping[str, Any], say: Words) -> list[str]:
         return []
     if facts["text_weight"] == 0:
         return [
-            say.count(
-                without,
-                "{n} class has no label and is never answered, since its name says nothing of these images. Label some "
-                "of it.",
-                "{n} classes have no label and are never answered, since their names say nothing of these images. "
-                "Label some of each.",
+            say(
+                "{n} classes have no label and {n|is never answered, since its name says|are never answered, since "
+                "their names say} nothing of these images. Label some of {n|it|each}.",
+                n=say.number(without),
             )
         ]
     return [
-        say.count(
-            without,
-            "{n} class has no label: only its name speaks for it, and no figure here is about it.",
-            "{n} classes have no label: only their names speak for them, and no figure here is about them.",
+        say(
+            "{n} classes have no label: only {n|its name speaks for it|their names speak for them}, and no figure here "
+            "is about {n|it|them}.",
+            n=say.number(without),
         )
     ]
 

@@ -1,4 +1,4 @@
-"""Classes of which a run learned nothing, since none of its images was taken for them."""
+"""Classes that no image of a run is: as somebody said, or as none was taken for them, and so none taught them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clipgrip.words import Words, mark
 def unlearned(metrics: Mapping[str, Any]) -> list[str]:
     """Their names; none where nothing was tuned, or where a test shows of each how often it is recognised.
 
-    Of classes that could not occur something else is said (`occurring`).
+    Of classes that could not occur something else is said (`occurring_sentences`).
     """
     if not metrics["rounds"] or metrics["final"].get("test"):
         return []
@@ -41,3 +41,19 @@ def unlearned_sentences(metrics: Mapping[str, Any], say: Words) -> list[str]:
         )
     )
     return [say(text, n=say.number(len(names)), names=say.names(names))]
+
+
+def occurring_sentences(metrics: Mapping[str, Any], say: Words) -> list[str]:
+    """How many may, which of them labels added, and how the others are answered; nothing where nobody said so."""
+    absent, classes = metrics["data"].get("absent"), metrics["data"]["classes"]
+    if not absent:
+        return []
+    chosen = metrics["settings"]["may_occur"]
+    added = [name for name in classes if name not in absent and name not in chosen]
+    text = mark(
+        "{n} of {classes} classes may occur here, as you said. The images here are taken for no other; of new images "
+        "the names alone say whether they are of another."
+    )
+    more = mark("Labels show that {names} occur too, so they are among them.")
+    counts = {"n": say.number(len(classes) - len(absent)), "classes": say.number(len(classes))}
+    return [say(text, **counts), *([say(more, names=say.names(added))] if added else [])]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clipgrip.cli.arguments import About, Confidence, Encoding, MaxError, Run, ok_option, option
-from clipgrip.cli.gone import gone_lines
+from clipgrip.cli.sheets import gone_lines
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError
 from clipgrip.sentences import quoted
@@ -30,6 +30,9 @@ OTHER_SEED = mark(
 )
 TOO_FEW = mark(
     "{answers} has {n_given} answers, --count {n} would leave some out. Give a larger one."
+)
+KINDS = mark(
+    "--by-class or --ok-class, --to-measure and --daily are three kinds of draw. Give one of them."
 )
 USUAL = 100
 """Images where no number of them proves anything."""
@@ -107,7 +110,8 @@ def draw(
     from clipgrip.runs.audit_sheet import AUDIT, Audit, Sheet, apart_of, check_apart
     from clipgrip.written import check_table
 
-    _check_one_kind(by_class or bool(ok_class), to_measure, daily is not None or again is not None)
+    if (by_class or bool(ok_class)) + to_measure + (daily is not None or again is not None) > 1:
+        raise ConfigError(KINDS)
     terms = terms_of(max_error, confidence, about)
     apart = apart_of(classes_at_work(run), by_class, ok_class or [])
     if out.is_file():
@@ -131,15 +135,6 @@ def draw(
     then += options_of(max_error, confidence, about)
     asked = WantedSheet(outcome.folder, drawn, sheet, answers, count, out, show_labels, then)
     return _apart(asked, terms) if apart else _uniform(asked, terms)
-
-
-def _check_one_kind(apart: bool, to_measure: bool, daily: bool) -> None:
-    if apart + to_measure + daily > 1:
-        raise ConfigError(
-            mark(
-                "--by-class or --ok-class, --to-measure and --daily are three kinds of draw. Give one of them."
-            )
-        )
 
 
 @dataclass(frozen=True)
@@ -260,18 +255,14 @@ def _nothing_pays(asked: WantedSheet, terms: Terms, answered: int) -> str:
 
 
 def _drawn_lines(asked: WantedSheet, n: int, planned: int | None, remark: str) -> list[str]:
-    drawn, out = asked.drawn, asked.out
-    pool = len(drawn.pool)
-    lines: list[str] = [
-        Sentence("{n} of {pool} images drawn at random: {out}", n=n, pool=pool, out=out)
+    drawn, pool = asked.drawn, len(asked.drawn.pool)
+    return [
+        Sentence("{n} of {pool} images drawn at random: {out}", n=n, pool=pool, out=asked.out),
+        Sentence("classes: {listing}", listing=drawn.classes.listing()),
+        Sentence(FILL, command=asked.then),
+        *([remark] if remark else []),
+        *([Sentence(PLANNED, planned=planned)] if planned else []),
     ]
-    lines.append(Sentence("classes: {listing}", listing=drawn.classes.listing()))
-    lines.append(Sentence(FILL, command=asked.then))
-    if remark:
-        lines.append(remark)
-    if planned:
-        lines.append(Sentence(PLANNED, planned=planned))
-    return lines
 
 
 def _plan_of(run: Path, drawn: Audit, n: int) -> tuple[int | None, str]:

@@ -32,8 +32,8 @@ def bundle(
     """
     from clipgrip.cli.reviewed import at_work, classes_at_work
     from clipgrip.review.deciding import standing_at_work
+    from clipgrip.runs.watch.standing import bundled_promise
     from clipgrip.serving.bundling.members import check_ok, parts_of
-    from clipgrip.serving.bundling.promised import bundled_promise
     from clipgrip.written import check_output, write_output
     from clipgrip_line.bundle import Bundle, packed
 

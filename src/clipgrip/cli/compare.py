@@ -159,9 +159,7 @@ def table(compared: Comparison, say: Words) -> str:
     )
     lines.append(
         Sentence(
-            "{n} image is doubtful: not all runs give it the same answer"
-            if compared.doubtful == 1
-            else "{n} images are doubtful: not all runs give them the same answer",
+            "{n} images are doubtful: not all runs give {n|it|them} the same answer",
             n=compared.doubtful,
         )
     )

@@ -70,17 +70,18 @@ def _reworded(
     outcome: Outcome, trial: TextTrial, words: list[tuple[int, str]], say: Words
 ) -> Rewording:
     from clipgrip.advice.model import headline, reasons
-    from clipgrip.report.rewording import Rewording
+    from clipgrip.report.rewording import Rewording, Tried
     from clipgrip.runs.knowledge import doubts
     from clipgrip.runs.naming import doubted_names, labels_alone_decide, to_tell
-    from clipgrip.trust.knowledge import knows_nothing
+    from clipgrip.trust.knowledge import knows_no_name
 
     found = doubts(outcome.run.facts)
-    lost = knows_nothing(tuple(one for one in found if one.kind != "no-better"))
+    lost = knows_no_name(found)
     fits = trial.names()
     asked = range(len(trial.classes)) if lost else [one.position for one in fits.doubted]
     others = () if words else (*_exchanges(trial, fits), *_proposed(trial, list(asked)[:MOST]))
-    templates = () if words else tuple(_template(trial, one) for one in trial.templates())
+    beside = () if words else trial.templates()
+    templates = tuple(Tried({}, one, trial.with_template(one)) for one in beside)
     better, good = (
         tuple(one for one in some if one.is_worth_a_try(fits, judged=not lost))
         for some in (others, templates)
@@ -131,12 +132,6 @@ def _words(trial: TextTrial, texts: dict[int, str]) -> Tried:
     from clipgrip.report.rewording import Tried
 
     return Tried(texts, None, trial.with_words(texts))
-
-
-def _template(trial: TextTrial, template: str) -> Tried:
-    from clipgrip.report.rewording import Tried
-
-    return Tried({}, template, trial.with_template(template))
 
 
 def _wish(given: str, classes: ClassNames) -> tuple[int, str]:

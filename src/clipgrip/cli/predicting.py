@@ -104,7 +104,7 @@ def check_beside_csv(out: Path) -> None:
 def say_left_out(predictor: Predictor, images: Path, ui: Ui) -> None:
     """Which banks new embeddings lack though the run had them, where no answer depends on them."""
     from clipgrip.data.embeddings import read_embeddings
-    from clipgrip.data.embedplaces import embedding_files
+    from clipgrip.data.embedfiles import embedding_files
 
     unread = predictor.unread_banks
     files = embedding_files(images) if unread else []

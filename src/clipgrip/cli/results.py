@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clipgrip.advice.doubted import in_short, where_to_look
 from clipgrip.advice.labels import label_sentences
 from clipgrip.advice.model import headline, reasons, remedies
-from clipgrip.advice.occurring import occurring_sentences
-from clipgrip.advice.unlearned import unlearned_sentences
+from clipgrip.advice.unlearned import occurring_sentences, unlearned_sentences
 from clipgrip.files import utf8_bytes
 from clipgrip.pseudolabel.stop import stop_sentence
 from clipgrip.runs.confidence import estimate_of

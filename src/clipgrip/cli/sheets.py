@@ -1,12 +1,17 @@
-"""A sheet for people's answers that was given where images are wanted."""
+"""Sheets for people's answers: one that was given where images are wanted, and images of one that are gone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clipgrip.errors import DataError
 from clipgrip.sentences import Sentence, quoted
 from clipgrip.words import mark
+
+if TYPE_CHECKING:
+    from clipgrip.data.rows import Row
 
 MOST = 10_000_000
 """Bytes of a file that may be a sheet: people fill none that is longer."""
@@ -17,6 +22,10 @@ OF_AUDIT = mark(
 TO_LABEL = mark(
     "{sheet} is a sheet of images for people to label (clipgrip labels suggest), and not new images. Its labels teach "
     "a run: clipgrip run IMAGES --labels {quoted}. To label images, give the folder or the files that hold them."
+)
+GONE = mark(
+    "{n} of these images cannot be found any more ({first}, for example), so nobody can look at all of them. "
+    "Bring back what is missing, or run again on the images that there are."
 )
 
 
@@ -47,3 +56,11 @@ def _sheet(run: Path, images: Path, encoding: str | None) -> Sentence | None:
         return None
     command = f"clipgrip audit read {quoted(run)} --answers {quoted(images)}"
     return Sentence(OF_AUDIT, sheet=images, command=command)
+
+
+def gone_lines(rows: Iterable[Row]) -> list[str]:
+    """What is to be said where images of a sheet have no file any more; nothing where all are there."""
+    from clipgrip.data.sources import is_gone
+
+    gone = [row.path for row in rows if is_gone(row.source)]
+    return [Sentence(GONE, n=len(gone), first=gone[0])] if gone else []

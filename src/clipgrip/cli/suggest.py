@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clipgrip.cli.arguments import Encoding, check_named, option
-from clipgrip.cli.gone import gone_lines
 from clipgrip.cli.options import Setting
+from clipgrip.cli.sheets import gone_lines
 from clipgrip.cli.ui import Result, Ui
 from clipgrip.errors import ConfigError, DataError
-from clipgrip.sentences import Sentence, quoted
+from clipgrip.sentences import Sentence, mark, quoted
 
 if TYPE_CHECKING:
     from clipgrip.backbone.base import Eye, Model
@@ -171,28 +171,20 @@ def summary_lines(found: Suggestions, count: int, out: Path) -> list[str]:
     if found.kept_apart:
         lines.append(
             Sentence(
-                "{n} image was drawn for an audit and is kept apart"
-                if found.kept_apart == 1
-                else "{n} images were drawn for an audit and are kept apart",
+                "{n} images were drawn for an audit and {n|is|are} kept apart",
                 n=found.kept_apart,
             )
         )
     if found.answered:
         lines.append(
             Sentence(
-                "{n} image was answered on the review page and is not asked again"
-                if found.answered == 1
-                else "{n} images were answered on the review page and are not asked again",
+                "{n} images were answered on the review page and {n|is|are} not asked again",
                 n=found.answered,
             )
         )
     if found.known:
-        n = len(found.known)
-        lines.append(
-            Sentence("{n} known label stands below them, so that the sheet has all", n=n)
-            if n == 1
-            else Sentence("{n} known labels stand below them, so that the sheet has all", n=n)
-        )
+        text = mark("{n} known labels {n|stands|stand} below them, so that the sheet has all")
+        lines.append(Sentence(text, n=len(found.known)))
     if found.classes:
         lines.append(Sentence("classes: {listing}", listing=found.classes.listing()))
     return [

@@ -59,8 +59,7 @@ def _rounds(run: Path, figures: dict[int, Any]) -> list[dict[str, Any]]:
     from clipgrip.review.store import round_folders
     from clipgrip.runs.audit_store import was_read
     from clipgrip.runs.store import open_store
-    from clipgrip.runs.watch.standing import standing
-    from clipgrip.serving.bundling.promised import bundled_promise
+    from clipgrip.runs.watch.standing import bundled_promise, standing
 
     # a review begins with its run as the first round: one folder, named twice
     found, distinct = [], {folder.resolve(): folder for folder in round_folders(run)}

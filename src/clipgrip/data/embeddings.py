@@ -24,7 +24,14 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from clipgrip.data.embedfiles import read_arrays, read_several
+from clipgrip.data.embedfiles import (
+    State,
+    embedding_files,
+    is_store_folder,
+    read_arrays,
+    read_several,
+    state_of,
+)
 from clipgrip.data.embedlarge import as_float32
 from clipgrip.data.embedlayout import (
     COUNTS,
@@ -44,7 +51,6 @@ from clipgrip.data.embedlayout import (
     text_of,
     unread_columns,
 )
-from clipgrip.data.embedplaces import State, embedding_files, is_store_folder, state_of
 from clipgrip.data.embedtables import Arrays
 from clipgrip.data.packed import parent_folder
 from clipgrip.data.rows import DIGITS, Hashes

@@ -255,26 +255,22 @@ def _nothing_matches(
     labels: Sequence[WrittenLabel], bases: Sequence[str], shown: Sequence[str]
 ) -> DataError:
     written = ", ".join(_short(one.path) for one in labels[:SHOWN])
-    known = ", ".join(shown[:SHOWN])
     places = combined(list(dict.fromkeys(bases)), mark(" and to "))
+    values = {"where": labels[0].where, "n_claims": len(labels), "written": written}
     if not shown:
         return DataError(
             "{where}: none of the {n_claims} paths is an image that is there. Written are, for example: "
             "{written}. Looked for as absolute paths and relative to {places}. Write the paths in one of these ways.",
-            where=labels[0].where,
-            n_claims=len(labels),
-            written=written,
             places=places,
+            **values,
         )
     return DataError(
         "{where}: none of the {n_claims} paths is an image. Written are, for example: {written}. "
         "The images are, for example: {known}. Looked for as absolute paths, relative to "
         "{places}, and by file name. Write the paths relative to the images folder.",
-        where=labels[0].where,
-        n_claims=len(labels),
-        written=written,
-        known=known,
+        known=", ".join(shown[:SHOWN]),
         places=places,
+        **values,
     )
 
 

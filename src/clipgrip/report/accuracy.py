@@ -26,7 +26,7 @@ from clipgrip.runs.audit_store import (
 from clipgrip.runs.measuring import MeasuringAudit
 from clipgrip.runs.outcome import Outcome
 from clipgrip.runs.store import open_store
-from clipgrip.trust.changed import change_p_value
+from clipgrip.trust.bounds import change_p_value
 from clipgrip.words import Words, mark
 
 HOW = {"uniform": mark("random audit"), "measuring": mark("audit drawn to measure")}

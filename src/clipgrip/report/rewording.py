@@ -101,10 +101,9 @@ def lines(found: Rewording, run: AnyPath, say: Words) -> list[str]:
     if found.left_out:
         shown += [
             "",
-            say.count(
-                found.left_out,
-                "{n} other text was tried and is not listed: it would bring no gain.",
-                "{n} other texts were tried and are not listed: they would bring no gain.",
+            say(
+                "{n} other texts were tried and {n|is not listed: it|are not listed: they} would bring no gain.",
+                n=say.number(found.left_out),
             ),
         ]
     if found.tried:

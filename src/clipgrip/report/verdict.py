@@ -8,8 +8,7 @@ from typing import Literal
 from clipgrip.advice.folders import folder_sentences
 from clipgrip.advice.labels import held_out, label_sentences
 from clipgrip.advice.model import UNTESTED, reasons, remedies
-from clipgrip.advice.occurring import occurring_sentences
-from clipgrip.advice.unlearned import unlearned_sentences
+from clipgrip.advice.unlearned import occurring_sentences, unlearned_sentences
 from clipgrip.report.audited import beside_the_test
 from clipgrip.report.confidence import estimated, honest_words, went_back
 from clipgrip.report.reading import Reading, Scores

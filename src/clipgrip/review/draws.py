@@ -36,7 +36,7 @@ class ChosenDraw:
 
     kind: Kind = "alike"
     apart: str = ""
-    """Which groups are drawn apart, as `runs.auditing.apart_of` writes it."""
+    """Which groups are drawn apart, as `runs.audit_sheet.apart_of` writes it."""
     terms: Terms = field(default_factory=Terms)
     planned: int = USUAL
     """Answers that measuring plans."""

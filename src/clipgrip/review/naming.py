@@ -5,16 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
-from clipgrip.advice.doubted import ToldName, exchanges
+from clipgrip.advice.doubted import ToldName, exchanged
 from clipgrip.advice.wordings import wordings
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.runs.knowledge import doubts as doubts_of_run
-from clipgrip.runs.naming import labels_alone_decide
-from clipgrip.trust.knowledge import knows_nothing
+from clipgrip.runs.naming import example_of, labels_alone_decide
+from clipgrip.trust.knowledge import knows_no_name
 from clipgrip.trust.naming import NameFit, naming
 from clipgrip.types import ClassEmbeds, Labels
 
@@ -46,7 +45,7 @@ class NameBoard:
 
         Where labels alone decide only of names that changed places with others: it may be the labels that did.
         """
-        if _untold(now.view.outcome.run.facts):
+        if knows_no_name(doubts_of_run(now.view.outcome.run.facts)):
             return {}
         with self._lock:
             return self._lines_of(now)
@@ -63,24 +62,15 @@ class NameBoard:
         absent = classifier.absent(now.classes)
         may_occur = None if absent is None else (~absent).nonzero().squeeze(1)
         found = naming(classifier.embeds, self._texts[1], scale, labels, may_occur)
-        names = [one.name for one in active]
-        prompts = [one.prompt for one in active]
-        examples = [_example(now, labels, position) for position in range(len(active))]
+        names, prompts = [one.name for one in active], [one.prompt for one in active]
+        examples = [example_of(labels, position, now.view.rows) for position in range(len(active))]
         made = zip(active, found.names, examples, strict=True)
         lines = {one.id: _line(fit, names, prompts, example) for one, fit, example in made}
         if labels_alone_decide(now.view.outcome.run.facts):
-            rings = exchanges([line.about for line in lines.values()])
-            lines = {
-                key: line for key, line in lines.items() if any(line.about in r for r in rings)
-            }
+            rings = exchanged(line.about for line in lines.values())
+            lines = {id_: line for id_, line in lines.items() if line.about.name in rings}
         self._lines = key, lines
         return lines
-
-
-def _example(now: ReviewSnapshot, labels: Labels, position: int) -> str:
-    """Where an image that people gave the class lies; empty where there is none."""
-    rows = (labels == position).nonzero().flatten().tolist()
-    return str(now.view.rows[rows[0]].path) if rows else ""
 
 
 def _line(fit: NameFit, names: list[str], prompts: list[str], example: str) -> NameLine:
@@ -94,12 +84,6 @@ def _line(fit: NameFit, names: list[str], prompts: list[str], example: str) -> N
         fit.fit,
         tuple(text for text in words if text.casefold() not in taken),
     )
-
-
-def _untold(facts: Mapping[str, Any]) -> bool:
-    """Whether the model is in doubt as a whole. Labels answered by chance alone do not hinder: names may be swapped."""
-    found = tuple(one for one in doubts_of_run(facts) if one.kind != "no-better")
-    return knows_nothing(found)
 
 
 def _labels(now: ReviewSnapshot) -> Labels:

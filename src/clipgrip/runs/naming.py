@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clipgrip.advice.doubted import ToldName, exchanges
+from clipgrip.advice.doubted import ToldName, exchanged
+from clipgrip.data.rows import Rows
 from clipgrip.runs.prepare import Prepared
-from clipgrip.trust.knowledge import Finding, knows_nothing
-from clipgrip.trust.naming import NameFit, naming
+from clipgrip.trust.knowledge import Finding, knows_no_name
+from clipgrip.trust.naming import naming
+from clipgrip.types import Labels
 
 
 def name_facts(ready: Prepared, findings: tuple[Finding, ...]) -> dict[str, Any] | None:
-    """The part of metrics.json about names; None where the model seems to know none of them.
-
-    The finding that labels are answered no better than by chance is ignored here: names may be swapped.
-    """
-    if not ready.start.has_texts or knows_nothing(
-        tuple(one for one in findings if one.kind != "no-better")
-    ):
+    """The part of metrics.json about names; None where the model seems to know none of them."""
+    if not ready.start.has_texts or knows_no_name(findings):
         return None
     start, embeds = ready.start, ready.embeds
-    scale = start.prompt.logit_scale
-    task = ready.task
+    scale, task = start.prompt.logit_scale, ready.task
     seen = naming(embeds.pool, start.zero_shot, scale, task.labels, task.occurring)
     names, rows = start.classes.display, embeds.pool_rows
     return {
@@ -33,7 +29,7 @@ def name_facts(ready: Prepared, findings: tuple[Finding, ...]) -> dict[str, Any]
                 "verdict": one.verdict,
                 "group": None if one.group is None else names[one.group],
                 "labeled": one.labeled,
-                "example": _example(ready, one) if one.doubted else "",
+                "example": example_of(task.labels, one.position, rows) if one.doubted else "",
                 "points_at": [rows[row].sha256 for row in one.rows],
             }
             for one in seen.names
@@ -42,10 +38,10 @@ def name_facts(ready: Prepared, findings: tuple[Finding, ...]) -> dict[str, Any]
     }
 
 
-def _example(ready: Prepared, one: NameFit) -> str:
-    """Where an image that people gave the class lies; empty where there is none."""
-    rows = (ready.task.labels == one.position).nonzero().flatten().tolist()
-    return str(ready.embeds.pool_rows[rows[0]].path) if rows else ""
+def example_of(labels: Labels, position: int, rows: Rows) -> str:
+    """Where an image that people gave a class lies; empty where there is none. ``labels`` (N,) are of the rows."""
+    given = (labels == position).nonzero().flatten().tolist()
+    return str(rows[given[0]].path) if given else ""
 
 
 def labels_alone_decide(facts: Mapping[str, Any]) -> bool:
@@ -62,7 +58,7 @@ def doubted_names(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     classes = (metrics.get("names") or {}).get("classes", ())
     found = [one for one in classes if one["verdict"] in ("nothing", "other")]
     if labels_alone_decide(metrics):
-        rings = {one.name for ring in exchanges([to_tell(one) for one in found]) for one in ring}
+        rings = exchanged(map(to_tell, found))
         found = [one for one in found if one["name"] in rings]
     return sorted(found, key=lambda one: float(one["fit"]))
 

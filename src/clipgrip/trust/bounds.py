@@ -56,3 +56,14 @@ def most_inside(size: ArrayLike, total: int, counted: ArrayLike) -> NDArray[np.i
 
 def _whole(value: ArrayLike) -> NDArray[np.int64]:
     return np.asarray(value, dtype=np.int64)
+
+
+def change_p_value(put_right: int, put_wrong: int) -> float:
+    """Two-sided p-value of "both versions are equally good"; 1 if no image changed between right and wrong.
+
+    McNemar's exact test (Psychometrika 1947) on the same images.
+    """
+    changed = put_right + put_wrong
+    if not changed:
+        return 1.0
+    return float(min(1.0, 2 * stats.binom.cdf(min(put_right, put_wrong), changed, 0.5)))

@@ -101,6 +101,11 @@ def findings(signs: Signs) -> tuple[Finding, ...]:
     return (*made, *_one_class(signs))
 
 
+def knows_no_name(found: tuple[Finding, ...]) -> bool:
+    """`knows_nothing`, but for labels that are answered no better than by chance: names may be swapped."""
+    return knows_nothing(tuple(one for one in found if one.kind != "no-better"))
+
+
 def knows_nothing(found: tuple[Finding, ...]) -> bool:
     """Whether the answers must be taken for guesses.
 

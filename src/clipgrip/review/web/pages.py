@@ -7,7 +7,7 @@ from typing import Any
 from clipgrip.advice.doubted import in_short, reason
 from clipgrip.advice.labels import label_sentences
 from clipgrip.advice.model import headline, reasons, remedies
-from clipgrip.advice.occurring import occurring_sentences
+from clipgrip.advice.unlearned import occurring_sentences
 from clipgrip.data.sources import is_gone
 from clipgrip.review import job
 from clipgrip.review.classes import Moves

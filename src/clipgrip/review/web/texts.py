@@ -11,7 +11,7 @@ from clipgrip.review.overview import Overview, Step
 from clipgrip.review.snapshot import ReviewSnapshot
 from clipgrip.review.store import Change, ReviewRound
 from clipgrip.sentences import both_forms
-from clipgrip.trust.changed import change_p_value
+from clipgrip.trust.bounds import change_p_value
 from clipgrip.trust.honesty import AUDITED
 from clipgrip.words import Words, mark
 
@@ -32,18 +32,21 @@ STAGES = {
     "answer": mark("Answering all images anew"),
 }
 NEXT: dict[Step, str] = {
-    "settle": mark("People gave different classes to {n} images: look there and settle it."),
+    "settle": mark(
+        "People gave {n} images {n|a different class each: look at it and settle it|different classes: look at them "
+        "and settle them}."
+    ),
     "audit": mark(
         "Answer {n} more images of the random audit: only images drawn at random show how often the model is wrong."
     ),
     "more-audit": mark(
-        "Answer about {n} more images of the audit: if all are right, the model may decide more."
+        "Answer about {n} more images of the audit: if {n|it is|they are} right, the model may decide more."
     ),
     "round": mark("Run the next round: the model has not learned from {n} new answers yet."),
     "review": mark("Look at the most doubtful images, “{klass}” first; {n} images are still open."),
     "rethink": mark(
         "The answers are no better than guesses. Take another model or other words, or label {n} images of those that "
-        "help most, of every class, and run the next round."
+        "help most{n||, of every class,} and run the next round."
     ),
     "second": mark("Look at {n} images for which somebody wishes a second opinion."),
     "done": mark("Every image has its answer. Export the labels, or use the model on new images."),

@@ -14,7 +14,7 @@ from clipgrip.runs.store import NAME as RUN
 from clipgrip.runs.watch.store import is_watched, open_watch
 from clipgrip.runs.watch.upholding import Upheld, scopes_of, upheld
 from clipgrip.trust.scope import Numbers, Truths, Whole
-from clipgrip_line.promises import ROUNDED
+from clipgrip_line.promises import ROUNDED, Promise, Scope
 from clipgrip_line.trust.scope import WatchedScope
 
 
@@ -82,3 +82,23 @@ def check_stands(run: Path, audit: str) -> None:
             "number), better of a new run with images of today.",
             audit=audit,
         )
+
+
+def bundled_promise(found: Standing | None) -> Promise | None:
+    """What stands for a model, as the line reads it; None where no audit was ever read for a promise.
+
+    Where one was and nothing stands, people decide all.
+    """
+    if found is None:
+        return None
+    if not found.scopes:
+        return Promise(0.0, 0.0, ())
+    sure = {one.audit: float(one.facts["confidence"]) for one in found.promises}
+    newest = max(found.scopes, key=lambda one: one.at)
+    return Promise(
+        max(one.max_error for one in found.scopes),
+        min(sure[one.audit] for one in found.scopes),
+        tuple(Scope(one.name, one.classes, one.threshold, one.max_error) for one in found.scopes),
+        newest.by,
+        newest.at,
+    )
