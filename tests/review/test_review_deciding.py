@@ -24,7 +24,7 @@ from clipgrip.review.exchange import exported
 from clipgrip.review.overview import Overview, overview
 from clipgrip.review.promises import keep_promise
 from clipgrip.review.session import ReviewSession
-from clipgrip.runs.audit_store import StoredPromise, add_promise
+from clipgrip.runs.audit_store import StoredPromise, add_answers, add_promise
 from clipgrip.runs.store import open_store
 from clipgrip.runs.watch.standing import bundled_promise
 from clipgrip.runs.watch.upholding import Upheld, run_scopes
@@ -120,7 +120,7 @@ def test_what_fell_is_not_proven_anew_on_the_board_by_answers_that_nobody_kept(
     assert before.by_model > 0
     if kind == "apart":
         keep_two(session, folder)
-        fallen = ("scratch", "dent")
+        fallen = ["scratch", "dent"]
     else:
         audit = audit_of(session.snapshot, chosen_draw(session.snapshot, session.store))
         assert audit is not None
@@ -130,11 +130,25 @@ def test_what_fell_is_not_proven_anew_on_the_board_by_answers_that_nobody_kept(
         at = "2026-11-01T00:00:00"
         with open_store(folder) as store:
             add_promise(store, audit.run, StoredPromise("sheet", "Sato", at, facts))
-        fallen = ("all",)
+        fallen = ["all"]
     fall(monkeypatch, folder, *fallen)
     assert by_model(session) == {}
     found = board_facts(folder, BoardRequest("2026-11-29")).automation
     assert found is None or found.by_model == 0
+
+
+def test_an_image_that_the_people_of_a_sheet_answered_is_not_the_models(
+    session: ReviewSession, folder: Path
+) -> None:
+    keep_two(session, folder)
+    before, view = by_model(session), session.snapshot.view
+    row = next(n for n, one in enumerate(view.rows) if one.path in before)
+    audit = audit_of(session.snapshot, by_class(session))
+    assert audit is not None
+    at = "2026-11-02T00:00:00"
+    with open_store(folder) as store:
+        add_answers(store, audit.run, "sheet", [(view.rows[row].sha256, 1)], by="Ito", at=at)
+    assert before.keys() - by_model(session).keys() == {view.rows[row].path}
 
 
 def test_versions_name_the_group_that_fell_while_the_others_stand() -> None:
