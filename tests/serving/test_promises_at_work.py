@@ -24,11 +24,10 @@ from clipgrip.runs.pipeline import run as run_of
 from clipgrip.runs.promised import AUTOMATION
 from clipgrip.runs.reopen import reopen
 from clipgrip.runs.store import open_store
-from clipgrip.runs.watch.standing import standing
+from clipgrip.runs.watch.standing import bundled_promise, standing
 from clipgrip.runs.watch.store import open_watch
 from clipgrip.runs.watch.upholding import run_scopes, upheld
 from clipgrip.sentences import quoted
-from clipgrip.serving.bundling.promised import bundled_promise
 from clipgrip.trust.terms import Terms
 from clipgrip.words import Language, Words
 from clipgrip_line.promises import Promise
