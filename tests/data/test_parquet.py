@@ -222,6 +222,16 @@ def test_a_label_in_a_list_may_come_from_a_dictionary(
     assert list(read_table(path).rows) == list(zip(names, labels, strict=True))
 
 
+def test_long_lists_of_one_long_text_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
+    """A kilobyte that stood for 200 GB: 200 lists of 1000 times one text."""
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 200_000, pa.int32()), ["x" * 1_500_000])
+    lists = pa.ListArray.from_arrays(pa.array(range(0, 200_001, 1000), pa.int32()), text)
+    names = [f"{number}.png" for number in range(200)]
+    path = save(tmp_path / "a.parquet", {"path": names, "label": lists}, group=200)
+    with pytest.raises(DataError, match="longer than 4096"):
+        read_table(path)
+
+
 @pytest.mark.parametrize("inner", [False, True])
 def test_an_image_that_stands_in_very_many_rows_is_in_memory_once(
     tmp_path: Path, inner: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import mul
 from typing import Any
 
 from clipgrip.data.table import MAX_COLUMNS
@@ -108,7 +109,10 @@ def pieces(
     largest = max([1, *sizes] if at_once else [1, *sizes, *once])
     rows = max(1, min(MOST_READ if at_once else most, limit // largest))
     for batch in file.iter_batches(rows, row_groups=list(some), columns=columns):
-        step = max(1, min(most, limit // max([1, *map(_longest, batch.columns)])))
+        longest = [_longest(one) for one in batch.columns]
+        if max(map(mul, longest, map(_listed, batch.columns)), default=0) > 4 * MAX_BYTES:
+            raise DataError(TOO_LONG, name="the table", n=LONGEST)
+        step = max(1, min(most, limit // max([1, *longest])))
         for start in range(0, len(batch), step):
             yield _decode(batch.slice(start, step))
 
@@ -149,6 +153,15 @@ def _longest(column: Any) -> int:
     if texts is None or types.is_primitive(texts.type):
         return 0
     return compute.max(compute.binary_length(texts)).as_py() or 0
+
+
+def _listed(column: Any) -> int:
+    """Values in all lists of a column, which are decoded at once; 0 of what has no lists."""
+    from pyarrow import types
+
+    kind = column.type
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return len(column.values) if is_list else 0
 
 
 def _decode(part: Any) -> Any:
