@@ -54,6 +54,11 @@ def occurring_sentences(metrics: Mapping[str, Any], say: Words) -> list[str]:
         "{n} of {classes} classes may occur here, as you said. The images here are taken for no other; of new images "
         "the names alone say whether they are of another."
     )
+    if (metrics.get("labels") or {}).get("text_weight") == 0:
+        text = mark(
+            "{n} of {classes} classes may occur here, as you said. No image is taken for another, new ones neither, "
+            "since the labels show that the names say nothing of these images: label some of the others too."
+        )
     more = mark("Labels show that {names} occur too, so they are among them.")
     counts = {"n": say.number(len(classes) - len(absent)), "classes": say.number(len(classes))}
     return [say(text, **counts), *([say(more, names=say.names(added))] if added else [])]
