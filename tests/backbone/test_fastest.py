@@ -128,7 +128,7 @@ def test_without_onnx_runtime_it_is_torch_and_that_is_said_once(
 ) -> None:
     calls = measuring(monkeypatch, {"torch float32": 1.0})
     assert onnx_hint() is None
-    monkeypatch.setattr(module, "_version", lambda package: None)
+    monkeypatch.setattr(module, "installed", lambda package: None)
     assert "pip install 'clipgrip[onnx]'" in str(onnx_hint())
     assert onnx_hint() is None
     assert fastest() == "torch"
@@ -190,7 +190,7 @@ def test_eight_bits_of_a_run_in_the_folder_are_not_taken_unasked(
 def test_a_run_says_once_that_another_engine_could_be_installed(
     root: Path, monkeypatch: pytest.MonkeyPatch, place: Place, tiny_clip: Path
 ) -> None:
-    monkeypatch.setattr(module, "_version", lambda package: None)
+    monkeypatch.setattr(module, "installed", lambda package: None)
     notes = Notes()
     with_texts(root / "e.npz")
     run(
@@ -223,7 +223,7 @@ def test_doctor_shows_the_default_and_why(
 ) -> None:
     monkeypatch.setattr(module, "multiplies_bfloat16", lambda: has)
     if not installed:
-        monkeypatch.setattr(module, "_version", lambda package: None)
+        monkeypatch.setattr(module, "installed", lambda package: None)
     if rates:
         measuring(monkeypatch, rates)
         module.measure_engines(0.0)

@@ -85,7 +85,7 @@ def reports(reviewed_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     run = Path(shutil.copytree(reviewed_run, folder / "run"))
     classes = folder / "classes.txt"
     classes.write_text("good\nscratch\ndent\n")
-    noisy = {"classes": 4, "pool": 1258, "test": 539, "zero_shot": 0.75, "seeds": 1, "rows": [
+    noisy = {"classes": 4, "pool": 1258, "test": 539, "zero_shot": 0.75, "seeds": 1, "gone": ["margin"], "rows": [
         {**cell._asdict(), "purity": 1 - cell.rate, "accuracy": 0.9 - 0.5 * cell.rate}
         for seed, kind, rate in blocks(1) for cell in block(seed, kind, rate)
     ]}  # fmt: skip

@@ -89,6 +89,11 @@ def test_names_and_labels_that_changed_places_are_both_named_on_the_pages(
     monkeypatch.setattr("clipgrip.review.naming.naming", judged)
     monkeypatch.setattr("clipgrip.review.naming.knows_no_name", lambda _: False)
     monkeypatch.setattr("clipgrip.review.naming.labels_alone_decide", lambda _: weight == 0)
+    facts = session.snapshot.view.outcome.run.facts
+    monkeypatch.setitem(facts, "names", {"classes": [], "nameless": []})
     front = Browser(session, "en").get("/").text
     assert "Either the names or the labels of these 2 classes seem exchanged" in front
     assert ("class texts does not seem" in front) == bool(weight)
+    monkeypatch.setitem(facts, "names", None)  # the run itself judged none: the model knew no name
+    front = Browser(session, "en").get("/").text
+    assert ("seem exchanged" in front) == bool(weight)

@@ -43,9 +43,13 @@ class NameBoard:
     def lines(self, now: ReviewSnapshot) -> Mapping[int, NameLine]:
         """By class id; empty where the model seems to know nothing of all names.
 
-        Where labels alone decide only of names that changed places with others: it may be the labels that did.
+        Where labels alone decide only of names that changed places with others: it may be the labels that did. Such a
+        run that judged no name itself, as the model knew none before there were labels, accuses nobody.
         """
-        if knows_no_name(doubts_of_run(now.view.outcome.run.facts)):
+        facts = now.view.outcome.run.facts
+        if knows_no_name(doubts_of_run(facts)):
+            return {}
+        if labels_alone_decide(facts) and not facts.get("names"):
             return {}
         with self._lock:
             return self._lines_of(now)
