@@ -194,7 +194,7 @@ def joint_of(
     with torch.no_grad():
         tuned, scale = learner.prompt.class_embeds().cpu(), learner.prompt.logit_scale
     if teacher is not None:
-        lost = teacher.lost
+        lost = teacher.weights.may_lose(teacher.settings)
         return teacher.joint(images, pseudolabels).reluctant(images, (tuned, scale), lost)
     text = tuned if task.absent is None or texts is None else texts
     return joint_without_labels(images.cpu(), (text, scale), task, pseudolabels, head)

@@ -53,7 +53,9 @@ def run_rounds(ready: Prepared, inputs: Tensor, say: Say) -> FittedRounds:
             ready.embeds.pool_joined,
             (ready.start.zero_shot, ready.start.prompt.logit_scale),
         )
-        joint = teacher.joint(pool).reluctant(pool, text, teacher.lost)
+        joint = teacher.joint(pool).reluctant(
+            pool, text, teacher.weights.may_lose(teacher.settings)
+        )
         return FittedRounds(rounds, None, joint, reason)
     return FittedRounds(rounds, best.learner.prompt, best.joint, reason)
 

@@ -32,6 +32,10 @@ class JointWeights:
     head: float
     shares: float
 
+    def may_lose(self, settings: HeadSettings) -> float:
+        """Most of the pool that absent classes may take: less of it, the less the labels let the text count."""
+        return settings.lost * min(self.text, 1.0)
+
 
 @dataclass(frozen=True)
 class Joint:

@@ -93,11 +93,6 @@ class Teacher:
             return replace(teacher, texts=texts)
         return replace(teacher, texts=misnamed.texts(texts), misnamed=misnamed.classes)
 
-    @property
-    def lost(self) -> float:
-        """Most of the pool that absent classes may take: less of it, the less the labels let the text count."""
-        return self.settings.lost * min(self.weights.text, 1.0)
-
     def validated(self, held_out: HeldOut | None) -> Teacher:
         """With the result of its cross-validation, which decides whether unlabeled images are used."""
         harm = held_out is not None and held_out.unlabeled_harm

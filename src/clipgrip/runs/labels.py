@@ -61,4 +61,4 @@ def joint_of_run(
     if labels["uses_unlabeled"] and stored is not None:
         own = pseudolabels_of(stored, ready.embeds, ready.task.n_classes)
     joint = teacher.joint(through.pool_joined, own)
-    return joint.reluctant(through.pool_joined, text, teacher.lost)
+    return joint.reluctant(through.pool_joined, text, teacher.weights.may_lose(head))
