@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clipgrip.fewshot.head import FittedHead, Head
+from clipgrip.fewshot.head import FittedHead, Head, HeadSettings
 from clipgrip.prompts.classifier import wide_logits
 from clipgrip.pseudolabel.refine.chunks import answered, even_sample
 from clipgrip.types import ClassEmbeds, ImageEmbeds, Labels, Logits, Probs, WideEmbeds
