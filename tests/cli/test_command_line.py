@@ -115,6 +115,17 @@ def test_old_options_become_new_ones() -> None:
     assert words == ["--prompt", "textual", "--prompt", "visual", "--no"]
     assert found == [("--prompts", "--prompt")]
     assert renewed(["--n"], names)[0] == ["--count", ""]
+    flag = {"--per-class": "--by-class"}
+    assert renewed(["run", "--per-class"], flag, {"--by-class"})[0] == ["run", "--by-class"]
+    words, _ = renewed(["--per-class", "lot 1, 2", "--n", "3"], {**names, **flag}, {"--by-class"})
+    assert words == ["--by-class", "lot 1, 2", "--count", "3"]
+
+
+def test_an_old_flag_may_stand_last(capsys: pytest.CaptureFixture[str]) -> None:
+    told = command(capsys, "audit", "automate", "none", "--answers", "none.csv", "--per-class")
+    assert told.code == 2
+    assert "--per-class is now --by-class" in told.err
+    assert "extra argument" not in told.err
 
 
 def test_new_option_names_exist_and_old_ones_do_not() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,10 @@ class Command(TyperCommand):
         """Put new names for old ones; say so once for each."""
         if self.new_name and not ctx.resilient_parsing:
             advise(f"clipgrip {self.old_name}", f"clipgrip {self.new_name}")
-        args, found = renewed(args, self.entry.former)
+        flags = {
+            one for param in self.params if getattr(param, "is_flag", False) for one in param.opts
+        }
+        args, found = renewed(args, self.entry.former, flags)
         for old, new in dict(found).items():
             if not ctx.resilient_parsing:
                 advise(old, new)
@@ -202,11 +205,11 @@ def advise(old: str, new: str) -> None:
 
 
 def renewed(
-    words: Sequence[str], names: Mapping[str, str]
+    words: Sequence[str], names: Mapping[str, str], flags: Container[str] = ()
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """The words of a command with new names for old options, and which they were.
 
-    An old plural took several values with commas; the new name is given once for each.
+    An old plural took several values with commas; the new name is given once for each. ``flags`` take none.
     """
     new: list[str] = []
     found: list[tuple[str, str]] = []
@@ -219,6 +222,9 @@ def renewed(
             new.append(word)
             continue
         found.append((old, names[old]))
+        if names[old] in flags:
+            new.append(names[old])
+            continue
         value = value if equals else next(rest, "")
         parts = [part.strip() for part in value.split(",")] if old.endswith("s") else [value]
         for part in parts:
