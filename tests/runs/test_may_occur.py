@@ -112,6 +112,14 @@ def test_a_run_takes_its_images_for_none_but_these(
     assert torch.equal(again.answers.test, outcome.answers.test)
 
 
+def test_a_wrong_name_is_told_before_any_file_is_read(
+    place: Place, tiny_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clipgrip.runs.pipeline.ingest", lambda *_, **__: pytest.fail("read"))
+    with pytest.raises(DataError, match='no class is called "scrach"'):
+        run(project(place, tiny_clip, tmp_path / "run", may_occur=["scrach"]))
+
+
 def test_equal_choices_are_one_run_and_others_another(
     place: Place, tiny_clip: Path, tmp_path: Path, quick: pytest.MonkeyPatch
 ) -> None:

@@ -20,10 +20,12 @@ from clipgrip.backbone.eyes import check_here
 from clipgrip.backbone.precomputed import PrecomputedModel
 from clipgrip.clock import now
 from clipgrip.config import Project, Settings
+from clipgrip.data.classes import ClassNames
 from clipgrip.data.embeddings import embeddings_at
 from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.manifest import Manifest
+from clipgrip.data.occurring import positions_of
 from clipgrip.errors import RunError
 from clipgrip.executors import current
 from clipgrip.prompts.base import learned_parameters
@@ -96,9 +98,12 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         check_here(settings.backbone, settings.eye)
     elif (unused := unused_settings(project)) is not None:
         listener.note(unused)
+    classes = classes_of(project)
+    if settings.may_occur is not None:  # a wrong name is told before any file is read
+        positions_of(settings.may_occur, ClassNames.of(classes, project.encoding))
     ingested = ingest(
         project.images,
-        classes=classes_of(project),
+        classes=classes,
         labels=project.labels,
         test=project.test,
         encoding=project.encoding,
