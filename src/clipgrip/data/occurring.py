@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from clipgrip.data.classes import ClassNames, canonical
@@ -36,6 +37,15 @@ def named(given: Any, encoding: str | None = None) -> Any:
             )
         found += lines
     return tuple(found)
+
+
+def checked_classes(
+    names: Sequence[str] | None, classes: ClassNames | Path, encoding: str | None
+) -> ClassNames | Path:
+    """The classes. DataError: one of the names is none of them, which is told before any image is read."""
+    if names is not None:
+        positions_of(names, ClassNames.of(classes, encoding))
+    return classes
 
 
 def positions_of(names: Sequence[str], classes: ClassNames) -> list[int]:

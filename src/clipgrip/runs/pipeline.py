@@ -20,12 +20,11 @@ from clipgrip.backbone.eyes import check_here
 from clipgrip.backbone.precomputed import PrecomputedModel
 from clipgrip.clock import now
 from clipgrip.config import Project, Settings
-from clipgrip.data.classes import ClassNames
 from clipgrip.data.embeddings import embeddings_at
 from clipgrip.data.ingest import Ingested, ingest
 from clipgrip.data.issues import Issue, Issues
 from clipgrip.data.manifest import Manifest
-from clipgrip.data.occurring import positions_of
+from clipgrip.data.occurring import checked_classes
 from clipgrip.errors import RunError
 from clipgrip.executors import current
 from clipgrip.prompts.base import learned_parameters
@@ -98,12 +97,9 @@ def run(project: Project, listener: Listener | None = None) -> Outcome:
         check_here(settings.backbone, settings.eye)
     elif (unused := unused_settings(project)) is not None:
         listener.note(unused)
-    classes = classes_of(project)
-    if settings.may_occur is not None:  # a wrong name is told before any file is read
-        positions_of(settings.may_occur, ClassNames.of(classes, project.encoding))
     ingested = ingest(
         project.images,
-        classes=classes,
+        classes=checked_classes(settings.may_occur, classes_of(project), project.encoding),
         labels=project.labels,
         test=project.test,
         encoding=project.encoding,
